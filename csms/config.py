@@ -1,0 +1,173 @@
+"""Settings: command line > `CSMS_*` environment > config file > defaults."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Seconds = Annotated[float, Field(ge=0)]
+Megabytes = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The README's table is made from the descriptions here."""
+
+    model_config = SettingsConfigDict(env_prefix="CSMS_", extra="forbid", validate_default=True)
+
+    config: Path | None = Field(None, description="TOML file with any of these settings")
+    data_dir: Path = Field(
+        Path("csms-data"), description="where the embedded MongoDB and the first token are kept"
+    )
+
+    host: str = Field("0.0.0.0", description="address to listen on")
+    port: int = Field(
+        9000,
+        ge=0,
+        le=65535,
+        description="port of the admin REST and the OCPP endpoint; 0 takes a free one",
+    )
+    tls_cert: Path | None = Field(
+        None, description="PEM certificate chain; with it, https and wss are served"
+    )
+    tls_key: Path | None = Field(None, description="PEM private key of `tls_cert`")
+    trust_proxy_headers: bool = Field(
+        False,
+        description="take the remote address from X-Forwarded-For / X-Real-IP; only behind a proxy that sets them",
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="the first admin token; without it one is made at first start"
+    )
+    node_id: str = Field(
+        "",
+        description="name of this process among others on the same database; default host name and port",
+    )
+    shutdown_grace: Seconds = Field(10.0, description="seconds that running work gets at shutdown")
+
+    mongodb_uri: SecretStr | None = Field(
+        None, description="MongoDB replica set to use; without it a private mongod is started"
+    )
+    mongodb_database: str = Field(
+        "csms", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="database name"
+    )
+    mongod: Path | None = Field(
+        None,
+        description="mongod binary for the embedded database; else the one on PATH, else the `embedded` extra",
+    )
+    mongod_cache_gb: float = Field(
+        0.5, ge=0.25, description="WiredTiger cache of the embedded mongod, GB"
+    )
+    heartbeats_mb: Megabytes = Field(
+        128, description="size of the capped collection `heartbeats`, MB"
+    )
+    meter_values_mb: Megabytes = Field(
+        4096, description="size of the capped collection `meter_values`, MB"
+    )
+    boot_notifications_mb: Megabytes = Field(
+        64, description="size of the capped collection `boot_notifications`, MB"
+    )
+    messages_mb: Megabytes = Field(256, description="size of the capped collection `messages`, MB")
+    commit_interval_ms: float = Field(
+        3.0,
+        ge=0,
+        le=1000,
+        description="how long telemetry is gathered before it is written, milliseconds",
+    )
+
+    heartbeat_interval: int = Field(
+        300, ge=1, le=86400, description="heartbeat interval told to charge points, seconds"
+    )
+    boot_retry_interval: int = Field(
+        60,
+        ge=1,
+        le=86400,
+        description="wait told to a charge point whose boot was rejected, seconds",
+    )
+    boot_deadline: Seconds = Field(
+        60.0,
+        description="how long an unknown identity may stay without a BootNotification while records are whitelisted by serial, seconds",
+    )
+    reject_with: Literal["close", "http"] = Field(
+        "close",
+        description="how an unlisted charge point is turned away: close 1008 after the upgrade, or HTTP 404 before it",
+    )
+    allow_missing_subprotocol: bool = Field(
+        False, description="let in charge points that offer no WebSocket sub-protocol at all"
+    )
+    replace_ping_timeout: Seconds = Field(
+        5.0,
+        description="how long an old socket has to answer a ping before a second connection without credentials replaces it, seconds",
+    )
+    ping_interval: Seconds = Field(
+        60.0, description="WebSocket ping to every charge point, seconds; 0 sends none"
+    )
+    max_message_bytes: int = Field(
+        1_048_576, ge=4096, description="largest OCPP message read, bytes"
+    )
+    inbound_queue: int = Field(
+        64,
+        ge=1,
+        description="Calls of one charge point that may wait before its socket is read no further",
+    )
+    call_timeout: Seconds = Field(
+        30.0, description="how long a charge point has to answer a Call, seconds"
+    )
+    connector_sync: bool = Field(
+        True, description="ask every charge point for its connectors after an accepted boot"
+    )
+    connector_sync_delay: Seconds = Field(
+        0.5, description="wait between the accepted boot and that question, seconds"
+    )
+    unknown_id_tags: Literal["Invalid", "Accepted"] = Field(
+        "Invalid", description="authorization status of an id tag that is not on record"
+    )
+    message_log: bool = Field(True, description="keep the OCPP messages in `messages`")
+    message_log_skip: tuple[str, ...] = Field(
+        ("Heartbeat", "MeterValues"),
+        description="actions left out of `messages`, as JSON list; these two have collections of their own",
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="least level logged"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: readable on a terminal, else one JSON object a line"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together: set both, or neither")
+        if not self.node_id:
+            self.node_id = f"{socket.gethostname()}:{self.port}"
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = init_settings().get("config") or env_settings().get("config")
+        file = TomlConfigSettingsSource(settings_cls, Path(path)) if path else None
+        return (init_settings, env_settings, *([file] if file else []))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and the config file, `overrides` first.
+
+    Raises:
+        pydantic.ValidationError: a value breaks its rule; the error names the setting.
+    """
+    return Settings(**{name: value for name, value in overrides.items() if value is not None})

@@ -1,0 +1,199 @@
+"""MongoDB: the client, the collections with their sizes and indexes, and what "away" means."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.collation import Collation, CollationStrength
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from csms.config import Settings
+from csms.errors import DatabaseUnavailable, Duplicate
+
+Document = dict[str, Any]
+Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
+
+CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
+"""Serial numbers are compared without case, by the unique index too."""
+
+_UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
+_MB = 1024 * 1024
+
+
+def _text(field: str) -> Document:
+    return {field: {"$type": "string"}}
+
+
+INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    "charge_points": [
+        IndexModel(
+            "serialNumber",
+            name="serialNumber_unique",
+            unique=True,
+            partialFilterExpression=_text("serialNumber"),
+            collation=CASE_INSENSITIVE,
+        ),
+        IndexModel(
+            "chargePointIdentity",
+            name="chargePointIdentity_unique",
+            unique=True,
+            partialFilterExpression=_text("chargePointIdentity"),
+        ),
+        IndexModel(
+            "serialNumber",
+            name="serial_only",
+            partialFilterExpression={"chargePointIdentity": None},
+        ),
+        IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
+    ],
+    "heartbeats": [
+        IndexModel([("chargePointId", ASCENDING), ("receivedAt", DESCENDING)]),
+        IndexModel([("receivedAt", DESCENDING)]),
+    ],
+    "meter_values": [
+        IndexModel([("chargePointId", ASCENDING), ("timestamp", DESCENDING)]),
+        IndexModel(
+            [("transactionId", ASCENDING), ("timestamp", DESCENDING)],
+            partialFilterExpression={"transactionId": {"$gt": 0}},
+        ),
+        IndexModel([("timestamp", DESCENDING)]),
+    ],
+    "boot_notifications": [
+        IndexModel([("chargePointId", ASCENDING), ("receivedAt", DESCENDING)]),
+        IndexModel([("receivedAt", DESCENDING)]),
+    ],
+    "transactions": [
+        IndexModel("startKey", unique=True),
+        IndexModel([("chargePointId", ASCENDING), ("startTimestamp", DESCENDING)]),
+        IndexModel([("startTimestamp", DESCENDING)]),
+        IndexModel([("idTagFolded", ASCENDING), ("startTimestamp", DESCENDING)]),
+        IndexModel(
+            [("chargePointId", ASCENDING), ("connectorId", ASCENDING)],
+            name="active",
+            partialFilterExpression={"status": "Active"},
+        ),
+    ],
+    "id_tags": [
+        IndexModel("parentIdTagFolded", partialFilterExpression=_text("parentIdTagFolded"))
+    ],
+    "commands": [
+        IndexModel([("chargePointId", ASCENDING), ("requestedAt", DESCENDING)]),
+        IndexModel([("requestedAt", DESCENDING)]),
+    ],
+    "rejected_connections": [
+        IndexModel([("lastSeen", DESCENDING)]),
+        IndexModel("chargePointIdentity"),
+    ],
+    "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
+    "api_tokens": [IndexModel("tokenHash", unique=True)],
+    "nodes": [],
+    "counters": [],
+}
+
+
+def connect(settings: Settings, uri: str) -> AsyncIOMotorClient[Document]:
+    """A client whose writes are acknowledged by a majority, journaled, or fail in seconds."""
+    return AsyncIOMotorClient(
+        uri,
+        appname="csms",
+        tz_aware=True,
+        w="majority",
+        journal=True,
+        wTimeoutMS=10_000,
+        serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=5_000,
+        socketTimeoutMS=20_000,
+        maxPoolSize=32,
+    )
+
+
+async def prepare(database: Database, settings: Settings) -> None:
+    """Create what is missing: capped collections with their sizes, and the indexes.
+
+    Running it again changes nothing; a capped size that was set anew takes effect.
+    """
+    capped = {
+        "heartbeats": settings.heartbeats_mb,
+        "meter_values": settings.meter_values_mb,
+        "boot_notifications": settings.boot_notifications_mb,
+        "messages": settings.messages_mb,
+    }
+    existing = {info["name"]: info async for info in await database.list_collections()}
+    for name, indexes in INDEXES.items():
+        size = capped[name] * _MB if name in capped else None
+        if name not in existing:
+            await _create(database, name, size)
+        elif size is not None:
+            await _resize(database, existing[name], size)
+        if indexes:
+            await database[name].create_indexes(list(indexes))
+
+
+async def _create(database: Database, name: str, size: int | None) -> None:
+    options: Document = {} if size is None else {"capped": True, "size": size}
+    try:
+        await database.create_collection(name, **options)
+    except OperationFailure as error:
+        if error.code != 48:  # NamespaceExists: another node was quicker
+            raise
+
+
+async def _resize(database: Database, info: Mapping[str, Any], size: int) -> None:
+    options = info.get("options", {})
+    if not options.get("capped"):
+        await database.command("convertToCapped", info["name"], size=size)
+    elif options.get("size") != size:
+        await database.command("collMod", info["name"], cappedSize=size)
+
+
+async def ping(database: Database) -> None:
+    """Ask the database for a sign of life.
+
+    Raises:
+        DatabaseUnavailable: it gave none.
+    """
+    async with errors():
+        await database.command("ping")
+
+
+def translate(error: PyMongoError) -> Exception:
+    """The domain's name for a driver's error; the error itself where there is none."""
+    if isinstance(error, DuplicateKeyError):
+        key: Mapping[str, Any] = (error.details or {}).get("keyValue") or {}
+        field = next(iter(key), "_id")
+        return Duplicate("id" if field == "_id" else field)
+    if isinstance(error, _UNAVAILABLE) or error.timeout:
+        return DatabaseUnavailable(f"MongoDB is away: {type(error).__name__}")
+    if isinstance(error, OperationFailure) and error.has_error_label("RetryableWriteError"):
+        return DatabaseUnavailable("MongoDB is changing its primary")
+    return error
+
+
+@asynccontextmanager
+async def errors() -> AsyncIterator[None]:
+    """Turn the driver's errors into the domain's.
+
+    Raises:
+        Duplicate: a unique field is taken.
+        DatabaseUnavailable: MongoDB did not answer in time.
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        translated = translate(error)
+        if translated is error:
+            raise
+        raise translated from error

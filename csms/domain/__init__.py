@@ -1,0 +1,1 @@
+"""The rules and models, without I/O: one file per concept."""

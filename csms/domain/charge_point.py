@@ -1,0 +1,236 @@
+"""Charge points as ops enter them and as the REST interface shows them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource
+
+MAX_IDENTITY = 255
+
+
+def _no_control_characters(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("remove the control characters (tab, newline, NUL, ...)")
+    return text
+
+
+def _no_slash(text: str) -> str:
+    if "/" in text:
+        raise ValueError("must not contain a slash, because it is part of a URL")
+    return text
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=255),
+    AfterValidator(_no_control_characters),
+]
+Identity = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_IDENTITY),
+    AfterValidator(_no_control_characters),
+    AfterValidator(_no_slash),
+]
+RecordId = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(_no_control_characters),
+    AfterValidator(_no_slash),
+]
+
+
+def _check_authorization_key(key: str) -> str:
+    from csms.domain.authorization_key import canonical_key
+
+    canonical_key(key)
+    return key
+
+
+AuthorizationKey = Annotated[
+    str,
+    AfterValidator(_check_authorization_key),
+    Field(
+        description="HTTP Basic password: 16 to 40 bytes, or these as hex digits. Never returned.",
+        json_schema_extra={"writeOnly": True},
+    ),
+]
+
+
+class ChargePointFields(BaseModel):
+    """What ops may enter, the same in REST bodies and CSV columns."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text | None = Field(None, description="what people call it")
+    stationName: Text | None = Field(None, description="the site it belongs to")
+    location: Text | None = Field(None, description="where it stands")
+    brand: Text | None = Field(None, description="make and model, as bought")
+    powerRating: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = Field(
+        None, description="rated power, kW"
+    )
+    protocol: Literal["OCPP16"] = "OCPP16"
+    serialNumber: Text | None = Field(
+        None, description="serial number on the type plate; compared when the charge point boots"
+    )
+    chargePointIdentity: Identity | None = Field(
+        None, description="last part of the URL that the charge point connects to"
+    )
+    isWhitelisted: bool = Field(True, description="whether it may connect")
+    connectorCount: Annotated[int, Field(ge=1, le=MAX_CONNECTORS)] | None = Field(
+        None, description="corrected by what the charge point itself reports"
+    )
+    authorizationKey: AuthorizationKey | None = None
+
+
+class NewChargePoint(ChargePointFields):
+    """A charge point to whitelist. At least one of serial and identity is required."""
+
+    id: RecordId = Field(
+        default_factory=lambda: uuid.uuid4().hex, description="made up when it is left out"
+    )
+
+    @model_validator(mode="after")
+    def _has_serial_or_identity(self) -> NewChargePoint:
+        if self.serialNumber is None and self.chargePointIdentity is None:
+            raise ValueError("give serialNumber, chargePointIdentity, or both")
+        return self
+
+
+class ChargePointPatch(ChargePointFields):
+    """Fields to change; what is left out stays, null clears."""
+
+    @model_validator(mode="after")
+    def _no_null_flags(self) -> ChargePointPatch:
+        for name in ("protocol", "isWhitelisted"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be null")
+        return self
+
+
+class ConnectorPatch(BaseModel):
+    """What an admin may say about a connector where its vendor does not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: ConnectorType
+
+
+class ConnectorView(BaseModel):
+    """One connector of a charge point."""
+
+    connectorId: int
+    type: ConnectorType = ConnectorType.UNKNOWN
+    typeSource: TypeSource | None = None
+    typeRaw: str | None = None
+    status: str | None = None
+    errorCode: str | None = None
+    info: str | None = None
+    vendorErrorCode: str | None = None
+    statusTimestamp: datetime | None = None
+    updatedAt: datetime | None = None
+
+
+class ChargePointView(BaseModel):
+    """A charge point's record as REST shows it: everything but the key."""
+
+    id: str
+    name: str | None = None
+    stationName: str | None = None
+    location: str | None = None
+    brand: str | None = None
+    powerRating: float | None = None
+    protocol: str = "OCPP16"
+    serialNumber: str | None = None
+    chargePointIdentity: str | None = None
+    isWhitelisted: bool = True
+    hasAuthorizationKey: bool = Field(False, description="whether HTTP Basic is asked for")
+    connectorCount: int | None = None
+    connectors: list[ConnectorView] = []
+    status: str | None = Field(None, description="of the charge point as a whole (connector 0)")
+    errorCode: str | None = None
+    statusTimestamp: datetime | None = None
+    vendor: str | None = None
+    model: str | None = None
+    firmwareVersion: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    meterType: str | None = None
+    meterSerialNumber: str | None = None
+    reportedSerialNumber: str | None = None
+    firmwareStatus: str | None = None
+    firmwareStatusAt: datetime | None = None
+    diagnosticsStatus: str | None = None
+    diagnosticsStatusAt: datetime | None = None
+    registrationStatus: str | None = None
+    heartbeatIntervalSec: int | None = None
+    connected: bool = False
+    lastSeen: datetime | None = None
+    lastBootAt: datetime | None = None
+    ocppProtocolRaw: str | None = None
+    ocppSessionId: str | None = None
+    nodeId: str | None = None
+    remoteAddress: str | None = None
+    connectedAt: datetime | None = None
+    disconnectedAt: datetime | None = None
+    quirks: dict[str, int] = Field({}, description="tolerated deviations, and how often")
+    createdAt: datetime | None = None
+    updatedAt: datetime | None = None
+
+
+def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict[str, Any]:
+    """The document of a new charge point: every field is there, null where nothing is known."""
+    fields = set(ChargePointView.model_fields) - {"id", "connected", "hasAuthorizationKey"}
+    record: dict[str, Any] = dict.fromkeys(sorted(fields))
+    record |= new.model_dump(exclude={"id", "authorizationKey"})
+    record |= {"connectors": [], "quirks": {}, "createdAt": now, "updatedAt": now}
+    return {"_id": new.id, **record, "authorizationKeyHash": key_hash}
+
+
+def view(record: dict[str, Any]) -> ChargePointView:
+    """A record as REST shows it, whatever optional fields it lacks."""
+    known = {
+        name: record[name]
+        for name in ChargePointView.model_fields
+        if record.get(name) is not None and name != "id"
+    }
+    return ChargePointView.model_validate(
+        known
+        | {
+            "id": record["_id"],
+            "connected": record.get("ocppSessionId") is not None,
+            "hasAuthorizationKey": record.get("authorizationKeyHash") is not None,
+        }
+    )
+
+
+def fold_serial(serial: str | None) -> str:
+    """A serial as it is compared: trimmed, without case; empty when there is none."""
+    return (serial or "").strip().casefold()
+
+
+def reported_serial(boot: dict[str, Any]) -> str | None:
+    """The serial in a BootNotification: of the three fields the first that says something."""
+    for name in ("chargePointSerialNumber", "chargeBoxSerialNumber", "serialNumber"):
+        serial = str(boot.get(name) or "").strip()
+        if serial:
+            return serial
+    return None
+
+
+def serials_agree(on_record: str | None, reported: str | None) -> bool:
+    """Whether a reported serial fits the record; with one of them missing there is no doubt."""
+    if not fold_serial(on_record) or not fold_serial(reported):
+        return True
+    return fold_serial(on_record) == fold_serial(reported)

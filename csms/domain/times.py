@@ -1,0 +1,72 @@
+"""Times as charge points write them, and as we write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+MAX_SKEW = timedelta(minutes=5)
+
+_ISO = re.compile(
+    r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,](?P<fraction>\d+))?"
+    r"\s*(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?"
+)
+_EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTime:
+    """A time told by a charge point: `time` is UTC, `flags` name what was wrong with it."""
+
+    time: datetime
+    flags: tuple[str, ...] = ()
+
+
+def read_device_time(raw: object, received_at: datetime) -> DeviceTime:
+    """Read a charge point's timestamp, with whatever zone and fraction it has.
+
+    A time without a zone is UTC. One that cannot be read is replaced by `received_at` and flagged
+    `unreadableTimestamp`; one more than five minutes off is flagged `clockSkew`.
+    """
+    time = _parse(raw)
+    if time is None:
+        return DeviceTime(received_at, ("unreadableTimestamp",))
+    if abs(time - received_at) > MAX_SKEW:
+        return DeviceTime(time, ("clockSkew",))
+    return DeviceTime(time)
+
+
+def _parse(raw: object) -> datetime | None:
+    if not isinstance(raw, str):
+        return None
+    text = raw.strip()
+    try:
+        if iso := _ISO.fullmatch(text):
+            return _from_iso(iso)
+        if _EPOCH.fullmatch(text):
+            seconds = float(text)
+            # Thirteen digits are milliseconds: as seconds they would lie in the year 33,000.
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def _from_iso(iso: re.Match[str]) -> datetime:
+    day = datetime.fromisoformat(f"{iso['date']}T{iso['time']}")
+    microseconds = int((iso["fraction"] or "0")[:6].ljust(6, "0"))
+    return day.replace(microsecond=microseconds, tzinfo=_zone(iso["zone"])).astimezone(UTC)
+
+
+def _zone(zone: str | None) -> timezone:
+    if zone is None or zone in "Zz":
+        return UTC
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if zone[0] == "-" else offset)
+
+
+def rfc3339(time: datetime) -> str:
+    """UTC with milliseconds and `Z`, as OCPP and the REST interface write it."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

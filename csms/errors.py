@@ -1,0 +1,109 @@
+"""The domain's exceptions.
+
+    CsmsError
+    ├── NotFound              an id that is in no record                  HTTP 404
+    ├── Duplicate             a unique field that is taken                HTTP 409
+    ├── InvalidInput          fields that break a rule                    HTTP 422
+    ├── MalformedInput        a body that cannot be read at all           HTTP 400
+    ├── Forbidden             the token's role is too low                 HTTP 403
+    ├── Unauthorized          no token, or one that is not known          HTTP 401
+    ├── DatabaseUnavailable   MongoDB did not answer                      HTTP 503, InternalError
+    ├── OcppError             a Call that cannot be served                CALLERROR with its code
+    └── CommandError          a command that got no CallResult
+        ├── ChargePointOffline    no socket, or it closed on the way      HTTP 409
+        ├── CommandTimeout        no answer in time                       HTTP 504
+        └── CallErrorReceived     the charge point answered CALLERROR     HTTP 502
+
+Each edge maps them once: `web/api/base.py` to HTTP, `connections/connection.py` to CALLERROR,
+`cli.py` to an exit status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class CsmsError(Exception):
+    """Base of everything that csms raises on purpose."""
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One field at fault. `message` says what is wrong and what to do about it."""
+
+    field: str
+    message: str
+
+
+class NotFound(CsmsError):
+    """No record of this kind has this id."""
+
+    def __init__(self, kind: str, record_id: object) -> None:
+        super().__init__(f"There is no {kind} {record_id!s}.")
+        self.kind = kind
+        self.record_id = record_id
+
+
+class Duplicate(CsmsError):
+    """Another record already has this value in a unique field."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is already taken by another record.")
+        self.field = field
+
+
+class InvalidInput(CsmsError):
+    """One or more fields break a rule; nothing was written."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(f"{e.field}: {e.message}" for e in errors))
+        self.errors = errors
+
+
+class MalformedInput(CsmsError):
+    """The input cannot be read at all: not JSON, not text in a known encoding."""
+
+
+class Unauthorized(CsmsError):
+    """No credentials, or credentials that nobody has."""
+
+
+class Forbidden(CsmsError):
+    """The credentials are good, the role is too low."""
+
+
+class DatabaseUnavailable(CsmsError):
+    """MongoDB did not acknowledge in time. Nothing may be promised to anyone."""
+
+
+class OcppError(CsmsError):
+    """A Call that cannot be served, with the CALLERROR code to answer (OCPP-J 1.6, 4.2.3)."""
+
+    def __init__(self, code: str, description: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+        self.details = details or {}
+
+
+class CommandError(CsmsError):
+    """A command that did not get a CallResult."""
+
+
+class ChargePointOffline(CommandError):
+    """There is no socket to this charge point, or it closed before the answer came."""
+
+
+class CommandTimeout(CommandError):
+    """The charge point did not answer in time."""
+
+
+class CallErrorReceived(CommandError):
+    """The charge point answered with a CALLERROR."""
+
+    def __init__(self, code: str, description: str, details: dict[str, Any]) -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+        self.details = details

@@ -1,0 +1,150 @@
+"""OCPP-J frames: text in, `Call`, `CallResult` or `CallError` out, and back (OCPP-J 1.6, 4.2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+MAX_UNIQUE_ID = 255
+"""The standard says 36; longer ones are seen (a UUID in braces) and do no harm."""
+
+MAX_DESCRIPTION = 255
+
+_CALL_ID = re.compile(r'\s*\[\s*2\s*,\s*"([^"\\\x00-\x1f]{1,255})"')
+
+Payload = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """A request (4.2.1)."""
+
+    unique_id: str
+    action: str
+    payload: Payload
+
+
+@dataclass(slots=True)
+class CallResult:
+    """The answer to a Call that was served (4.2.2)."""
+
+    unique_id: str
+    payload: Payload
+
+
+@dataclass(slots=True)
+class CallError:
+    """The answer to a Call that could not be served (4.2.3)."""
+
+    unique_id: str
+    code: str
+    description: str = ""
+    details: Payload = field(default_factory=dict)
+
+
+class FrameError(Exception):
+    """A text that is no frame.
+
+    `unique_id` is set when it was meant as a Call and its id can be read: then it is answered
+    with a CallError `FormationViolation`. Otherwise there is nobody to answer.
+    """
+
+    def __init__(self, reason: str, unique_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.unique_id = unique_id
+
+
+def parse(text: str | bytes) -> Call | CallResult | CallError | None:
+    """Read one frame; None for a message type that 1.6 does not know, which is to be ignored.
+
+    Raises:
+        FrameError: the text is no frame.
+    """
+    if not isinstance(text, str):
+        raise FrameError("binary frame; OCPP-J is sent as text")
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        id_of_call = _CALL_ID.match(text)
+        raise FrameError(f"not JSON: {error.msg}", id_of_call and id_of_call[1]) from None
+    if not isinstance(frame, list) or not frame:
+        raise FrameError("not a JSON array")
+    match frame[0]:
+        case bool() | float():
+            return None
+        case 2:
+            return _call(frame)
+        case 3:
+            return _call_result(frame)
+        case 4:
+            return _call_error(frame)
+        case int():
+            return None
+        case _:
+            raise FrameError("the message type is not an integer")
+
+
+def _unique_id(frame: list[Any]) -> str:
+    if len(frame) < 2 or not isinstance(frame[1], str) or len(frame[1]) > MAX_UNIQUE_ID:
+        raise FrameError("no usable unique id")
+    return frame[1]
+
+
+def _call(frame: list[Any]) -> Call:
+    unique_id = _unique_id(frame)
+    if len(frame) != 4:
+        raise FrameError(f"a Call has 4 elements, this has {len(frame)}", unique_id)
+    _, _, action, payload = frame
+    if not isinstance(action, str):
+        raise FrameError("the Action is not a string", unique_id)
+    if payload is None:
+        payload = {}
+    if not isinstance(payload, dict):
+        raise FrameError("the payload is not an object", unique_id)
+    return Call(unique_id, action, payload)
+
+
+def _call_result(frame: list[Any]) -> CallResult | CallError:
+    unique_id = _unique_id(frame)
+    payload = frame[2] if len(frame) > 2 else None
+    if payload is None:
+        payload = {}
+    if not isinstance(payload, dict):
+        # Never answered, but whoever waits for it must hear something definite.
+        return CallError(unique_id, "FormationViolation", "the CallResult's payload is no object")
+    return CallResult(unique_id, payload)
+
+
+def _call_error(frame: list[Any]) -> CallError:
+    unique_id = _unique_id(frame)
+    code, description, details = (frame[2:] + ["", "", {}][len(frame) - 2 :])[:3]
+    return CallError(
+        unique_id,
+        code if isinstance(code, str) and code else "GenericError",
+        description if isinstance(description, str) else "",
+        details if isinstance(details, dict) else {},
+    )
+
+
+def encode_call(unique_id: str, action: str, payload: Payload) -> str:
+    """The text of a Call."""
+    return orjson.dumps([CALL, unique_id, action, payload]).decode()
+
+
+def encode_result(unique_id: str, payload: Payload) -> str:
+    """The text of a CallResult."""
+    return orjson.dumps([CALL_RESULT, unique_id, payload]).decode()
+
+
+def encode_error(
+    unique_id: str, code: str, description: str = "", details: Payload | None = None
+) -> str:
+    """The text of a CallError; the description is cut at 255 characters (4.2.3)."""
+    return orjson.dumps(
+        [CALL_ERROR, unique_id, code, description[:MAX_DESCRIPTION], details or {}]
+    ).decode()

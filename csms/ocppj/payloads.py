@@ -1,0 +1,74 @@
+"""Payload checks: what comes in, what goes out, and the CALLERROR code of a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from csms.errors import FieldError, OcppError
+from csms.ocppj.frames import Payload
+from csms.ocppj.quirks import relaxed, tolerate
+from csms.ocppj.schemas import strict
+
+_Kind = ValidationErrorKind
+_CODES: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((_Kind.Required,), "OccurenceConstraintViolation"),
+    ((_Kind.Type, _Kind.MaxLength), "TypeConstraintViolation"),
+    (
+        (_Kind.Enum, _Kind.Minimum, _Kind.Maximum, _Kind.MultipleOf),
+        "PropertyConstraintViolation",
+    ),
+)
+_NO_QUIRKS: list[str] = []
+
+
+def check_inbound(action: str, payload: Payload) -> tuple[Payload, list[str]]:
+    """Check a request from a charge point.
+
+    Returns the payload to work with and the names of the quirks it had (usually none; then the
+    payload is the one given).
+
+    Raises:
+        OcppError: the payload breaks the schema in a way that is not tolerated (OCPP-J, 4.2.3).
+    """
+    if strict(action).is_valid(payload):
+        return payload, _NO_QUIRKS
+    repaired, quirks = tolerate(action, payload)
+    if quirks and relaxed(action).is_valid(repaired):
+        return repaired, quirks
+    checker = relaxed(action) if quirks else strict(action)
+    error = next(iter(checker.iter_errors(repaired)))
+    raise OcppError(_code(error), _describe(error))
+
+
+def outbound_errors(action: str, payload: Payload) -> list[FieldError]:
+    """What is wrong with a request that is about to be sent; empty if nothing is."""
+    return _field_errors(strict(action).iter_errors(payload))
+
+
+def answer_errors(action: str, payload: Payload) -> list[FieldError]:
+    """What is wrong with a charge point's answer to `action`; empty if nothing is."""
+    return _field_errors(strict(f"{action}Response").iter_errors(payload))
+
+
+def _field_errors(errors: Iterable[ValidationError]) -> list[FieldError]:
+    return [FieldError(_path(error), error.message) for error in errors]
+
+
+def _code(error: ValidationError) -> str:
+    for kinds, code in _CODES:
+        if isinstance(error.kind, kinds):
+            return code
+    return "FormationViolation"
+
+
+def _path(error: ValidationError) -> str:
+    path = ".".join(str(part) for part in error.instance_path)
+    if isinstance(error.kind, _Kind.Required):
+        return f"{path}.{error.kind.property}".lstrip(".")
+    return path or "payload"
+
+
+def _describe(error: ValidationError) -> str:
+    return f"{_path(error)}: {error.message}"

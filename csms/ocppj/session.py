@@ -1,0 +1,119 @@
+"""The session of one socket: at most one outstanding Call in our direction (OCPP-J 1.6, 4.1.1).
+
+Text goes in, events come out; what to do with them is the owner's business. Two rules:
+a type 3 or 4 frame is never answered, and an answer that nobody waits for is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from csms.ocppj.frames import (
+    Call,
+    CallError,
+    CallResult,
+    FrameError,
+    Payload,
+    encode_call,
+    encode_error,
+    parse,
+)
+
+MAX_UNREADABLE = 10
+"""Unreadable frames in a row after which the peer is no OCPP peer."""
+
+
+@dataclass(slots=True)
+class Outstanding:
+    """Our Call that waits for its answer."""
+
+    unique_id: str
+    action: str
+
+
+@dataclass(slots=True)
+class Answered:
+    """The answer to our outstanding Call."""
+
+    action: str
+    answer: CallResult | CallError
+
+
+@dataclass(slots=True)
+class Refused:
+    """A Call that is no proper frame; `reply` is the text to send."""
+
+    reason: str
+    reply: str
+
+
+@dataclass(slots=True)
+class Ignored:
+    """Nothing to do: an unknown message type, or an answer that came too late."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Unreadable:
+    """A frame that cannot be answered; `hopeless` after too many in a row."""
+
+    reason: str
+    hopeless: bool
+
+
+Event = Call | Answered | Refused | Ignored | Unreadable
+
+
+class CallOutstanding(Exception):
+    """A second Call was started before the first was answered or given up."""
+
+
+class Session:
+    """The state of one conversation."""
+
+    __slots__ = ("outstanding", "_unreadable")
+
+    def __init__(self) -> None:
+        self.outstanding: Outstanding | None = None
+        self._unreadable = 0
+
+    def receive(self, text: str | bytes) -> Event:
+        """Take one text from the peer. Never raises."""
+        try:
+            frame = parse(text)
+        except FrameError as error:
+            return self._bad_frame(error)
+        self._unreadable = 0
+        if frame is None:
+            return Ignored("unknown message type")
+        if isinstance(frame, Call):
+            return frame
+        if self.outstanding is None or self.outstanding.unique_id != frame.unique_id:
+            return Ignored(f"answer to {frame.unique_id!r}, which is not outstanding")
+        action = self.outstanding.action
+        self.outstanding = None
+        return Answered(action, frame)
+
+    def start_call(self, unique_id: str, action: str, payload: Payload) -> str:
+        """Start a Call and return its text.
+
+        Raises:
+            CallOutstanding: the one before is neither answered nor given up.
+        """
+        if self.outstanding is not None:
+            raise CallOutstanding(self.outstanding.unique_id)
+        self.outstanding = Outstanding(unique_id, action)
+        return encode_call(unique_id, action, payload)
+
+    def give_up(self) -> None:
+        """Forget the outstanding Call (4.1.1: timed out); a late answer will be dropped."""
+        self.outstanding = None
+
+    def _bad_frame(self, error: FrameError) -> Event:
+        if error.unique_id is not None:
+            self._unreadable = 0
+            reply = encode_error(error.unique_id, "FormationViolation", error.reason)
+            return Refused(error.reason, reply)
+        self._unreadable += 1
+        return Unreadable(error.reason, self._unreadable >= MAX_UNREADABLE)

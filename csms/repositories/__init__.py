@@ -1,0 +1,1 @@
+"""MongoDB: one file per collection, and the group-commit writer in `telemetry.py`."""

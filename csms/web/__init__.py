@@ -1,0 +1,1 @@
+"""The edge: the OCPP WebSocket, the admin REST, and the routes that join them."""

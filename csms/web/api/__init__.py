@@ -1,0 +1,1 @@
+"""The admin REST: one file per resource, joined in `routes.py`."""
