@@ -184,6 +184,7 @@ class ChargePointView(BaseModel):
     remoteAddress: str | None = None
     connectedAt: datetime | None = None
     disconnectedAt: datetime | None = None
+    flags: list[str] = Field([], description="what looked wrong with what it reported")
     quirks: dict[str, int] = Field({}, description="tolerated deviations, and how often")
     createdAt: datetime | None = None
     updatedAt: datetime | None = None
@@ -194,7 +195,7 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     fields = set(ChargePointView.model_fields) - {"id", "connected", "hasAuthorizationKey"}
     record: dict[str, Any] = dict.fromkeys(sorted(fields))
     record |= new.model_dump(exclude={"id", "authorizationKey"})
-    record |= {"connectors": [], "quirks": {}, "createdAt": now, "updatedAt": now}
+    record |= {"connectors": [], "flags": [], "quirks": {}, "createdAt": now, "updatedAt": now}
     return {"_id": new.id, **record, "authorizationKeyHash": key_hash}
 
 

@@ -1,0 +1,21 @@
+"""Whether an id tag may charge, for Authorize, StartTransaction and StopTransaction."""
+
+from __future__ import annotations
+
+from csms.actions.context import Context
+from csms.domain.id_tag import IdTagInfo, authorize
+
+
+async def authorize_id_tag(context: Context, id_tag: str, *, starting: bool = False) -> IdTagInfo:
+    """Decide on an id tag; only for a transaction that starts do running ones count."""
+    deps = context.deps
+    record = await deps.id_tags.find(id_tag)
+    limited = record is not None and record.get("maxActiveTransactions") is not None
+    active = await deps.transactions.count_active(id_tag) if starting and limited else None
+    return authorize(
+        record,
+        presented_is_parent=await deps.id_tags.is_parent(id_tag),
+        unknown_status=deps.settings.unknown_id_tags,
+        now=context.received_at,
+        active_transactions=active,
+    )

@@ -1,0 +1,43 @@
+"""ChangeConfiguration (OCPP 1.6, 5.3), and with it the change of a charge point's own key."""
+
+from __future__ import annotations
+
+import asyncio
+
+from csms.actions.context import Deps, Outbound
+from csms.domain.authorization_key import canonical_key, hash_key
+from csms.domain.configuration import AUTHORIZATION_KEY, MASK, is_secret
+from csms.errors import FieldError
+from csms.ocppj.frames import Payload
+
+
+def check(payload: Payload) -> list[FieldError]:
+    """Refuse an AuthorizationKey that the charge point could never use (whitepaper, 2.3)."""
+    if not _is_authorization_key(payload):
+        return []
+    try:
+        canonical_key(payload["value"])
+    except ValueError as error:
+        return [FieldError("value", str(error))]
+    return []
+
+
+def mask_request(payload: Payload) -> Payload:
+    """Hide the value if the key is a secret."""
+    if is_secret(str(payload.get("key"))):
+        return {**payload, "value": MASK}
+    return payload
+
+
+async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
+    """Keep the new key beside the old one until the charge point has used it."""
+    if _is_authorization_key(payload) and answer.get("status") in ("Accepted", "RebootRequired"):
+        key_hash = await asyncio.to_thread(hash_key, payload["value"])
+        await deps.charge_points.set_fields(charge_point_id, {"nextAuthorizationKeyHash": key_hash})
+
+
+def _is_authorization_key(payload: Payload) -> bool:
+    return str(payload.get("key")).casefold() == AUTHORIZATION_KEY.casefold()
+
+
+OUTBOUND = Outbound("ChangeConfiguration", check=check, mask_request=mask_request, after=after)

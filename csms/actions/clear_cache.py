@@ -1,0 +1,7 @@
+"""ClearCache (OCPP 1.6, 5.4)."""
+
+from __future__ import annotations
+
+from csms.actions.context import Outbound
+
+OUTBOUND = Outbound("ClearCache")

@@ -1,0 +1,126 @@
+"""What an action works with: the repositories, and the charge point that called."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from csms.config import Settings
+from csms.errors import FieldError
+from csms.metrics import Metrics
+from csms.ocppj.frames import Payload
+from csms.repositories.charge_points import ChargePoints
+from csms.repositories.commands import Commands
+from csms.repositories.id_tags import IdTags
+from csms.repositories.rejected_connections import RejectedConnections
+from csms.repositories.telemetry import Telemetry
+from csms.repositories.transactions import Transactions
+
+
+@dataclass(frozen=True)
+class Deps:
+    """The parts that actions and connections share, built once by `csms/app.py`."""
+
+    settings: Settings
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    telemetry: Telemetry
+    charge_points: ChargePoints
+    transactions: Transactions
+    id_tags: IdTags
+    commands: Commands
+    rejected_connections: RejectedConnections
+
+
+@dataclass(slots=True)
+class MeterState:
+    """What is remembered of a connection's meters, to notice what looks wrong."""
+
+    registers: dict[int, float] = field(default_factory=dict)
+    """Last energy register of a connector, Wh."""
+    transactions: set[int] = field(default_factory=set)
+    """Transactions known to be this charge point's."""
+
+
+class Peer(Protocol):
+    """The connection that a Call came on."""
+
+    identity: str
+    session_id: str
+    remote_address: str
+    meters: MeterState
+
+    @property
+    def charge_point_id(self) -> str:
+        """The id of its record. Only a BootNotification may come from a peer that has none."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has a record; if not, its serial may still give it one."""
+
+    async def bind(self, serial: str) -> bool:
+        """Find a record that waits for this serial, and give it the peer's identity."""
+
+    def accept(self) -> None:
+        """Serve its Calls from now on; its connectors are asked for after the reply."""
+
+    def turn_away(self, reason: str, reported_serial: str | None) -> None:
+        """Record the rejection and close with 1008 after the reply."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One inbound Call's surroundings."""
+
+    deps: Deps
+    peer: Peer
+    received_at: datetime
+
+    @property
+    def charge_point_id(self) -> str:
+        """The id of the calling charge point's record."""
+        return self.peer.charge_point_id
+
+
+Handler = Callable[[Context, Payload], Awaitable[Payload]]
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """An action that charge points call.
+
+    `handle` gets a payload that passed the schema and returns the CallResult's payload. It raises
+    OcppError or DatabaseUnavailable for a CallError.
+    """
+
+    action: str
+    handle: Handler
+
+
+def _same(payload: Payload) -> Payload:
+    return payload
+
+
+def _no_errors(payload: Payload) -> list[FieldError]:
+    return []
+
+
+async def _nothing(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """An action that people may call on a charge point.
+
+    `check` finds mistakes that the schema cannot; `mask_request` and `mask_response` take secrets
+    out of what is recorded, logged and shown; `after` runs when the charge point has answered.
+    """
+
+    action: str
+    check: Callable[[Payload], list[FieldError]] = _no_errors
+    mask_request: Callable[[Payload], Payload] = _same
+    mask_response: Callable[[Payload], Payload] = _same
+    after: Callable[[Deps, str, Payload, Payload], Awaitable[Any]] = _nothing

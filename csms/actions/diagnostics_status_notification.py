@@ -1,0 +1,18 @@
+"""DiagnosticsStatusNotification (OCPP 1.6, 4.4)."""
+
+from __future__ import annotations
+
+from csms.actions.context import Context, Inbound
+from csms.ocppj.frames import Payload
+
+
+async def handle(context: Context, payload: Payload) -> Payload:
+    """Store how far the diagnostics upload is."""
+    await context.deps.charge_points.set_fields(
+        context.charge_point_id,
+        {"diagnosticsStatus": payload["status"], "diagnosticsStatusAt": context.received_at},
+    )
+    return {}
+
+
+INBOUND = Inbound("DiagnosticsStatusNotification", handle)

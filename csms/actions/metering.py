@@ -1,0 +1,64 @@
+"""Stores the meter values of MeterValues and StopTransaction, flagged where they look wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from csms.actions.context import Context
+from csms.domain.meter_value import MeterSource, energy_register, meter_document
+
+
+async def store_meter_values(
+    context: Context,
+    connector_id: int,
+    transaction_id: int | None,
+    meter_values: Iterable[Mapping[str, Any]],
+) -> None:
+    """Store readings; returns when all are acknowledged.
+
+    `transaction_id` as sent: 0 and negative ones mean no transaction, an unknown one is kept.
+
+    Raises:
+        DatabaseUnavailable: some may not be stored.
+    """
+    flags = await _transaction_flags(context, transaction_id)
+    source = MeterSource(
+        context.charge_point_id,
+        context.peer.identity,
+        connector_id,
+        transaction_id if transaction_id is not None and transaction_id > 0 else None,
+    )
+    documents = []
+    for meter_value in meter_values:
+        if not meter_value["sampledValue"]:
+            continue
+        document = meter_document(source, meter_value, context.received_at, flags)
+        if _went_backwards(context.peer.meters.registers, document):
+            document["flags"].append("registerWentBackwards")
+        documents.append(document)
+    await context.deps.telemetry.insert_all("meter_values", documents)
+
+
+async def _transaction_flags(context: Context, transaction_id: int | None) -> tuple[str, ...]:
+    # 0 is how some say "none"; other ids that cannot be ours claim a transaction.
+    if not transaction_id:
+        return ()
+    known = context.peer.meters.transactions
+    if transaction_id in known:
+        return ()
+    transaction = await context.deps.transactions.find(context.charge_point_id, transaction_id)
+    if transaction is None:
+        return ("unknownTransaction",)
+    known.add(transaction_id)
+    return ()
+
+
+def _went_backwards(registers: dict[int, float], document: Mapping[str, Any]) -> bool:
+    register = energy_register(document)
+    if register is None:
+        return False
+    connector_id = document["connectorId"]
+    last = registers.get(connector_id)
+    registers[connector_id] = register
+    return last is not None and register < last

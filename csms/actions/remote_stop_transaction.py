@@ -1,0 +1,7 @@
+"""RemoteStopTransaction (OCPP 1.6, 5.12)."""
+
+from __future__ import annotations
+
+from csms.actions.context import Outbound
+
+OUTBOUND = Outbound("RemoteStopTransaction")

@@ -1,0 +1,37 @@
+"""StatusNotification (OCPP 1.6, 4.9): connector 0 is the charge point as a whole."""
+
+from __future__ import annotations
+
+from csms.actions.context import Context, Inbound
+from csms.domain.times import read_device_time
+from csms.errors import OcppError
+from csms.ocppj.frames import Payload
+
+
+async def handle(context: Context, payload: Payload) -> Payload:
+    """Store the status; a connector that was not known is created."""
+    connector_id = payload["connectorId"]
+    if connector_id < 0:
+        raise OcppError("PropertyConstraintViolation", "connectorId: must not be negative")
+    now = context.received_at
+    # The time is optional (6.47); without one, the status is as old as its arrival.
+    raw_time = payload.get("timestamp")
+    status = {
+        "status": payload["status"],
+        "errorCode": payload["errorCode"],
+        "statusTimestamp": read_device_time(raw_time, now).time if raw_time else now,
+    }
+    charge_points = context.deps.charge_points
+    if connector_id == 0:
+        await charge_points.set_fields(context.charge_point_id, status)
+        return {}
+    status |= {
+        "info": payload.get("info"),
+        "vendorErrorCode": payload.get("vendorErrorCode"),
+        "updatedAt": now,
+    }
+    await charge_points.set_connector_status(context.charge_point_id, connector_id, status, now)
+    return {}
+
+
+INBOUND = Inbound("StatusNotification", handle)

@@ -1,0 +1,7 @@
+"""UnlockConnector (OCPP 1.6, 5.18)."""
+
+from __future__ import annotations
+
+from csms.actions.context import Outbound
+
+OUTBOUND = Outbound("UnlockConnector")

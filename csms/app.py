@@ -1,0 +1,175 @@
+"""The composition root: builds everything once, starts it, stops it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from csms import db
+from csms.actions.context import Deps
+from csms.actions.routing import find_inbound, find_outbound
+from csms.config import Settings
+from csms.connections.admission import Admission
+from csms.connections.commands import CommandRouter
+from csms.connections.lease import Lease
+from csms.connections.message_log import MessageLog
+from csms.connections.registry import Registry
+from csms.connections.sockets import Sockets
+from csms.connections.whitelisting import Whitelisting
+from csms.domain.authorization_key import KeyVerifier
+from csms.metrics import Metrics
+from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.charge_points import ChargePoints
+from csms.repositories.commands import Commands
+from csms.repositories.id_tags import IdTags
+from csms.repositories.nodes import Nodes
+from csms.repositories.rejected_connections import RejectedConnections
+from csms.repositories.telemetry import Telemetry
+from csms.repositories.transactions import Transactions
+from csms.web.api.base import ProblemHandler
+from csms.web.api.routes import handlers
+from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
+from csms.web.services import Services
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 1_048_576
+IDLE_HTTP_SECONDS = 60.0
+
+
+def now() -> datetime:
+    """The time, UTC, in the milliseconds that MongoDB keeps."""
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+class CentralSystem:
+    """One node: the database behind, REST and OCPP in front."""
+
+    def __init__(
+        self, settings: Settings, mongodb_uri: str, clock: Callable[[], datetime] = now
+    ) -> None:
+        self.settings = settings
+        self._client = db.connect(settings, mongodb_uri)
+        self.database: db.Database = self._client[settings.mongodb_database]
+        self.metrics = Metrics()
+        self.telemetry = Telemetry(self.database, self.metrics, settings.commit_interval_ms / 1000)
+        self.charge_points = ChargePoints(self.database, self.telemetry)
+        deps = Deps(
+            settings=settings,
+            metrics=self.metrics,
+            clock=clock,
+            telemetry=self.telemetry,
+            charge_points=self.charge_points,
+            transactions=Transactions(self.database),
+            id_tags=IdTags(self.database),
+            commands=Commands(self.database),
+            rejected_connections=RejectedConnections(self.telemetry),
+        )
+        outbound = find_outbound()
+        registry = Registry()
+        self.admission = Admission(deps, registry, KeyVerifier())
+        messages = MessageLog(settings, self.telemetry, outbound, clock)
+        self.sockets = Sockets(deps, registry, self.admission, find_inbound(), messages)
+        self.lease = Lease(Nodes(self.database), self.charge_points, settings.node_id, clock)
+        self.services = Services(
+            settings=settings,
+            database=self.database,
+            metrics=self.metrics,
+            clock=clock,
+            api_tokens=ApiTokens(self.database, clock),
+            id_tags=deps.id_tags,
+            transactions=deps.transactions,
+            charge_points=self.charge_points,
+            whitelisting=Whitelisting(deps, registry),
+            commands=CommandRouter(deps, registry, outbound),
+            deps=deps,
+            accepting=lambda: self.sockets.accepting,
+        )
+        self._server: HTTPServer | None = None
+        self.port = settings.port
+
+    async def start(self) -> str | None:
+        """Prepare the database and listen; returns the first admin token if one was just made.
+
+        Raises:
+            DatabaseUnavailable: MongoDB does not answer.
+            OSError: the address cannot be listened on, or a TLS file cannot be read.
+        """
+        tls = tls_context(self.settings)
+        sockets = bind_sockets(self.settings.port, self.settings.host)
+        self.port = sockets[0].getsockname()[1]
+        async with db.errors():
+            await db.prepare(self.database, self.settings)
+        configured = self.settings.admin_token
+        first_token = await self.services.api_tokens.ensure_first(
+            configured.get_secret_value() if configured else None
+        )
+        await self.lease.start()
+        self._server = HTTPServer(
+            self._application(),
+            ssl_options=tls,
+            xheaders=self.settings.trust_proxy_headers,
+            idle_connection_timeout=IDLE_HTTP_SECONDS,
+            max_body_size=MAX_BODY_BYTES,
+        )
+        self._server.add_sockets(sockets)
+        log.info("listening", host=self.settings.host, port=self.port, tls=tls is not None)
+        return first_token
+
+    async def stop(self) -> None:
+        """Stop listening, close the sockets, write what waits, give the lease up."""
+        if self._server is not None:
+            self._server.stop()
+        await self.sockets.close_all()
+        if self._server is not None:
+            await self._server.close_all_connections()
+        self.charge_points.store_signs_of_life()
+        await self.telemetry.close()
+        await self.lease.stop()
+        self._client.close()
+        log.info("stopped")
+
+    def _application(self) -> Application:
+        ocpp = {
+            "admission": self.admission,
+            "sockets": self.sockets,
+            "settings": self.settings,
+        }
+        return Application(
+            [(OCPP_PATH, OcppSocket, ocpp), *handlers(self.services)],
+            default_handler_class=ProblemHandler,
+            default_handler_args={"services": self.services},
+            log_function=_log_request,
+        )
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS 1.2 or newer with the configured certificate; None when none is configured.
+
+    Raises:
+        OSError: a file cannot be read, or is no certificate or key.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context
+
+
+def _log_request(handler: RequestHandler) -> None:
+    request = handler.request
+    log.debug(
+        "http",
+        method=request.method,
+        path=request.path,
+        status=handler.get_status(),
+        seconds=round(request.request_time(), 4),
+    )

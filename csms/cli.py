@@ -1,0 +1,251 @@
+"""The command line: `csms serve | import | export | simulate | token | check`.
+
+Exit status: 0 done, 1 done in part or not as asked, 2 nothing could be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import stat
+import sys
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import uvloop
+from pydantic import SecretStr, ValidationError
+from pymongo.errors import PyMongoError
+
+from csms import __version__, db, logs
+from csms.config import Settings, load_settings
+from csms.domain.api_token import Role
+from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
+from csms.errors import CsmsError
+
+TOKEN_FILE = "admin-token"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # These two have a command line of their own, which the script for import shares.
+    if arguments[:1] in (["import"], ["export"]):
+        from csms.client import fleet
+
+        command = fleet.import_main if arguments[0] == "import" else fleet.export_main
+        return command(arguments[1:])
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(part) for part in problem["loc"]) or "settings"
+            print(f"csms: setting {name}: {problem['msg']}", file=sys.stderr)
+    except (CsmsError, OSError) as error:
+        print(f"csms: {error}", file=sys.stderr)
+    except PyMongoError as error:
+        print(f"csms: MongoDB: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="csms", description="OCPP 1.6J central system")
+    parser.add_argument("--version", action="version", version=f"csms {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the central system")
+    serve.set_defaults(run=_serve)
+    check = commands.add_parser("check", help="check the settings, TLS files and the database")
+    check.set_defaults(run=_check)
+    commands.add_parser("import", help="whitelist a fleet from a CSV file", add_help=False)
+    commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
+    _add_simulate(commands)
+    _add_token(commands)
+    for command in (serve, check):
+        _add_settings(command)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
+    for name, field in Settings.model_fields.items():
+        # Command lines are seen by everyone on the machine: secrets come from the environment.
+        if name in ("admin_token", "mongodb_uri"):
+            continue
+        help_text = (field.description or "").replace("%", "%%")
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"setting_{name}",
+            metavar="VALUE",
+            help=f"{help_text} (default: {field.default})",
+        )
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    given = {
+        name.removeprefix("setting_"): value
+        for name, value in vars(args).items()
+        if name.startswith("setting_") and value is not None
+    }
+    if isinstance(given.get("message_log_skip"), str):
+        given["message_log_skip"] = json.loads(given["message_log_skip"])
+    return load_settings(**given)
+
+
+@contextmanager
+def _mongodb(settings: Settings) -> Iterator[str]:
+    """The URI of the database: the configured one, or that of a private mongod."""
+    if settings.mongodb_uri is not None:
+        yield settings.mongodb_uri.get_secret_value()
+        return
+    mongod = EmbeddedMongod(
+        settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
+    )
+    try:
+        yield mongod.start()
+    finally:
+        mongod.stop()
+
+
+def _run(coroutine: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    settings = _settings(args)
+    logs.configure(settings.log_level, settings.log_format)
+    # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with _mongodb(settings) as uri:
+        return _run(_serve_until_signal(settings, uri))
+
+
+async def _serve_until_signal(settings: Settings, uri: str) -> int:
+    from csms.app import CentralSystem
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    central_system = CentralSystem(settings, uri)
+    first_token = await central_system.start()
+    try:
+        _say_where(settings, central_system.port, uri, first_token)
+        await stop.wait()
+        print("csms is stopping ...", flush=True)
+    finally:
+        await central_system.stop()
+    return 0
+
+
+def _say_where(settings: Settings, port: int, uri: str, first_token: str | None) -> None:
+    shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+    tls = "s" if settings.tls_cert else ""
+    token_file = settings.data_dir / TOKEN_FILE
+    lines = [
+        f"csms {__version__} is running; Ctrl-C stops it.",
+        f"  admin REST     http{tls}://{shown}:{port}/admin   (try it: http{tls}://{shown}:{port}/docs)",
+        f"  OCPP endpoint  ws{tls}://{shown}:{port}/ocpp/1.6/{{chargePointIdentity}}",
+    ]
+    if settings.mongodb_uri is None:
+        lines.append(f"  MongoDB        {uri}   database {settings.mongodb_database}")
+    if first_token is not None:
+        _write_secret(token_file, first_token)
+        lines.append(f"  admin token    {first_token}   (shown once; kept in {token_file})")
+    elif settings.admin_token is not None:
+        lines.append("  admin token    the one in CSMS_ADMIN_TOKEN")
+    elif token_file.exists():
+        lines.append(f"  admin token    in {token_file}")
+    print("\n".join(lines), flush=True)
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
+    path.write_text(secret + "\n", encoding="utf-8")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from csms.app import tls_context
+
+    settings = _settings(args)
+    print("settings      ok")
+    tls = tls_context(settings)
+    print(f"TLS           {'ok' if tls else 'off: set tls_cert and tls_key for https and wss'}")
+    uri = settings.mongodb_uri or running_uri(settings.data_dir)
+    if uri is None:
+        print(f"MongoDB       not running; csms serve will start {find_mongod(settings.mongod)}")
+        return 0
+    plain = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
+    with pymongo.MongoClient[db.Document](plain, serverSelectionTimeoutMS=5_000) as client:
+        version = client.server_info()["version"]
+        replica_set = client.admin.command("hello").get("setName")
+    if replica_set is None:
+        print("MongoDB       is no replica set; start mongod with --replSet and initiate it")
+        return 1
+    print(f"MongoDB       ok: {version}, replica set {replica_set}")
+    return 0
+
+
+def _add_simulate(commands: Any) -> None:
+    from csms.simulator import fleet
+
+    parser = commands.add_parser("simulate", help="run simulated charge points")
+    fleet.add_arguments(parser)
+    parser.set_defaults(run=lambda args: _run(fleet.run_fleet(fleet.options_of(args))))
+
+
+def _add_token(commands: Any) -> None:
+    parser = commands.add_parser("token", help="make, list and revoke tokens of the admin REST")
+    parser.set_defaults(run=_token)
+    actions = parser.add_subparsers(required=True, dest="token_action", metavar="ACTION")
+    create = actions.add_parser("create", help="make a token and show it, once")
+    create.add_argument("name", help="who or what it is for")
+    create.add_argument("--role", choices=[role.value for role in Role], default="viewer")
+    actions.add_parser("list", help="list the tokens")
+    revoke = actions.add_parser("revoke", help="revoke a token")
+    revoke.add_argument("id", help="as `csms token list` shows it")
+    for action in actions.choices.values():
+        action.add_argument(
+            "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
+        )
+
+
+def _token(args: argparse.Namespace) -> int:
+    settings = _settings(args)
+    # A server that runs on this data directory lends its mongod.
+    running = None if settings.mongodb_uri else running_uri(settings.data_dir)
+    if running is not None:
+        settings = settings.model_copy(update={"mongodb_uri": SecretStr(running)})
+    with _mongodb(settings) as uri:
+        return _run(_token_action(settings, uri, args))
+
+
+async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
+    from csms.repositories.api_tokens import ApiTokens
+
+    client = db.connect(settings, uri)
+    tokens = ApiTokens(client[settings.mongodb_database], lambda: datetime.now(UTC))
+    try:
+        if args.token_action == "create":
+            record, token = await tokens.create(args.name, Role(args.role), created_by="csms token")
+            print(f"{token}\n(id {record['_id']}, role {record['role']}; it is not shown again)")
+        elif args.token_action == "revoke":
+            await tokens.revoke(args.id)
+            print("revoked")
+        else:
+            for record in await tokens.list():
+                print(f"{record['_id']}  {record['role']:8}  {record['name']}")
+    finally:
+        client.close()
+    return 0

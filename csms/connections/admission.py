@@ -1,0 +1,253 @@
+"""Who is let in: the checks before and after the WebSocket upgrade, in their fixed order.
+
+1. an identity in the path          4. credentials, when the record has any
+2. the sub-protocol ocpp1.6         5. nobody else alive under this identity
+3. a whitelisted record             6. or a record that waits for this serial
+(7. the BootNotification is judged in `actions/boot_notification.py`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote_to_bytes
+
+import structlog
+
+from csms import db
+from csms.actions.boot_notification import NOT_WHITELISTED
+from csms.actions.context import Deps
+from csms.connections.connection import Connection
+from csms.connections.registry import Registry
+from csms.domain.authorization_key import KeyVerifier
+from csms.domain.charge_point import MAX_IDENTITY
+from csms.errors import DatabaseUnavailable, Duplicate
+from csms.repositories.charge_points import Claim
+from csms.repositories.rejected_connections import Rejection
+
+log = structlog.get_logger(__name__)
+
+SUBPROTOCOL = "ocpp1.6"
+GOING_AWAY = 1001
+
+
+class Reason(StrEnum):
+    """Why a connection is turned away; the text is the close reason and the record."""
+
+    MISSING_IDENTITY = "Missing chargePointIdentity"
+    BAD_IDENTITY = "Invalid chargePointIdentity"
+    SUBPROTOCOL = "Unsupported sub-protocol"
+    NOT_WHITELISTED = NOT_WHITELISTED
+    UNAUTHORIZED = "Unauthorized"
+    ALREADY_CONNECTED = "Already connected"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What a WebSocket request says of who sent it."""
+
+    path: str
+    subprotocols: tuple[str, ...]
+    authorization: str | None
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Turned away: with an HTTP status before the upgrade, or by closing after it."""
+
+    reason: Reason
+    http_status: int | None
+    identity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Let in as far as a request can tell. Without a record it has to boot with a known serial."""
+
+    identity: str
+    record: db.Document | None
+    authenticated: bool
+    password: bytes | None
+
+
+def read_identity(path: str) -> str | None:
+    """The identity in a request path, percent-decoded once; None when there is none.
+
+    A slash at the end is forgiven: many charge points add one to the URL they are given.
+
+    Raises:
+        ValueError: it is not UTF-8, too long, or has a slash or a control character in it.
+    """
+    last = path.split("/ocpp/1.6", 1)[1].strip("/")
+    identity = unquote_to_bytes(last).decode("utf-8")
+    if "/" in identity or any(ord(char) < 32 or ord(char) == 127 for char in identity):
+        raise ValueError("slash or control character")
+    if len(identity) > MAX_IDENTITY:
+        raise ValueError("too long")
+    return identity or None
+
+
+def read_password(authorization: str | None, identity: str) -> bytes | None:
+    """The Basic password of a request whose user name is its identity; None without such."""
+    scheme, _, credentials = (authorization or "").partition(" ")
+    if scheme.casefold() != "basic":
+        return None
+    try:
+        user_and_password = base64.b64decode(credentials.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    # The identity may itself contain a colon, so it is compared and not split off.
+    user = identity.encode() + b":"
+    return user_and_password.removeprefix(user) if user_and_password.startswith(user) else None
+
+
+class Admission:
+    """Decides who gets a connection on this node."""
+
+    def __init__(self, deps: Deps, registry: Registry, verifier: KeyVerifier) -> None:
+        self._deps = deps
+        self._registry = registry
+        self._verifier = verifier
+
+    async def judge(self, visitor: Visitor) -> Admitted | Refused:
+        """Steps 1 to 4, and whether 6 applies. Nothing is written.
+
+        Raises:
+            DatabaseUnavailable: nobody can be let in now, nor turned away for good.
+        """
+        try:
+            identity = read_identity(visitor.path)
+        except ValueError:
+            return Refused(Reason.BAD_IDENTITY, 400, None)
+        if identity is None:
+            return Refused(Reason.MISSING_IDENTITY, None, None)
+        if not self._speaks_ocpp16(visitor):
+            return Refused(Reason.SUBPROTOCOL, 400, identity)
+        password = read_password(visitor.authorization, identity)
+        record = await self._deps.charge_points.find_by_identity(identity)
+        if record is None:
+            if await self._deps.charge_points.serial_only_exist():
+                return Admitted(identity, None, False, password)
+            http = 404 if self._deps.settings.reject_with == "http" else None
+            return Refused(Reason.NOT_WHITELISTED, http, identity)
+        authenticated = await self._password_fits(record, password)
+        if authenticated is False:
+            return Refused(Reason.UNAUTHORIZED, 401, identity)
+        return Admitted(identity, record, authenticated is True, password)
+
+    async def record_refusal(self, refused: Refused, visitor: Visitor) -> None:
+        """Count a refusal; if the database is away, only the log has it."""
+        self._deps.metrics.rejected.labels(refused.reason).inc()
+        log.warning(
+            "turned_away",
+            identity=refused.identity,
+            reason=refused.reason.value,
+            remote=visitor.remote_address,
+        )
+        rejection = Rejection(refused.identity, visitor.remote_address, refused.reason)
+        try:
+            await self._deps.rejected_connections.record(rejection, self._deps.clock())
+        except DatabaseUnavailable:
+            log.error("rejection_not_recorded", identity=refused.identity)
+
+    async def admit(self, connection: Connection, record: db.Document) -> bool:
+        """Step 5, then claim the record. False when the newcomer was turned away instead.
+
+        Raises:
+            DatabaseUnavailable: the record could not be claimed.
+        """
+        identity = connection.identity
+        async with self._registry.lock(identity):
+            holder = self._registry.with_identity(identity)
+            if holder is not None and not await self._replace(holder, connection):
+                await self._refuse(connection, Reason.ALREADY_CONNECTED)
+                return False
+            if connection.closed:
+                return False
+            return await self._claim(connection, record["_id"])
+
+    async def bind(self, connection: Connection, serial: str) -> bool:
+        """Step 6: give the record that waits for this serial the connection's identity."""
+        record = await self._deps.charge_points.find_by_serial_only(serial)
+        if record is None:
+            return False
+        if await self._password_fits(record, connection.password) is False:
+            return False
+        async with self._registry.lock(connection.identity):
+            try:
+                bound = await self._deps.charge_points.bind_identity(
+                    record["_id"], connection.identity, self._deps.clock()
+                )
+            except Duplicate:
+                return False
+            return bound and await self._claim(connection, record["_id"])
+
+    async def _replace(self, holder: Connection, newcomer: Connection) -> bool:
+        """Whether the newcomer may have the place; if so the holder is on its way out."""
+        if holder.closed:
+            return True
+        if not newcomer.authenticated:
+            timeout = self._deps.settings.replace_ping_timeout
+            if await holder.is_alive(timeout):
+                return False
+        holder.log.info("replaced", by=newcomer.session_id[:8])
+        holder.close(GOING_AWAY, "Replaced by a new connection")
+        return True
+
+    async def _claim(self, connection: Connection, charge_point_id: str) -> bool:
+        # In the registry before the claim: whoever un-whitelists after it finds the socket there,
+        # whoever did before is seen in the record that the claim returns.
+        claim = Claim(
+            charge_point_id,
+            connection.session_id,
+            self._deps.settings.node_id,
+            connection.remote_address,
+            SUBPROTOCOL,
+        )
+        connection.claim = claim
+        self._registry.seat(connection)
+        before = await self._deps.charge_points.claim(claim, self._deps.clock())
+        connection.record_before = before
+        if (
+            before is None
+            or before.get("isWhitelisted") is False
+            or before.get("chargePointIdentity") != connection.identity
+        ):
+            await self._refuse(connection, Reason.NOT_WHITELISTED)
+            return False
+        connection.accepted = before.get("registrationStatus") == "Accepted"
+        connection.log.info(
+            "connected", charge_point=charge_point_id, remote=connection.remote_address
+        )
+        return True
+
+    async def _refuse(self, connection: Connection, reason: Reason) -> None:
+        await connection.reject(Rejection(connection.identity, connection.remote_address, reason))
+
+    async def _password_fits(self, record: db.Document, password: bytes | None) -> bool | None:
+        """None when the record asks for no password."""
+        current = record.get("authorizationKeyHash")
+        coming = record.get("nextAuthorizationKeyHash")
+        if coming and password and await self._verify(coming, password):
+            await self._deps.charge_points.set_fields(
+                record["_id"],
+                {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
+            )
+            return True
+        if not current:
+            return None
+        return password is not None and await self._verify(current, password)
+
+    async def _verify(self, stored_hash: str, password: bytes) -> bool:
+        if self._verifier.known_good(stored_hash, password):
+            return True
+        return await asyncio.to_thread(self._verifier.verify, stored_hash, password)
+
+    def _speaks_ocpp16(self, visitor: Visitor) -> bool:
+        if not visitor.subprotocols:
+            return self._deps.settings.allow_missing_subprotocol
+        return SUBPROTOCOL in visitor.subprotocols

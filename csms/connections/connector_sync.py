@@ -1,0 +1,98 @@
+"""Asks a charge point for its connectors, and makes the record match (GetConfiguration)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from csms import db
+from csms.domain.configuration import configuration_values
+from csms.domain.connector import read_connector_count, reconcile
+from csms.errors import CallErrorReceived, CommandTimeout
+from csms.ocppj.frames import Payload
+from csms.repositories.charge_points import ChargePoints
+
+log = structlog.get_logger(__name__)
+
+Caller = Callable[[str, Payload], Awaitable[Payload]]
+"""Sends a Call of an action to the charge point, and returns the answer's payload."""
+
+NUMBER_OF_CONNECTORS = "NumberOfConnectors"
+MAX_KEYS = "GetConfigurationMaxKeys"
+DEFAULT_MAX_KEYS = 10
+IMPLAUSIBLE_COUNT = "implausibleConnectorCount"
+ATTEMPTS = 10
+
+
+async def ask_configuration(call: Caller, keys: list[str], max_keys: int) -> dict[str, str]:
+    """Values of configuration keys, by folded key, asked `max_keys` at a time.
+
+    Raises:
+        CommandError: the charge point did not answer one of the questions.
+    """
+    values: dict[str, str] = {}
+    for first in range(0, len(keys), max_keys):
+        answer = await call("GetConfiguration", {"key": keys[first : first + max_keys]})
+        values |= configuration_values(answer)
+    return values
+
+
+def read_max_keys(values: dict[str, str]) -> int:
+    """How many keys the charge point takes at once."""
+    try:
+        return max(1, int(values.get(MAX_KEYS.casefold(), "")))
+    except ValueError:
+        return DEFAULT_MAX_KEYS
+
+
+def type_key(connector_id: int) -> str:
+    """The configuration key that names a connector's type."""
+    return f"Connector{connector_id}-Type"
+
+
+async def sync_connectors(
+    call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
+) -> list[db.Document]:
+    """Ask for the number and the types of the connectors; returns them as they are on record now.
+
+    A count that makes no sense is flagged and changes nothing. Types that are not told leave what
+    is known.
+
+    Raises:
+        CommandError: the charge point did not answer; its connectors stay as they are.
+    """
+    values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
+    raw_count = values.get(NUMBER_OF_CONNECTORS.casefold())
+    count = read_connector_count(raw_count)
+    await charge_points.set_flag(
+        charge_point_id, IMPLAUSIBLE_COUNT, raw_count is not None and count is None
+    )
+    if count is None:
+        log.warning("connector_count_ignored", charge_point=charge_point_id, told=raw_count)
+        return await charge_points.connectors_of(charge_point_id)
+    types = await _ask_types(call, values, count)
+    for _ in range(ATTEMPTS):
+        before = await charge_points.connectors_of(charge_point_id)
+        now = clock()
+        after = reconcile(before, count, types, now)
+        if await charge_points.put_connectors(charge_point_id, before, after, now, count=count):
+            return after
+    raise CommandTimeout("the connectors' record kept changing; try again")
+
+
+async def _ask_types(call: Caller, values: dict[str, str], count: int) -> dict[int, str]:
+    keys = [type_key(connector_id) for connector_id in range(1, count + 1)]
+    # Some charge points ignore the filter and tell everything at once.
+    missing = [key for key in keys if key.casefold() not in values]
+    if missing:
+        try:
+            values |= await ask_configuration(call, missing, read_max_keys(values))
+        except (CallErrorReceived, CommandTimeout) as error:
+            log.info("connector_types_not_told", error=str(error))
+    return {
+        connector_id: values[key.casefold()]
+        for connector_id, key in enumerate(keys, start=1)
+        if key.casefold() in values
+    }

@@ -1,0 +1,69 @@
+"""Keeps this node's lease, and takes the charge points of dead nodes off line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from csms.errors import DatabaseUnavailable
+from csms.repositories.charge_points import ChargePoints
+from csms.repositories.nodes import RENEW_EVERY, Nodes
+
+log = structlog.get_logger(__name__)
+
+
+class Lease:
+    """This node's lease in `nodes`."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        charge_points: ChargePoints,
+        node_id: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._nodes = nodes
+        self._charge_points = charge_points
+        self._node_id = node_id
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take the lease. What an earlier life of this node held is off line from now on.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        await self._nodes.remove(self._node_id)
+        await self._nodes.renew(self._node_id, self._clock())
+        await self._take_off_line(self._node_id)
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Give the lease up."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        with suppress(DatabaseUnavailable):
+            await self._nodes.remove(self._node_id)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            try:
+                await self._nodes.renew(self._node_id, self._clock())
+                for node_id in await self._nodes.expired(self._clock()):
+                    await self._take_off_line(node_id)
+                    await self._nodes.remove(node_id)
+            except DatabaseUnavailable as error:
+                log.warning("lease_not_renewed", error=str(error))
+
+    async def _take_off_line(self, node_id: str) -> None:
+        count = await self._charge_points.release_node(node_id, self._clock())
+        if count:
+            log.warning("charge_points_of_dead_node_off_line", node=node_id, count=count)

@@ -1,0 +1,128 @@
+"""The OCPP message log: one record per Call and its answer, in the capped `messages`.
+
+Payloads are kept as JSON text, secrets masked: whatever a charge point sends fits, and nothing of
+it can act as a database operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import orjson
+
+from csms.actions.context import Outbound
+from csms.config import Settings
+from csms.errors import OcppError
+from csms.ocppj.frames import Call, CallError, CallResult, Payload
+from csms.repositories.telemetry import Telemetry
+
+MAX_TEXT = 16_384
+
+
+class Party(Protocol):
+    """The charge point of an exchange."""
+
+    identity: str
+
+    @property
+    def is_known(self) -> bool: ...
+
+    @property
+    def charge_point_id(self) -> str: ...
+
+
+class MessageLog:
+    """Writes the log, behind; with the setting `message_log` off it writes nothing."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        outbound: Mapping[str, Outbound],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._enabled = settings.message_log
+        self._skip = frozenset(settings.message_log_skip)
+        self._telemetry = telemetry
+        self._outbound = outbound
+        self._clock = clock
+
+    def inbound(
+        self,
+        party: Party,
+        call: Call,
+        answer: Payload | None,
+        error: OcppError | None,
+        seconds: float,
+    ) -> None:
+        """Log a charge point's Call; `seconds` is how long its answer took."""
+        # A Call that was refused is always worth a line.
+        if not self._enabled or (error is None and call.action in self._skip):
+            return
+        self._store(
+            party,
+            "in",
+            call.unique_id,
+            call.action,
+            call.payload,
+            answer,
+            None if error is None else f"{error.code}: {error.description}",
+            seconds,
+        )
+
+    def outbound(
+        self,
+        party: Party,
+        unique_id: str,
+        action: str,
+        payload: Payload,
+        answer: CallResult | CallError | None,
+        outcome: str,
+        seconds: float,
+    ) -> None:
+        """Log a Call to a charge point; without an answer, `outcome` says why."""
+        if not self._enabled:
+            return
+        known = self._outbound.get(action)
+        response = error = None
+        if isinstance(answer, CallResult):
+            response = known.mask_response(answer.payload) if known else answer.payload
+        elif isinstance(answer, CallError):
+            error = f"{answer.code}: {answer.description}"
+        else:
+            error = outcome
+        request = known.mask_request(payload) if known else payload
+        self._store(party, "out", unique_id, action, request, response, error, seconds)
+
+    def _store(
+        self,
+        party: Party,
+        direction: str,
+        unique_id: str,
+        action: str,
+        request: Payload,
+        response: Payload | None,
+        error: str | None,
+        seconds: float,
+    ) -> None:
+        self._telemetry.insert_behind(
+            "messages",
+            {
+                "chargePointId": party.charge_point_id if party.is_known else None,
+                "chargePointIdentity": party.identity,
+                "at": self._clock(),
+                "direction": direction,
+                "uniqueId": unique_id,
+                "action": action[:MAX_TEXT],
+                "request": _text(request),
+                "response": None if response is None else _text(response),
+                "error": error,
+                "milliseconds": round(seconds * 1000, 3),
+            },
+        )
+
+
+def _text(payload: Payload) -> str:
+    return orjson.dumps(payload).decode()[:MAX_TEXT]

@@ -1,0 +1,136 @@
+"""Opens, boots and closes connections: what the WebSocket handler calls, and nothing of Tornado."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import structlog
+
+from csms.actions.context import Deps, Inbound
+from csms.connections.admission import Admission, Admitted, Reason
+from csms.connections.connection import Connection, Transport
+from csms.connections.connector_sync import sync_connectors
+from csms.connections.message_log import MessageLog
+from csms.connections.registry import Registry
+from csms.errors import CommandError, CsmsError, DatabaseUnavailable
+from csms.repositories.rejected_connections import Rejection
+
+log = structlog.get_logger(__name__)
+
+SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
+
+
+class Sockets:
+    """The life of the sockets of this node."""
+
+    def __init__(
+        self,
+        deps: Deps,
+        registry: Registry,
+        admission: Admission,
+        inbound: Mapping[str, Inbound],
+        messages: MessageLog,
+    ) -> None:
+        self._deps = deps
+        self._registry = registry
+        self._admission = admission
+        self._inbound = inbound
+        self._messages = messages
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
+        self.accepting = True
+
+    def connect(self, transport: Transport, admitted: Admitted, remote_address: str) -> Connection:
+        """Make the connection of a socket that was just upgraded."""
+        connection = Connection(
+            transport,
+            self._deps,
+            self._inbound,
+            self._messages,
+            identity=admitted.identity,
+            remote_address=remote_address,
+            on_bind=self._admission.bind,
+            on_accepted=self._accepted,
+        )
+        connection.authenticated = admitted.authenticated
+        connection.password = admitted.password
+        self._registry.add(connection)
+        self._deps.metrics.connections.set(len(self._registry))
+        return connection
+
+    async def open(self, connection: Connection, admitted: Admitted) -> None:
+        """Give the connection its record, or a deadline for the boot that gets it one."""
+        try:
+            if admitted.record is not None:
+                await self._admission.admit(connection, admitted.record)
+            else:
+                self._spawn(self._await_boot(connection), self._tasks)
+        except DatabaseUnavailable:
+            connection.close(TRY_AGAIN_LATER, "Try again later")
+
+    def closed(self, connection: Connection, code: int | None) -> None:
+        """Clean up after a socket; what it sent before is still served."""
+        connection.was_closed()
+        self._registry.remove(connection)
+        self._deps.metrics.connections.set(len(self._registry))
+        connection.log.info("disconnected", code=code)
+        self._spawn(self._release(connection), self._releases)
+
+    async def _release(self, connection: Connection) -> None:
+        await connection.drained()
+        try:
+            if connection.claim is not None:
+                await self._deps.charge_points.release(connection.claim, self._deps.clock())
+        except DatabaseUnavailable:
+            connection.log.error("release_failed")
+
+    async def close_all(self) -> None:
+        """Close every socket because this node stops; returns when all are gone or time is up."""
+        self.accepting = False
+        connections = list(self._registry)
+        for connection in connections:
+            connection.close(SERVICE_RESTART, "The central system restarts")
+        for task in self._tasks:
+            task.cancel()
+        try:
+            async with asyncio.timeout(self._deps.settings.shutdown_grace):
+                await asyncio.gather(*(connection.gone.wait() for connection in connections))
+                await asyncio.gather(*self._releases)
+        except TimeoutError:
+            log.warning("sockets_left_open", count=len(self._registry))
+
+    def _accepted(self, connection: Connection) -> None:
+        if self._deps.settings.connector_sync:
+            self._spawn(self._sync(connection), self._tasks)
+
+    async def _sync(self, connection: Connection) -> None:
+        await asyncio.sleep(self._deps.settings.connector_sync_delay)
+        try:
+            await sync_connectors(
+                connection.call,
+                self._deps.charge_points,
+                connection.charge_point_id,
+                self._deps.clock,
+            )
+        except CommandError as error:
+            connection.log.info("connectors_not_told", error=str(error))
+        except CsmsError as error:
+            connection.log.warning("connectors_not_synced", error=str(error))
+
+    async def _await_boot(self, connection: Connection) -> None:
+        """Turn away an unknown identity that does not boot in time."""
+        await asyncio.sleep(self._deps.settings.boot_deadline)
+        if not connection.is_known and not connection.closed:
+            await connection.reject(
+                Rejection(connection.identity, connection.remote_address, Reason.NOT_WHITELISTED)
+            )
+
+    def _spawn(
+        self, coroutine: Coroutine[Any, Any, None], kept_in: set[asyncio.Task[None]]
+    ) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        kept_in.add(task)
+        task.add_done_callback(kept_in.discard)

@@ -1,0 +1,126 @@
+"""Whitelisting: changes to the fleet's records, and what they mean for sockets that are open.
+
+REST, the CSV import and the admin pages all come here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from csms import db
+from csms.actions.context import Deps
+from csms.connections.registry import Registry
+from csms.domain.authorization_key import hash_key
+from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
+from csms.domain.connector import ConnectorType, TypeSource, new_connector
+from csms.errors import FieldError, InvalidInput, NotFound
+
+ATTEMPTS = 10
+
+
+class Whitelisting:
+    """Creates, changes and deletes charge points."""
+
+    def __init__(self, deps: Deps, registry: Registry) -> None:
+        self._deps = deps
+        self._registry = registry
+
+    async def create(self, new: NewChargePoint) -> db.Document:
+        """Whitelist a charge point.
+
+        Raises:
+            Duplicate: id, serialNumber or chargePointIdentity is taken.
+        """
+        key_hash = await self._hash(new.authorizationKey)
+        record = new_record(new, key_hash, self._deps.clock())
+        await self._deps.charge_points.create(record)
+        return record
+
+    async def change(self, charge_point_id: str, patch: ChargePointPatch) -> db.Document:
+        """Change what the patch names, and close a socket that may no longer be open.
+
+        Raises:
+            NotFound, Duplicate: as they say.
+            InvalidInput: the record would be left with neither serial nor identity.
+        """
+        record = await self._deps.charge_points.get(charge_point_id)
+        fields: dict[str, Any] = patch.model_dump(exclude_unset=True, exclude={"authorizationKey"})
+        after = {**record, **fields}
+        if after.get("serialNumber") is None and after.get("chargePointIdentity") is None:
+            field = "serialNumber" if "serialNumber" in fields else "chargePointIdentity"
+            raise InvalidInput(
+                FieldError(field, "cannot be cleared: a record needs a serial or an identity")
+            )
+        if "authorizationKey" in patch.model_fields_set:
+            fields["authorizationKeyHash"] = await self._hash(patch.authorizationKey)
+            fields["nextAuthorizationKeyHash"] = None
+        record = await self._deps.charge_points.change(charge_point_id, fields, self._deps.clock())
+        self._enforce(charge_point_id, record)
+        return record
+
+    async def delete(self, charge_point_id: str) -> None:
+        """Delete a record, and close its socket.
+
+        Raises:
+            NotFound: there is no such record.
+        """
+        await self._deps.charge_points.delete(charge_point_id)
+        self._enforce(charge_point_id, None)
+
+    async def records_changed(self, charge_point_ids: Iterable[str]) -> None:
+        """Close the sockets that records changed elsewhere no longer allow."""
+        for charge_point_id in charge_point_ids:
+            if self._registry.of(charge_point_id) is None:
+                continue
+            try:
+                record = await self._deps.charge_points.get(charge_point_id)
+            except NotFound:
+                record = None
+            self._enforce(charge_point_id, record)
+
+    async def set_connector_type(
+        self, charge_point_id: str, connector_id: int, connector_type: ConnectorType
+    ) -> db.Document:
+        """Set a connector's type for good; returns the record.
+
+        A connector within `connectorCount` that has not been seen yet is created.
+
+        Raises:
+            NotFound: there is no such charge point or connector.
+        """
+        now = self._deps.clock()
+        for _ in range(ATTEMPTS):
+            record = await self._deps.charge_points.get(charge_point_id)
+            before: list[db.Document] = record.get("connectors") or []
+            after = [dict(connector) for connector in before]
+            connector = next((c for c in after if c["connectorId"] == connector_id), None)
+            if connector is None:
+                if not 1 <= connector_id <= (record.get("connectorCount") or 0):
+                    raise NotFound(f"connector of {charge_point_id}", connector_id)
+                connector = new_connector(connector_id, now)
+                after.append(connector)
+                after.sort(key=lambda c: int(c["connectorId"]))
+            connector |= {
+                "type": connector_type,
+                "typeSource": TypeSource.ADMIN,
+                "updatedAt": now,
+            }
+            if await self._deps.charge_points.put_connectors(charge_point_id, before, after, now):
+                return {**record, "connectors": after, "updatedAt": now}
+        raise InvalidInput(FieldError("type", "the connectors keep changing; try again"))
+
+    def _enforce(self, charge_point_id: str, record: db.Document | None) -> None:
+        connection = self._registry.of(charge_point_id)
+        if connection is None:
+            return
+        if (
+            record is None
+            or record.get("isWhitelisted") is False
+            or record.get("chargePointIdentity") != connection.identity
+        ):
+            connection.forget_whitelisting()
+
+    async def _hash(self, key: str | None) -> str | None:
+        return None if key is None else await asyncio.to_thread(hash_key, key)

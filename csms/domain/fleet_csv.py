@@ -1,0 +1,193 @@
+"""A fleet as CSV: what file this is, its rows as checked fields, and records as rows.
+
+A file is read twice, from the disk, so that its length costs no memory: `inspect_fleet` finds out
+what it is and refuses what cannot be read, before anything is done with a row; `read_fleet` reads
+the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from csms.domain.charge_point import ChargePointPatch, RecordId, fold_serial
+from csms.domain.csv_cells import neutralise
+from csms.domain.csv_encoding import Encoding, check_text, detect_encoding
+from csms.domain.csv_text import CsvRecord, Delimiter, read_lines, read_records
+from csms.domain.fleet_cells import clean, read_cell
+from csms.domain.fleet_columns import (
+    EXPORTED,
+    KEYS,
+    SECRET,
+    Header,
+    check_header,
+    read_header,
+)
+from csms.domain.repeats import Repeats
+from csms.errors import FieldError, MalformedInput
+
+Key = tuple[str, str]
+"""A field that finds a record, and its value as it is compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFile:
+    """What a file was found to be."""
+
+    encoding: Encoding
+    delimiter: Delimiter
+    header: Header
+    row_count: int
+    repeats: Repeats
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there is a column of authorization keys."""
+        return SECRET in self.header.fields
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One row: the fields that are given, checked, or what is wrong with them.
+
+    `row` counts from 1 for the header, as a spreadsheet does; `line` is the line of the file.
+    """
+
+    row: int
+    line: int
+    id: str | None
+    fields: Mapping[str, Any]
+    errors: tuple[FieldError, ...] = ()
+
+    @property
+    def keys(self) -> list[Key]:
+        """What finds this row's record, the surest first."""
+        return record_keys({"_id": self.id, **self.fields})
+
+
+class _RowId(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: RecordId | None = None
+
+
+def record_keys(record: Mapping[str, Any]) -> list[Key]:
+    """What finds a record, the surest first."""
+    values = ((key, record.get("_id" if key == "id" else key)) for key in KEYS)
+    return [(key, _fold(key, value)) for key, value in values if isinstance(value, str)]
+
+
+def _fold(key: str, value: str) -> str:
+    return fold_serial(value) if key == "serialNumber" else value
+
+
+def inspect_fleet(
+    file: BinaryIO, encoding: Encoding | None = None, delimiter: Delimiter | None = None
+) -> FleetFile:
+    """Find out what a file is, as far as it is not told, and read it to its end.
+
+    Raises:
+        MalformedInput: it is empty, its encoding cannot be told, or it is broken somewhere.
+        InvalidInput: its columns are not those of a fleet.
+    """
+    if encoding is None:
+        encoding = detect_encoding(file)
+    else:
+        check_text(file, encoding)
+    delimiter, header = _read_header(file, encoding, [delimiter] if delimiter else list(Delimiter))
+    check_header(header)
+    repeats = Repeats()
+    rows = 0
+    for record in _records(file, encoding, delimiter):
+        rows += 1
+        cells = zip(header.fields, record.cells, strict=False)
+        repeats.expect(
+            (field, _fold(field, clean(cell))) for field, cell in cells if field in KEYS and cell
+        )
+    return FleetFile(encoding, delimiter, header, rows - 1, repeats)
+
+
+def _read_header(
+    file: BinaryIO, encoding: Encoding, delimiters: Iterable[Delimiter]
+) -> tuple[Delimiter, Header]:
+    """The header, by the delimiter that makes the most of it."""
+    readings = []
+    for delimiter in delimiters:
+        record = next(_records(file, encoding, delimiter), None)
+        if record is None:
+            raise MalformedInput("The file is empty. The first row must name the columns.")
+        if record.fault:
+            raise MalformedInput(f"The header on line {record.line} {record.fault}.")
+        readings.append((delimiter, read_header(record.cells)))
+    return max(readings, key=lambda reading: (reading[1].known_count, len(reading[1].names)))
+
+
+def _records(file: BinaryIO, encoding: Encoding, delimiter: Delimiter) -> Iterator[CsvRecord]:
+    return read_records(read_lines(file, encoding), delimiter)
+
+
+def read_fleet_records(file: BinaryIO, found: FleetFile) -> Iterator[CsvRecord]:
+    """The records below the header, with their cells as they are."""
+    records = _records(file, found.encoding, found.delimiter)
+    next(records, None)
+    return records
+
+
+def read_fleet(file: BinaryIO, found: FleetFile) -> Iterator[FleetRow]:
+    """The rows, checked one by one."""
+    for record in read_fleet_records(file, found):
+        yield read_row(record, found.header, found.delimiter)
+
+
+def read_row(record: CsvRecord, header: Header, delimiter: Delimiter) -> FleetRow:
+    """Check one record's cells. An empty cell, or one that the row lacks, is not given."""
+    fault = record.fault
+    if any(cell.strip() for cell in record.cells[len(header.names) :]):
+        fault = f"the row has {len(record.cells)} cells, the header {len(header.names)}"
+    if fault is not None:
+        return FleetRow(record.row, record.line, None, {}, (FieldError("row", fault),))
+    given, errors = {}, []
+    for field, cell in zip(header.fields, record.cells, strict=False):
+        text = clean(cell)
+        if field is None or not text:
+            continue
+        try:
+            given[field] = read_cell(field, text, delimiter is not Delimiter.COMMA)
+        except ValueError as error:
+            errors.append(FieldError(field, str(error)))
+    record_id, fields = given.get("id"), {}
+    try:
+        record_id = _RowId.model_validate(given).id
+    except ValidationError as error:
+        errors += field_errors(error)
+    try:
+        patch = {name: value for name, value in given.items() if name != "id"}
+        fields = ChargePointPatch.model_validate(patch).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        errors += field_errors(error)
+    return FleetRow(record.row, record.line, record_id, fields, tuple(errors))
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """What pydantic found, field by field, without the values: one of them may be a secret."""
+    return [
+        FieldError(
+            str(found["loc"][0]) if found["loc"] else "serialNumber",
+            found["msg"].removeprefix("Value error, "),
+        )
+        for found in error.errors(include_input=False, include_context=False, include_url=False)
+    ]
+
+
+def export_row(record: Mapping[str, Any]) -> list[str]:
+    """The cells of a record as REST shows it, in the order of `EXPORTED`."""
+    return [neutralise(_cell(record.get(field))) for field in EXPORTED]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,185 @@
+"""Meter values as they are stored: the standard's defaults filled in, units brought to one kind.
+
+A sample that looks wrong never costs the message: it is kept as it was sent, and flagged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+from ocpp.v16.enums import Measurand, UnitOfMeasure
+
+from csms.domain.times import read_device_time
+
+DEFAULT_MEASURAND = "Energy.Active.Import.Register"
+
+_KNOWN_MEASURANDS = frozenset(measurand.value for measurand in Measurand)
+
+# Unit as sent, folded -> (unit as stored, factor). Temperatures have an offset and come below.
+_THOUSAND = Decimal(1000)
+_UNITS: dict[str, tuple[str, Decimal | None]] = {
+    "wh": ("Wh", None),
+    "kwh": ("Wh", _THOUSAND),
+    "varh": ("varh", None),
+    "kvarh": ("varh", _THOUSAND),
+    "w": ("W", None),
+    "kw": ("W", _THOUSAND),
+    "va": ("VA", None),
+    "kva": ("VA", _THOUSAND),
+    "var": ("var", None),
+    "kvar": ("var", _THOUSAND),
+    "a": ("A", None),
+    "v": ("V", None),
+    "celsius": ("Celsius", None),
+    "celcius": ("Celsius", None),
+    "percent": ("Percent", None),
+    "%": ("Percent", None),
+    "hz": ("Hz", None),
+    "hertz": ("Hz", None),
+}
+_KELVIN_OFFSET = Decimal("273.15")
+assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, "k", "fahrenheit"}
+
+# What a missing unit means, by the first words of the measurand that say it.
+_DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
+    ("Energy.Reactive", "varh"),
+    ("Energy", "Wh"),
+    ("Power.Factor", None),
+    ("Power.Reactive", "var"),
+    ("Power", "W"),
+    ("Current", "A"),
+    ("Voltage", "V"),
+    ("SoC", "Percent"),
+    ("Temperature", "Celsius"),
+    ("Frequency", "Hz"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSource:
+    """Where meter values come from. `transaction_id` is None outside a transaction."""
+
+    charge_point_id: str
+    identity: str
+    connector_id: int
+    transaction_id: int | None
+
+
+def meter_document(
+    source: MeterSource,
+    meter_value: Mapping[str, Any],
+    received_at: datetime,
+    flags: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The document of one MeterValue element (OCPP 1.6, 7.33).
+
+    Its `_id` is derived from what was sent, so that a retry makes the same document again.
+    `value` is in Wh, varh, W, VA, var, A, V, Celsius, Percent or Hz, and null where the text is no
+    number; `raw` is the text.
+    """
+    device_time = read_device_time(meter_value.get("timestamp"), received_at)
+    sample_flags: set[str] = set()
+    samples = [_sample(sample, sample_flags) for sample in meter_value["sampledValue"]]
+    document = {
+        "_id": _content_id(source, meter_value),
+        "chargePointId": source.charge_point_id,
+        "chargePointIdentity": source.identity,
+        "connectorId": source.connector_id,
+        "transactionId": source.transaction_id,
+        "timestamp": device_time.time,
+        "receivedAt": received_at,
+        "sampledValue": samples,
+        "flags": [*flags, *device_time.flags, *sorted(sample_flags)],
+    }
+    if "unreadableTimestamp" in device_time.flags:
+        document["rawTimestamp"] = meter_value.get("timestamp")
+    return document
+
+
+def energy_register(document: Mapping[str, Any]) -> float | None:
+    """The total of the import register in a document, Wh; None if it has none."""
+    for sample in document["sampledValue"]:
+        if sample["measurand"] == DEFAULT_MEASURAND and sample["phase"] is None:
+            value: float | None = sample["value"]
+            if value is not None:
+                return value
+    return None
+
+
+def _content_id(source: MeterSource, meter_value: Mapping[str, Any]) -> str:
+    content = orjson.dumps(
+        [source.charge_point_id, source.connector_id, source.transaction_id, meter_value],
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
+    measurand = sample.get("measurand") or DEFAULT_MEASURAND
+    if measurand not in _KNOWN_MEASURANDS:
+        flags.add("unknownMeasurand")
+    raw = sample["value"]
+    unit = sample.get("unit") or None
+    sample_format = sample.get("format") or "Raw"
+    if sample_format == "SignedData":
+        value = None
+    else:
+        value, unit = _normalise(measurand, raw, unit, flags)
+    return {
+        "measurand": measurand,
+        "value": value,
+        "raw": raw,
+        "unit": unit,
+        "phase": sample.get("phase") or None,
+        "context": sample.get("context") or "Sample.Periodic",
+        "location": sample.get("location") or "Outlet",
+        "format": sample_format,
+    }
+
+
+def _normalise(
+    measurand: str, raw: str, unit: str | None, flags: set[str]
+) -> tuple[float | None, str | None]:
+    number = _number(raw)
+    if number is None:
+        flags.add("unreadableValue")
+    if unit is None:
+        default = next((u for name, u in _DEFAULT_UNITS if measurand.startswith(name)), None)
+        return _finite(number), default
+    folded = unit.strip().casefold()
+    if folded in _UNITS:
+        stored, factor = _UNITS[folded]
+        if number is not None and factor is not None:
+            number *= factor
+        return _finite(number), stored
+    if folded in ("k", "kelvin"):
+        return _finite(None if number is None else number - _KELVIN_OFFSET), "Celsius"
+    if folded in ("fahrenheit", "f"):
+        return _finite(None if number is None else (number - 32) * 5 / 9), "Celsius"
+    flags.add("unknownUnit")
+    return _finite(number), unit
+
+
+def _number(raw: str) -> Decimal | None:
+    try:
+        number = Decimal(raw.strip())
+    except InvalidOperation:
+        return None
+    # Beyond this a number is garbage, and arithmetic with it may not end.
+    if not number.is_finite() or abs(number.adjusted()) > 30:
+        return None
+    return number
+
+
+def _finite(number: Decimal | None) -> float | None:
+    if number is None:
+        return None
+    value = float(number)
+    return value if math.isfinite(value) else None

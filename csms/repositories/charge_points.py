@@ -1,0 +1,284 @@
+"""`charge_points`: the record of every charge point, and who holds its socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+
+from csms import db
+from csms.domain.connector import MAX_CONNECTORS, new_connector
+from csms.errors import NotFound
+from csms.repositories.telemetry import Telemetry
+
+COLLECTION = "charge_points"
+SIGNS_EVERY = 0.5
+"""Seconds between writes of `lastSeen`."""
+
+_CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A socket's hold on its charge point's record; only the session that made it releases it."""
+
+    charge_point_id: str
+    session_id: str
+    node_id: str
+    remote_address: str
+    protocol: str
+
+
+class ChargePoints:
+    """Reads and writes records. All times are UTC."""
+
+    def __init__(self, database: db.Database, telemetry: Telemetry) -> None:
+        self.collection: db.Collection = database[COLLECTION]
+        self._telemetry = telemetry
+        self._signs: dict[str, _SignsOfLife] = {}
+
+    async def create(self, record: db.Document) -> None:
+        """Store a new record.
+
+        Raises:
+            Duplicate: id, serialNumber or chargePointIdentity is taken; the error names which.
+        """
+        async with db.errors():
+            await self.collection.insert_one(record)
+
+    async def get(self, charge_point_id: str) -> db.Document:
+        """The record with this id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        async with db.errors():
+            record = await self.collection.find_one({"_id": charge_point_id})
+        if record is None:
+            raise NotFound("charge point", charge_point_id)
+        return record
+
+    async def find_by_identity(self, identity: str) -> db.Document | None:
+        """The whitelisted record with this identity."""
+        async with db.errors():
+            return await self.collection.find_one(
+                {
+                    "chargePointIdentity": {"$eq": identity, "$type": "string"},
+                    "isWhitelisted": {"$ne": False},
+                }
+            )
+
+    async def serial_only_exist(self) -> bool:
+        """Whether any whitelisted record waits for its identity."""
+        async with db.errors():
+            found = await self.collection.find_one(
+                {
+                    "chargePointIdentity": None,
+                    "serialNumber": {"$type": "string"},
+                    "isWhitelisted": {"$ne": False},
+                },
+                {"_id": 1},
+                hint="serial_only",
+            )
+        return found is not None
+
+    async def find_by_serial_only(self, serial: str) -> db.Document | None:
+        """The whitelisted record with this serial (without case) that has no identity yet."""
+        async with db.errors():
+            return await self.collection.find_one(
+                {
+                    "serialNumber": {"$eq": serial, "$type": "string"},
+                    "chargePointIdentity": None,
+                    "isWhitelisted": {"$ne": False},
+                },
+                collation=db.CASE_INSENSITIVE,
+            )
+
+    async def bind_identity(self, charge_point_id: str, identity: str, now: datetime) -> bool:
+        """Give a record its identity, if it still has none.
+
+        Raises:
+            Duplicate: another record has taken the identity.
+        """
+        async with db.errors():
+            result = await self.collection.update_one(
+                {"_id": charge_point_id, "chargePointIdentity": None},
+                {"$set": {"chargePointIdentity": identity, "updatedAt": now}},
+            )
+        return result.modified_count == 1
+
+    async def change(
+        self, charge_point_id: str, fields: Mapping[str, Any], now: datetime
+    ) -> db.Document:
+        """Set fields that ops changed, and return the record as it is now.
+
+        Raises:
+            NotFound: there is no such record.
+            Duplicate: serialNumber or chargePointIdentity is taken.
+        """
+        async with db.errors():
+            record = await self.collection.find_one_and_update(
+                {"_id": charge_point_id},
+                {"$set": {**fields, "updatedAt": now}},
+                return_document=ReturnDocument.AFTER,
+            )
+        if record is None:
+            raise NotFound("charge point", charge_point_id)
+        return record
+
+    async def delete(self, charge_point_id: str) -> None:
+        """Remove a record.
+
+        Raises:
+            NotFound: there is no such record.
+        """
+        async with db.errors():
+            result = await self.collection.delete_one({"_id": charge_point_id})
+        if result.deleted_count == 0:
+            raise NotFound("charge point", charge_point_id)
+
+    async def claim(self, claim: Claim, now: datetime) -> db.Document | None:
+        """Take the record for a new socket; returns it as it was before, None if it is gone."""
+        async with db.errors():
+            return await self.collection.find_one_and_update(
+                {"_id": claim.charge_point_id},
+                {
+                    "$set": {
+                        "ocppSessionId": claim.session_id,
+                        "nodeId": claim.node_id,
+                        "remoteAddress": claim.remote_address,
+                        "ocppProtocolRaw": claim.protocol,
+                        "connectedAt": now,
+                    }
+                },
+                return_document=ReturnDocument.BEFORE,
+            )
+
+    async def release(self, claim: Claim, now: datetime) -> None:
+        """Give the record up, unless another session has taken it since."""
+        await self._release(claim, {"disconnectedAt": now})
+
+    async def withdraw(self, claim: Claim, before: db.Document) -> None:
+        """Give the record up and leave no trace: the claimant was not who it said it was."""
+        self._signs.pop(claim.charge_point_id, None)
+        await self._release(claim, {name: before.get(name) for name in _CLAIM_FIELDS})
+
+    async def _release(self, claim: Claim, fields: Mapping[str, Any]) -> None:
+        async with db.errors():
+            await self.collection.update_one(
+                {"_id": claim.charge_point_id, "ocppSessionId": claim.session_id},
+                {"$set": {**fields, "ocppSessionId": None, "nodeId": None}},
+            )
+
+    async def release_node(self, node_id: str, now: datetime) -> int:
+        """Show every charge point that a node held as off line; returns how many."""
+        async with db.errors():
+            result = await self.collection.update_many(
+                {"nodeId": {"$eq": node_id, "$type": "string"}},
+                {"$set": {"ocppSessionId": None, "nodeId": None, "disconnectedAt": now}},
+            )
+        return result.modified_count
+
+    async def record_boot(
+        self, charge_point_id: str, session_id: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Store what an accepted BootNotification told; returns when it is acknowledged."""
+        await self._telemetry.update(
+            COLLECTION,
+            UpdateOne({"_id": charge_point_id}, {"$set": {**fields, "ocppSessionId": session_id}}),
+        )
+
+    async def set_fields(self, charge_point_id: str, fields: Mapping[str, Any]) -> None:
+        """Set what a charge point reported of itself; returns when it is acknowledged."""
+        await self._telemetry.update(
+            COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
+        )
+
+    async def set_flag(self, charge_point_id: str, flag: str, raised: bool) -> None:
+        """Raise or lower a flag; returns when it is acknowledged."""
+        operation = (
+            UpdateOne({"_id": charge_point_id}, {"$addToSet": {"flags": flag}})
+            if raised
+            else UpdateOne({"_id": charge_point_id, "flags": flag}, {"$pull": {"flags": flag}})
+        )
+        await self._telemetry.update(COLLECTION, operation)
+
+    async def set_connector_status(
+        self, charge_point_id: str, connector_id: int, status: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Set a connector's status, and create the connector if it is a new one."""
+        by_id = {"_id": charge_point_id}
+        operations = [
+            UpdateOne(
+                {**by_id, "connectors.connectorId": connector_id},
+                {"$set": {f"connectors.$.{name}": value for name, value in status.items()}},
+            )
+        ]
+        if connector_id <= MAX_CONNECTORS:
+            created = {**new_connector(connector_id, now), **status}
+            operations.append(
+                UpdateOne(
+                    {**by_id, "connectors.connectorId": {"$ne": connector_id}},
+                    {"$push": {"connectors": {"$each": [created], "$sort": {"connectorId": 1}}}},
+                )
+            )
+        await self._telemetry.update(COLLECTION, *operations)
+
+    async def connectors_of(self, charge_point_id: str) -> list[db.Document]:
+        """The connectors on record."""
+        record = await self.get(charge_point_id)
+        return list(record.get("connectors") or [])
+
+    async def put_connectors(
+        self,
+        charge_point_id: str,
+        before: Sequence[db.Document],
+        after: Sequence[db.Document],
+        now: datetime,
+        *,
+        count: int | None = None,
+    ) -> bool:
+        """Put `after` in place of `before`; False if they changed meanwhile (then try again).
+
+        With `count`, `connectorCount` is corrected too.
+        """
+        fields: db.Document = {"connectors": list(after), "updatedAt": now}
+        if count is not None:
+            fields["connectorCount"] = count
+        unchanged = list(before) or {"$in": [[], None]}
+        async with db.errors():
+            result = await self.collection.update_one(
+                {"_id": charge_point_id, "connectors": unchanged}, {"$set": fields}
+            )
+        return result.matched_count == 1
+
+    def note_sign_of_life(self, charge_point_id: str, now: datetime, quirks: Sequence[str]) -> None:
+        """Note that a charge point spoke, and with which quirks; stored within a second."""
+        if not self._signs:
+            asyncio.get_running_loop().call_later(SIGNS_EVERY, self.store_signs_of_life)
+        signs = self._signs.setdefault(charge_point_id, _SignsOfLife(now, Counter()))
+        signs.last_seen = now
+        if quirks:
+            signs.quirks.update(quirks)
+
+    def store_signs_of_life(self) -> None:
+        """Hand what was noted to the writer."""
+        signs, self._signs = self._signs, {}
+        for charge_point_id, sign in signs.items():
+            changes: db.Document = {"$set": {"lastSeen": sign.last_seen}}
+            if sign.quirks:
+                changes["$inc"] = {f"quirks.{name}": n for name, n in sign.quirks.items()}
+            self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))
+
+
+@dataclass(slots=True)
+class _SignsOfLife:
+    """What a charge point's messages of the last second come to: one update, not hundreds."""
+
+    last_seen: datetime
+    quirks: Counter[str]

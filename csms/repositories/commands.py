@@ -1,0 +1,140 @@
+"""`commands`: every Call that a person or script asked for, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from pymongo import DESCENDING, ReturnDocument
+
+from csms import db
+from csms.domain.id_tag import fold
+
+REMOTE_START = "RemoteStartTransaction"
+
+
+class CommandStatus(StrEnum):
+    """How far a command got."""
+
+    PENDING = "Pending"
+    SENT = "Sent"
+    ANSWERED = "Answered"
+    CALL_ERROR = "CallError"
+    TIMEOUT = "Timeout"
+    OFFLINE = "Offline"
+
+
+class Commands:
+    """Reads and writes commands. Payloads given here must have their secrets masked."""
+
+    def __init__(self, database: db.Database) -> None:
+        self.collection: db.Collection = database["commands"]
+
+    async def create(
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Mapping[str, Any],
+        requested_by: str,
+        now: datetime,
+        node_id: str | None,
+    ) -> str:
+        """Record a command before it is sent; returns its id."""
+        command_id = uuid4().hex
+        async with db.errors():
+            await self.collection.insert_one(
+                {
+                    "_id": command_id,
+                    "chargePointId": charge_point_id,
+                    "action": action,
+                    "payload": dict(payload),
+                    "status": CommandStatus.PENDING,
+                    "response": None,
+                    "error": None,
+                    "requestedBy": requested_by,
+                    "requestedAt": now,
+                    "completedAt": None,
+                    "nodeId": node_id,
+                    "transactionId": None,
+                }
+            )
+        return command_id
+
+    async def mark_sent(self, command_id: str) -> None:
+        """Note that the Call is on its way."""
+        async with db.errors():
+            await self.collection.update_one(
+                {"_id": command_id, "status": CommandStatus.PENDING},
+                {"$set": {"status": CommandStatus.SENT}},
+            )
+
+    async def finish(
+        self,
+        command_id: str,
+        status: CommandStatus,
+        now: datetime,
+        *,
+        response: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note the outcome."""
+        async with db.errors():
+            await self.collection.update_one(
+                {"_id": command_id},
+                {
+                    "$set": {
+                        "status": status,
+                        "response": response,
+                        "error": error,
+                        "completedAt": now,
+                    }
+                },
+            )
+
+    async def claim_remote_start(
+        self,
+        charge_point_id: str,
+        connector_id: int,
+        id_tag: str,
+        transaction_id: int,
+        since: datetime,
+    ) -> str | None:
+        """Find the RemoteStart that led to a transaction, note the transaction in it, return its id.
+
+        The newest one for the id tag counts, on the connector or on any, that was accepted since
+        `since`. One that was only just sent counts too: the charge point may start before its
+        answer is on record.
+        """
+        async with db.errors():
+            candidates = await self.collection.find(
+                {
+                    "chargePointId": charge_point_id,
+                    "action": REMOTE_START,
+                    "requestedAt": {"$gte": since},
+                    "transactionId": None,
+                    "payload.connectorId": {"$in": [connector_id, None]},
+                    "$or": [
+                        {"status": {"$in": [CommandStatus.PENDING, CommandStatus.SENT]}},
+                        {"status": CommandStatus.ANSWERED, "response.status": "Accepted"},
+                    ],
+                },
+                sort=[("requestedAt", DESCENDING)],
+            ).to_list(20)
+            for command in candidates:
+                if fold(command["payload"]["idTag"]) != fold(id_tag):
+                    continue
+                claimed = await self.collection.find_one_and_update(
+                    {"_id": command["_id"], "transactionId": None},
+                    {"$set": {"transactionId": transaction_id}},
+                    return_document=ReturnDocument.AFTER,
+                )
+                if claimed is not None:
+                    return str(claimed["_id"])
+        return None
+
+
+REMOTE_START_WINDOW = timedelta(minutes=10)
+"""How long after a RemoteStart its transaction may begin: longer than any ConnectionTimeOut."""

@@ -1,0 +1,227 @@
+"""Group commit: telemetry of all connections in one write per collection.
+
+Two promises, by method:
+
+`insert`, `update`
+    return when MongoDB has acknowledged the write with a majority, journaled. Whoever awaits them
+    may answer the charge point. A document whose `_id` is there already counts as written.
+`insert_behind`, `update_behind`
+    return at once. The write follows; while the database is away the newest are kept, up to a
+    bound, and the rest are counted as dropped.
+
+While one commit of a collection is on its way the next gathers; so batches grow with the load and
+a lone message waits no longer than the gathering time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from csms import db
+from csms.errors import DatabaseUnavailable
+from csms.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+Operation = InsertOne[db.Document] | UpdateOne
+
+MAX_BATCH = 1_000
+MAX_WAITING = 20_000
+MAX_BEHIND = 20_000
+RETRY_BEHIND_AFTER = 1.0
+_DUPLICATE_KEY = 11000
+
+
+class Telemetry:
+    """The writer of everything that arrives in quantity."""
+
+    def __init__(self, database: db.Database, metrics: Metrics, gather: float) -> None:
+        """`gather` is how long a batch waits for company, seconds."""
+        self._database = database
+        self._metrics = metrics
+        self._gather = gather
+        self._lanes: dict[str, _Lane] = {}
+
+    async def insert(self, collection: str, document: db.Document) -> None:
+        """Store a document.
+
+        Raises:
+            DatabaseUnavailable: it may not be stored; the charge point should send it again.
+        """
+        await self._lane(collection).add(InsertOne(document))
+
+    async def update(self, collection: str, *operations: UpdateOne) -> None:
+        """Apply updates that do not depend on each other's order.
+
+        Raises:
+            DatabaseUnavailable: they may not be applied.
+        """
+        lane = self._lane(collection)
+        await asyncio.gather(*(lane.add(operation) for operation in operations))
+
+    async def insert_all(self, collection: str, documents: Sequence[db.Document]) -> None:
+        """Store some documents; returns when all of them are.
+
+        Raises:
+            DatabaseUnavailable: some may not be stored.
+        """
+        lane = self._lane(collection)
+        if len(documents) == 1:
+            await lane.add(InsertOne(documents[0]))
+        elif documents:
+            await asyncio.gather(*(lane.add(InsertOne(document)) for document in documents))
+
+    def insert_behind(self, collection: str, document: db.Document) -> None:
+        """Store a document some time soon."""
+        self._lane(collection).add_behind(InsertOne(document))
+
+    def update_behind(self, collection: str, operation: UpdateOne) -> None:
+        """Apply an update some time soon."""
+        self._lane(collection).add_behind(operation)
+
+    async def close(self) -> None:
+        """Write what is left; returns when it is written or could not be."""
+        await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))
+
+    def _lane(self, collection: str) -> _Lane:
+        lane = self._lanes.get(collection)
+        if lane is None:
+            lane = _Lane(self._database[collection], self._metrics, self._gather)
+            self._lanes[collection] = lane
+        return lane
+
+
+class _Lane:
+    """The batches of one collection, one on its way at a time."""
+
+    def __init__(self, collection: db.Collection, metrics: Metrics, gather: float) -> None:
+        self._collection = collection
+        self._gather = gather
+        self._waiting: list[tuple[Operation, asyncio.Future[None]]] = []
+        self._behind: deque[Operation] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._size = metrics.commit_size.labels(collection.name)
+        self._seconds = metrics.commit_seconds.labels(collection.name)
+        self._dropped: Callable[[], None] = metrics.lost_behind.labels(collection.name).inc
+
+    def add(self, operation: Operation) -> asyncio.Future[None]:
+        if len(self._waiting) >= MAX_WAITING:
+            raise DatabaseUnavailable("too many writes are waiting for MongoDB")
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, future))
+        self._start()
+        return future
+
+    def add_behind(self, operation: Operation) -> None:
+        if len(self._behind) >= MAX_BEHIND:
+            self._behind.popleft()
+            self._dropped()
+        self._behind.append(operation)
+        self._start()
+
+    async def drain(self) -> None:
+        self._closing = True
+        self._start()
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    def _start(self) -> None:
+        if self._task is None and (self._waiting or self._behind):
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(self._gather)
+            while self._waiting or self._behind:
+                await self._commit()
+        finally:
+            self._task = None
+
+    async def _commit(self) -> None:
+        waiting, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        room = MAX_BATCH - len(waiting)
+        behind = [self._behind.popleft() for _ in range(min(room, len(self._behind)))]
+        operations = [operation for operation, _ in waiting] + behind
+        try:
+            failures = await self._write(operations)
+        except PyMongoError as error:
+            await self._failed(error, waiting, behind)
+            return
+        except Exception as error:  # a document that BSON cannot hold: find it, spare the others
+            await self._one_by_one(error, waiting, behind)
+            return
+        for index, (_, future) in enumerate(waiting):
+            if future.done():
+                continue
+            if failure := failures.get(index):
+                future.set_exception(failure)
+            else:
+                future.set_result(None)
+
+    async def _write(self, operations: Sequence[Operation]) -> dict[int, Exception]:
+        """Write one batch; returns what failed for good, by position."""
+        failures: dict[int, Exception] = {}
+        with self._seconds.time():
+            try:
+                await self._collection.bulk_write(operations, ordered=False)
+            except BulkWriteError as error:
+                if error.details.get("writeConcernErrors"):
+                    raise
+                for failure in error.details["writeErrors"]:
+                    if failure["code"] != _DUPLICATE_KEY:
+                        failures[failure["index"]] = RuntimeError(failure["errmsg"])
+        self._size.observe(len(operations))
+        return failures
+
+    async def _failed(
+        self,
+        error: PyMongoError,
+        waiting: list[tuple[Operation, asyncio.Future[None]]],
+        behind: list[Operation],
+    ) -> None:
+        log.warning("commit_failed", collection=self._collection.name, error=type(error).__name__)
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(DatabaseUnavailable("MongoDB did not acknowledge the write"))
+        if self._closing:
+            for _ in behind:
+                self._dropped()
+            return
+        self._behind.extendleft(reversed(behind))
+        while len(self._behind) > MAX_BEHIND:
+            self._behind.popleft()
+            self._dropped()
+        if not self._waiting:
+            await asyncio.sleep(RETRY_BEHIND_AFTER)
+
+    async def _one_by_one(
+        self,
+        error: Exception,
+        waiting: list[tuple[Operation, asyncio.Future[None]]],
+        behind: list[Operation],
+    ) -> None:
+        log.error("commit_unencodable", collection=self._collection.name, error=repr(error))
+        for operation, future in waiting:
+            failure: Exception | None = None
+            try:
+                failure = (await self._write([operation])).get(0)
+            except Exception as single:
+                failure = single
+            if future.done():
+                continue
+            if failure is None:
+                future.set_result(None)
+            else:
+                future.set_exception(failure)
+        for operation in behind:
+            with suppress(Exception):
+                await self._write([operation])

@@ -1,0 +1,132 @@
+"""`/admin/charge-points`: the whitelist, and the records behind it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import Field
+
+from csms.domain.api_token import Role
+from csms.domain.charge_point import (
+    ChargePointPatch,
+    ChargePointView,
+    ConnectorPatch,
+    NewChargePoint,
+    view,
+)
+from csms.errors import NotFound
+from csms.repositories.pages import Page, find_page
+from csms.web.api.base import ApiHandler, PageQuery, endpoint
+
+_SEARCHED = ("_id", "name", "stationName", "location", "serialNumber", "chargePointIdentity")
+
+
+class ChargePointQuery(PageQuery):
+    """Which charge points to list."""
+
+    q: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="part of the id, name, station, location, serial or identity"
+    )
+    connected: bool | None = None
+    status: Annotated[str, Field(max_length=50)] | None = Field(
+        None, description="status of the charge point as a whole, such as Available or Faulted"
+    )
+    isWhitelisted: bool | None = None
+
+    def filter(self) -> dict[str, Any]:
+        """The query as a MongoDB filter."""
+        found: dict[str, Any] = {}
+        if self.q is not None:
+            contains = {"$regex": re.escape(self.q), "$options": "i"}
+            found["$or"] = [{field: contains} for field in _SEARCHED]
+        if self.connected is not None:
+            found["ocppSessionId"] = {"$ne": None} if self.connected else None
+        if self.status is not None:
+            found["status"] = self.status
+        if self.isWhitelisted is not None:
+            found["isWhitelisted"] = {"$ne": False} if self.isWhitelisted else False
+        return found
+
+
+class ChargePointsHandler(ApiHandler):
+    """The whole whitelist."""
+
+    @endpoint(
+        role=Role.VIEWER,
+        summary="List charge points, by id",
+        query=ChargePointQuery,
+        returns=Page[ChargePointView],
+    )
+    async def get(self, query: ChargePointQuery) -> Page[ChargePointView]:
+        records, cursor = await find_page(
+            self.services.charge_points.collection,
+            query.filter(),
+            sort_field="_id",
+            order="asc",
+            limit=query.limit,
+            cursor=query.cursor,
+        )
+        return Page(items=[view(record) for record in records], nextCursor=cursor)
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Whitelist a charge point",
+        body=NewChargePoint,
+        returns=ChargePointView,
+        status=201,
+        errors=(409,),
+    )
+    async def post(self, body: NewChargePoint) -> ChargePointView:
+        record = await self.services.whitelisting.create(body)
+        self.set_header("Location", f"/admin/charge-points/{quote(record['_id'], safe='')}")
+        return view(record)
+
+
+class ChargePointHandler(ApiHandler):
+    """One charge point."""
+
+    @endpoint(role=Role.VIEWER, summary="One charge point", returns=ChargePointView, errors=(404,))
+    async def get(self, charge_point_id: str) -> ChargePointView:
+        return view(await self.services.charge_points.get(charge_point_id))
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Change a charge point; un-whitelisting closes its socket",
+        body=ChargePointPatch,
+        returns=ChargePointView,
+        errors=(404, 409),
+    )
+    async def patch(self, charge_point_id: str, body: ChargePointPatch) -> ChargePointView:
+        return view(await self.services.whitelisting.change(charge_point_id, body))
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Delete a charge point; closes its socket",
+        status=204,
+        errors=(404,),
+    )
+    async def delete(self, charge_point_id: str) -> None:
+        await self.services.whitelisting.delete(charge_point_id)
+
+
+class ConnectorHandler(ApiHandler):
+    """One connector."""
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Set a connector's type, where its vendor does not say",
+        body=ConnectorPatch,
+        returns=ChargePointView,
+        errors=(404,),
+    )
+    async def patch(
+        self, charge_point_id: str, connector_id: str, body: ConnectorPatch
+    ) -> ChargePointView:
+        if not connector_id.isdecimal() or len(connector_id) > 3:
+            raise NotFound(f"connector of {charge_point_id}", connector_id)
+        record = await self.services.whitelisting.set_connector_type(
+            charge_point_id, int(connector_id), body.type
+        )
+        return view(record)

@@ -1,0 +1,146 @@
+"""The OCPP endpoint: Tornado's WebSocketHandler around a `Connection` (OCPP-J 1.6, 3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import Any
+
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
+from csms.connections.connection import POLICY_VIOLATION, Connection
+from csms.connections.sockets import Sockets
+from csms.errors import DatabaseUnavailable
+
+OCPP_PATH = r"/ocpp/1\.6(?:/.*)?"
+RETRY_AFTER = "10"
+
+
+class OcppSocket(WebSocketHandler):
+    """One charge point's socket. It decides nothing: admission and connection do."""
+
+    def initialize(self, admission: Admission, sockets: Sockets, settings: Any) -> None:
+        """Take the parts of the application."""
+        self._admission = admission
+        self._sockets = sockets
+        self._settings = settings
+        self._verdict: Admitted | Refused | None = None
+        self._connection: Connection | None = None
+
+    # Tornado's defaults that do not fit charge points
+
+    def check_origin(self, origin: str) -> bool:
+        """Any: charge points are no browsers, and some send an Origin all the same."""
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Pick ocpp1.6 from what is offered."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    @property
+    def max_message_size(self) -> int:
+        """The largest message read, bytes."""
+        return int(self._settings.max_message_bytes)
+
+    @property
+    def ping_interval(self) -> float | None:
+        """Seconds between pings; None sends none."""
+        return self._settings.ping_interval or None
+
+    # The upgrade
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Judge the request, then upgrade or answer with the HTTP status of the verdict."""
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            self.set_header("Upgrade", "websocket")
+            return self._say(HTTPStatus.UPGRADE_REQUIRED, "This is the OCPP WebSocket endpoint.")
+        if not self._sockets.accepting:
+            self.set_header("Retry-After", RETRY_AFTER)
+            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "The central system is stopping.")
+        visitor = self._visitor()
+        try:
+            self._verdict = await self._admission.judge(visitor)
+        except DatabaseUnavailable:
+            self.set_header("Retry-After", RETRY_AFTER)
+            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "The database is away; try again.")
+        if isinstance(self._verdict, Refused):
+            await self._admission.record_refusal(self._verdict, visitor)
+            if self._verdict.http_status is not None:
+                return self._refuse(self._verdict.http_status, self._verdict.reason)
+        await super().get(*args, **kwargs)
+
+    def _visitor(self) -> Visitor:
+        offered = self.request.headers.get_list("Sec-WebSocket-Protocol")
+        names = (name.strip() for line in offered for name in line.split(","))
+        return Visitor(
+            self.request.path,
+            tuple(name for name in names if name),
+            self.request.headers.get("Authorization"),
+            self.request.remote_ip or "",
+        )
+
+    def _refuse(self, status: int, reason: str) -> None:
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"')
+        self._say(status, reason)
+
+    def _say(self, status: int, text: str) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        self.finish(f"{text}\n")
+
+    async def open(self, *args: str, **kwargs: str) -> None:
+        """Act on the verdict. No message is read before this returns."""
+        if isinstance(self._verdict, Admitted):
+            remote = self.request.remote_ip or ""
+            self._connection = self._sockets.connect(_Socket(self), self._verdict, remote)
+            await self._sockets.open(self._connection, self._verdict)
+        elif isinstance(self._verdict, Refused):
+            self.close(POLICY_VIOLATION, self._verdict.reason)
+
+    # The socket's life
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Hand a message over. Synchronous: the next one, or an answer, must not have to wait."""
+        return None if self._connection is None else self._connection.receive(message)
+
+    def on_pong(self, data: bytes) -> None:
+        """Hand a pong over."""
+        if self._connection is not None:
+            self._connection.pong()
+
+    def on_close(self) -> None:
+        """Start the clean-up."""
+        if self._connection is not None:
+            self._sockets.closed(self._connection, self.close_code)
+
+
+class _Socket:
+    """A handler as a `Transport`."""
+
+    def __init__(self, handler: OcppSocket) -> None:
+        self._handler = handler
+
+    def send(self, text: str) -> None:
+        try:
+            written = self._handler.write_message(text)
+        except WebSocketClosedError:
+            return
+        written.add_done_callback(_ignore_closed)
+
+    def close(self, code: int, reason: str) -> None:
+        self._handler.close(code, reason)
+
+    def ping(self) -> None:
+        try:
+            self._handler.ping()
+        except WebSocketClosedError:
+            return
+
+
+def _ignore_closed(written: asyncio.Future[None]) -> None:
+    # A socket that closes under a write is news to `on_close`, not an error of the write.
+    if not written.cancelled():
+        written.exception()
