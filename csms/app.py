@@ -33,7 +33,7 @@ from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
 from csms.web.api.base import ProblemHandler
-from csms.web.api.routes import handlers
+from csms.web.api.routes import ROUTES
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.services import Services
 
@@ -143,7 +143,7 @@ class CentralSystem:
             "settings": self.settings,
         }
         return Application(
-            [(OCPP_PATH, OcppSocket, ocpp), *handlers(self.services)],
+            [(OCPP_PATH, OcppSocket, ocpp), *(route.url(self.services) for route in ROUTES)],
             default_handler_class=ProblemHandler,
             default_handler_args={"services": self.services},
             log_function=_log_request,

@@ -41,14 +41,14 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="PEM private key of `tls_cert`")
     trust_proxy_headers: bool = Field(
         False,
-        description="take the remote address from X-Forwarded-For / X-Real-IP; only behind a proxy that sets them",
+        description="remote address from X-Forwarded-For; only behind a proxy that sets it",
     )
     admin_token: SecretStr | None = Field(
         None, description="the first admin token; without it one is made at first start"
     )
     node_id: str = Field(
         "",
-        description="name of this process among others on the same database; default host name and port",
+        description="name of this process in the database; default host name and port",
     )
     shutdown_grace: Seconds = Field(10.0, description="seconds that running work gets at shutdown")
 
@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     )
     mongod: Path | None = Field(
         None,
-        description="mongod binary for the embedded database; else the one on PATH, else the `embedded` extra",
+        description="mongod to start; else that on PATH, else the `embedded` extra",
     )
     mongod_cache_gb: float = Field(
         0.5, ge=0.25, description="WiredTiger cache of the embedded mongod, GB"
@@ -93,18 +93,18 @@ class Settings(BaseSettings):
     )
     boot_deadline: Seconds = Field(
         60.0,
-        description="how long an unknown identity may stay without a BootNotification while records are whitelisted by serial, seconds",
+        description="how long an unknown identity has to boot with a known serial, seconds",
     )
     reject_with: Literal["close", "http"] = Field(
         "close",
-        description="how an unlisted charge point is turned away: close 1008 after the upgrade, or HTTP 404 before it",
+        description="who is not listed gets: close 1008 after the upgrade, or HTTP 404",
     )
     allow_missing_subprotocol: bool = Field(
         False, description="let in charge points that offer no WebSocket sub-protocol at all"
     )
     replace_ping_timeout: Seconds = Field(
         5.0,
-        description="how long an old socket has to answer a ping before a second connection without credentials replaces it, seconds",
+        description="how long a socket has to prove it is alive to keep its place, seconds",
     )
     ping_interval: Seconds = Field(
         60.0, description="WebSocket ping to every charge point, seconds; 0 sends none"
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     message_log: bool = Field(True, description="keep the OCPP messages in `messages`")
     message_log_skip: tuple[str, ...] = Field(
         ("Heartbeat", "MeterValues"),
-        description="actions left out of `messages`, as JSON list; these two have collections of their own",
+        description="actions that `messages` leaves out, as JSON list",
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -7,51 +7,74 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 from tornado.ioloop import IOLoop
 
 from csms import db
+from csms.app import CentralSystem
 from csms.config import Settings
 from csms.embedded_mongod import EmbeddedMongod
+from tests.support.system import ADMIN_TOKEN, System
 
 
 @pytest.fixture
 def io_loop() -> Iterator[IOLoop]:
     """The loop that pytest-tornado runs a test on, made the way Tornado 6 likes it."""
-    loop = IOLoop(make_current=True)
-    yield loop
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    io_loop = IOLoop.current()
+    yield io_loop
     # What a test left running must not outlive it, nor warn about having been left.
-    asyncio_loop = loop.asyncio_loop  # type: ignore[attr-defined]
-    tasks = asyncio.all_tasks(asyncio_loop)
+    tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    if tasks:
-        asyncio_loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    asyncio_loop.run_until_complete(asyncio_loop.shutdown_default_executor())
-    loop.close(all_fds=True)
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    io_loop.close(all_fds=True)
+    loop.close()
     asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")
 def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real mongod, one for the whole run."""
-    with EmbeddedMongod(tmp_path_factory.mktemp("mongodb"), cache_gb=0.25) as mongod:
-        yield mongod.uri
+    with EmbeddedMongod(tmp_path_factory.mktemp("mongodb"), cache_gb=0.25) as uri:
+        yield uri
 
 
 @pytest.fixture
 def settings() -> Settings:
-    """Settings for a test: no waiting, small collections."""
+    """Settings for a test: no waiting, small collections, nothing sent unasked."""
     return Settings(
         heartbeats_mb=1,
         meter_values_mb=4,
         boot_notifications_mb=1,
         messages_mb=1,
+        connector_sync=False,
         connector_sync_delay=0,
         commit_interval_ms=0,
         ping_interval=0,
         call_timeout=5,
-        admin_token="test-admin-token",  # type: ignore[arg-type]
+        admin_token=SecretStr(ADMIN_TOKEN),
     )
+
+
+@pytest.fixture
+def system(io_loop: IOLoop, mongodb_uri: str, settings: Settings) -> Iterator[System]:
+    """A whole central system, listening on loopback."""
+    name = f"test_{uuid4().hex[:12]}"
+    own = settings.model_copy(
+        update={"mongodb_database": name, "host": "127.0.0.1", "port": 0, "node_id": name}
+    )
+    central_system = CentralSystem(own, mongodb_uri)
+    io_loop.run_sync(central_system.start)
+    system = System(central_system)
+    yield system
+    io_loop.run_sync(system.disconnect_all)
+    io_loop.run_sync(central_system.stop)
+    client = db.connect(own, mongodb_uri)
+    io_loop.run_sync(lambda: client.drop_database(name))
+    client.close()
 
 
 @pytest.fixture

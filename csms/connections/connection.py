@@ -155,15 +155,15 @@ class Connection:
         """Note the answer to a ping."""
         self._sign_of_life()
 
-    async def is_alive(self, timeout: float) -> bool:
-        """Ping, and say whether anything came back within `timeout` seconds."""
+    async def is_alive(self, within: float) -> bool:
+        """Ping, and say whether anything came back within so many seconds."""
         if self.closed:
             return False
         sign = asyncio.get_running_loop().create_future()
         self._signs.add(sign)
         try:
             self._transport.ping()
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 await sign
             return not self.closed
         except TimeoutError:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain
-from typing import BinaryIO
+from typing import IO
 
 from csms.domain.code_pages import look_at
 from csms.errors import FieldError, InvalidInput, MalformedInput
@@ -65,7 +65,7 @@ def _fold(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
-def detect_encoding(file: BinaryIO) -> Encoding:
+def detect_encoding(file: IO[bytes]) -> Encoding:
     """Tell the encoding of a whole file.
 
     Raises:
@@ -85,7 +85,7 @@ def detect_encoding(file: BinaryIO) -> Encoding:
     return encoding
 
 
-def check_text(file: BinaryIO, encoding: Encoding) -> None:
+def check_text(file: IO[bytes], encoding: Encoding) -> None:
     """Read a whole file in this encoding.
 
     Raises:
@@ -97,7 +97,7 @@ def check_text(file: BinaryIO, encoding: Encoding) -> None:
         raise MalformedInput(fault)
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
     while chunk := file.read(_CHUNK):
         yield chunk
@@ -120,7 +120,7 @@ def _by_first_bytes(head: bytes) -> Encoding | None:
     return None
 
 
-def _by_all_bytes(file: BinaryIO) -> Encoding:
+def _by_all_bytes(file: IO[bytes]) -> Encoding:
     fault = _fault(file, Encoding.UTF_8)
     if fault is None and any(thai in chunk for chunk in _chunks(file) for thai in _THAI_IN_UTF_8):
         return Encoding.UTF_8
@@ -148,7 +148,7 @@ def _not_told(*candidates: Encoding) -> MalformedInput:
     )
 
 
-def _fault(file: BinaryIO, encoding: Encoding) -> str | None:
+def _fault(file: IO[bytes], encoding: Encoding) -> str | None:
     """What keeps the file from being text in this encoding, with the line; None if nothing does."""
     decoder = codecs.getincrementaldecoder(encoding.codec)()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
@@ -160,6 +160,8 @@ def _fault(file: BinaryIO, encoding: Encoding) -> str | None:
             before = error.object[: error.start].decode(encoding.codec, "ignore")
             line += newlines.decode(before).count("\n")
             return f"Line {line} is not {encoding} text. Mend it there. {_OR_SAY}"
+        except UnicodeError:
+            return "There is no byte order mark. Name the encoding utf-16-le or utf-16-be."
         if "\0" in text:
             line += newlines.decode(text[: text.index("\0")]).count("\n")
             return f"Line {line} has a NUL character. Is this a text file? {_OR_SAY}"

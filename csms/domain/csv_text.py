@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import BinaryIO
+from typing import IO
 
 from csms.domain.csv_encoding import Encoding
 from csms.errors import FieldError, InvalidInput, MalformedInput
@@ -66,7 +66,7 @@ class CsvRecord:
         return self.fault is None and not any(cell.strip() for cell in self.cells)
 
 
-def read_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
+def read_lines(file: IO[bytes], encoding: Encoding) -> Iterator[str]:
     """The lines of a file from its start, with their line ends: LF, CRLF or CR.
 
     Raises:
@@ -83,7 +83,8 @@ def read_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
             yield line.removeprefix("\ufeff") if number == 1 else line
     finally:
         # Without this the wrapper would close the file, which is the caller's.
-        text.detach()
+        if not file.closed:
+            text.detach()
 
 
 def read_records(lines: Iterable[str], delimiter: Delimiter) -> Iterator[CsvRecord]:

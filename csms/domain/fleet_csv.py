@@ -7,9 +7,9 @@ the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -44,7 +44,7 @@ class FleetFile:
     repeats: Repeats
 
     @property
-    def has_keys(self) -> bool:
+    def has_secrets(self) -> bool:
         """Whether there is a column of authorization keys."""
         return SECRET in self.header.fields
 
@@ -53,13 +53,14 @@ class FleetFile:
 class FleetRow:
     """One row: the fields that are given, checked, or what is wrong with them.
 
-    `row` counts from 1 for the header, as a spreadsheet does; `line` is the line of the file.
+    `row` counts from 1 for the header, as a spreadsheet does; `line` is the line of the file. The
+    fields are left out of the `repr`, which may end in a log: one of them is a secret.
     """
 
     row: int
     line: int
     id: str | None
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(repr=False)
     errors: tuple[FieldError, ...] = ()
 
     @property
@@ -85,7 +86,7 @@ def _fold(key: str, value: str) -> str:
 
 
 def inspect_fleet(
-    file: BinaryIO, encoding: Encoding | None = None, delimiter: Delimiter | None = None
+    file: IO[bytes], encoding: Encoding | None = None, delimiter: Delimiter | None = None
 ) -> FleetFile:
     """Find out what a file is, as far as it is not told, and read it to its end.
 
@@ -105,38 +106,45 @@ def inspect_fleet(
         rows += 1
         cells = zip(header.fields, record.cells, strict=False)
         repeats.expect(
-            (field, _fold(field, clean(cell))) for field, cell in cells if field in KEYS and cell
+            (name, _fold(name, clean(cell))) for name, cell in cells if name in KEYS and cell
         )
     return FleetFile(encoding, delimiter, header, rows - 1, repeats)
 
 
 def _read_header(
-    file: BinaryIO, encoding: Encoding, delimiters: Iterable[Delimiter]
+    file: IO[bytes], encoding: Encoding, delimiters: Iterable[Delimiter]
 ) -> tuple[Delimiter, Header]:
     """The header, by the delimiter that makes the most of it."""
-    readings = []
+    readings, faults = [], []
     for delimiter in delimiters:
-        record = next(_records(file, encoding, delimiter), None)
+        try:
+            record = next(_records(file, encoding, delimiter), None)
+        except MalformedInput as fault:
+            faults.append(fault)
+            continue
         if record is None:
             raise MalformedInput("The file is empty. The first row must name the columns.")
         if record.fault:
-            raise MalformedInput(f"The header on line {record.line} {record.fault}.")
-        readings.append((delimiter, read_header(record.cells)))
+            faults.append(MalformedInput(f"The header on line {record.line} {record.fault}."))
+        else:
+            readings.append((delimiter, read_header(record.cells)))
+    if not readings:
+        raise faults[0]
     return max(readings, key=lambda reading: (reading[1].known_count, len(reading[1].names)))
 
 
-def _records(file: BinaryIO, encoding: Encoding, delimiter: Delimiter) -> Iterator[CsvRecord]:
+def _records(file: IO[bytes], encoding: Encoding, delimiter: Delimiter) -> Iterator[CsvRecord]:
     return read_records(read_lines(file, encoding), delimiter)
 
 
-def read_fleet_records(file: BinaryIO, found: FleetFile) -> Iterator[CsvRecord]:
+def read_fleet_records(file: IO[bytes], found: FleetFile) -> Iterator[CsvRecord]:
     """The records below the header, with their cells as they are."""
     records = _records(file, found.encoding, found.delimiter)
     next(records, None)
     return records
 
 
-def read_fleet(file: BinaryIO, found: FleetFile) -> Iterator[FleetRow]:
+def read_fleet(file: IO[bytes], found: FleetFile) -> Generator[FleetRow, None, None]:
     """The rows, checked one by one."""
     for record in read_fleet_records(file, found):
         yield read_row(record, found.header, found.delimiter)
@@ -150,14 +158,14 @@ def read_row(record: CsvRecord, header: Header, delimiter: Delimiter) -> FleetRo
     if fault is not None:
         return FleetRow(record.row, record.line, None, {}, (FieldError("row", fault),))
     given, errors = {}, []
-    for field, cell in zip(header.fields, record.cells, strict=False):
+    for name, cell in zip(header.fields, record.cells, strict=False):
         text = clean(cell)
-        if field is None or not text:
+        if name is None or not text:
             continue
         try:
-            given[field] = read_cell(field, text, delimiter is not Delimiter.COMMA)
+            given[name] = read_cell(name, text, delimiter is not Delimiter.COMMA)
         except ValueError as error:
-            errors.append(FieldError(field, str(error)))
+            errors.append(FieldError(name, str(error)))
     record_id, fields = given.get("id"), {}
     try:
         record_id = _RowId.model_validate(given).id
@@ -184,7 +192,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 def export_row(record: Mapping[str, Any]) -> list[str]:
     """The cells of a record as REST shows it, in the order of `EXPORTED`."""
-    return [neutralise(_cell(record.get(field))) for field in EXPORTED]
+    return [neutralise(_cell(record.get(name))) for name in EXPORTED]
 
 
 def _cell(value: Any) -> str:

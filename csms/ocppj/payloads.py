@@ -67,6 +67,8 @@ def _path(error: ValidationError) -> str:
     path = ".".join(str(part) for part in error.instance_path)
     if isinstance(error.kind, _Kind.Required):
         return f"{path}.{error.kind.property}".lstrip(".")
+    if isinstance(error.kind, _Kind.AdditionalProperties):
+        return f"{path}.{error.kind.unexpected[0]}".lstrip(".")
     return path or "payload"
 
 

@@ -250,7 +250,7 @@ class ChargePoints:
         fields: db.Document = {"connectors": list(after), "updatedAt": now}
         if count is not None:
             fields["connectorCount"] = count
-        unchanged = list(before) or {"$in": [[], None]}
+        unchanged: Any = list(before) or {"$in": [[], None]}
         async with db.errors():
             result = await self.collection.update_one(
                 {"_id": charge_point_id, "connectors": unchanged}, {"$set": fields}

@@ -102,7 +102,7 @@ class Commands:
         transaction_id: int,
         since: datetime,
     ) -> str | None:
-        """Find the RemoteStart that led to a transaction, note the transaction in it, return its id.
+        """Find the RemoteStart that led to a transaction and note it there; returns its id.
 
         The newest one for the id tag counts, on the connector or on any, that was accepted since
         `since`. One that was only just sent counts too: the charge point may start before its

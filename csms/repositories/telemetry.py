@@ -19,7 +19,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import structlog
 from pymongo import InsertOne, UpdateOne

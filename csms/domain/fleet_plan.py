@@ -1,0 +1,201 @@
+"""What an import does with each row: create, change, leave, or reject, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from csms.domain.charge_point import NewChargePoint, fold_serial
+from csms.domain.fleet_columns import SECRET
+from csms.domain.fleet_csv import FleetFile, FleetRow, Key, field_errors, record_keys
+from csms.domain.repeats import Repeats
+from csms.errors import FieldError
+
+Record = Mapping[str, Any]
+
+HIDDEN = "(hidden)"
+
+
+class Result(StrEnum):
+    """What becomes of a row."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field's value before and after."""
+
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What becomes of one row.
+
+    `new` is what to store for a created one; `changes` are by field, an authorization key hidden.
+    """
+
+    row: int
+    line: int
+    id: str | None
+    result: Result
+    changes: Mapping[str, Change] = field(default_factory=dict)
+    errors: tuple[FieldError, ...] = ()
+    new: NewChargePoint | None = field(default=None, repr=False)
+
+    def reject(self, *errors: FieldError) -> RowResult:
+        """The same row, rejected after all."""
+        return replace(self, result=Result.REJECTED, changes={}, errors=errors, new=None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as REST tells it."""
+        changes = {name: {"from": c.before, "to": c.after} for name, c in self.changes.items()}
+        return {
+            "row": self.row,
+            "line": self.line,
+            "id": self.id,
+            "result": self.result,
+            "changes": changes,
+            "errors": [{"field": e.field, "message": e.message} for e in self.errors],
+        }
+
+
+@dataclass(slots=True)
+class Summary:
+    """How many rows came to what."""
+
+    dry_run: bool
+    file: FleetFile
+    counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
+
+    def add(self, results: Iterable[RowResult]) -> None:
+        """Count more rows."""
+        for result in results:
+            self.counts[result.result] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as REST tells it."""
+        return {
+            "dryRun": self.dry_run,
+            **{str(result): count for result, count in self.counts.items()},
+            "unknownColumns": self.file.header.unknown,
+            "encoding": self.file.encoding,
+            "delimiter": self.file.delimiter.label,
+        }
+
+
+class Existing:
+    """Records, found by any of their keys."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._by_key: dict[Key, Record] = {
+            key: record for record in records for key in record_keys(record)
+        }
+
+    def matches(self, row: FleetRow) -> dict[str, Record]:
+        """The records that a row's keys name, by the field that names them, the surest first."""
+        return {key[0]: self._by_key[key] for key in row.keys if key in self._by_key}
+
+    def match(self, row: FleetRow) -> Record | None:
+        """The record that a row is about, by its surest key."""
+        return next(iter(self.matches(row).values()), None)
+
+
+class Planner:
+    """Decides on the rows of one file, in their order."""
+
+    def __init__(self, repeats: Repeats, update: bool) -> None:
+        self._repeats = repeats
+        self._update = update
+
+    def decide(self, row: FleetRow, existing: Existing, secret_fits: bool = False) -> RowResult:
+        """What to do with a row.
+
+        `secret_fits` says whether its authorization key is the one that its record has already.
+        """
+        matches = existing.matches(row)
+        record = next(iter(matches.values()), None)
+        record_id = row.id if record is None else record["_id"]
+        result = RowResult(row.row, row.line, record_id, Result.UNCHANGED)
+        errors = row.errors or self._repeated(row.keys) or _conflicts(row, matches)
+        if errors:
+            return result.reject(*errors)
+        if record is None:
+            return self._create(row, result)
+        changes = _changes(row.fields, record, secret_fits)
+        if changes and not self._update:
+            return result.reject(_exists(next(iter(matches)), record, changes))
+        self._repeats.note(row.row, row.keys, also=record_keys(record))
+        return replace(result, result=Result.CHANGED, changes=changes) if changes else result
+
+    def _create(self, row: FleetRow, result: RowResult) -> RowResult:
+        given = row.fields if row.id is None else {"id": row.id, **row.fields}
+        try:
+            new = NewChargePoint.model_validate(given)
+        except ValidationError as error:
+            return result.reject(*field_errors(error))
+        self._repeats.note(row.row, row.keys)
+        return replace(result, result=Result.CREATED, new=new)
+
+    def _repeated(self, keys: Sequence[Key]) -> list[FieldError]:
+        rows = ((key[0], self._repeats.first_row(key)) for key in keys)
+        return [
+            FieldError(name, f"row {first} is about the same charge point; keep one of the two")
+            for name, first in rows
+            if first is not None
+        ]
+
+
+def _conflicts(row: FleetRow, matches: Mapping[str, Record]) -> list[FieldError]:
+    """Keys of one row that name different records, or an id that is not the record's."""
+    if not matches:
+        return []
+    name, record = next(iter(matches.items()))
+    errors = [
+        FieldError(
+            other_name,
+            f"belongs to the record {other['_id']}, but {name} to {record['_id']};"
+            " a row can be about one record only",
+        )
+        for other_name, other in matches.items()
+        if other["_id"] != record["_id"]
+    ]
+    if row.id is not None and row.id != record["_id"] and not errors:
+        message = f"{name} is on record as {record['_id']}, and an id cannot be changed"
+        errors.append(FieldError("id", f"{message}; leave the cell empty or write that id"))
+    return errors
+
+
+def _changes(fields: Record, record: Record, secret_fits: bool) -> dict[str, Change]:
+    changes = {
+        name: Change(record.get(name), value)
+        for name, value in fields.items()
+        if name != SECRET and not _same(name, value, record.get(name))
+    }
+    if fields.get(SECRET) is not None and not secret_fits:
+        before = HIDDEN if record.get("authorizationKeyHash") else None
+        changes[SECRET] = Change(before, HIDDEN)
+    return changes
+
+
+def _same(name: str, value: Any, on_record: Any) -> bool:
+    if name == "serialNumber":
+        return fold_serial(value) == fold_serial(on_record)
+    return bool(value == on_record)
+
+
+def _exists(name: str, record: Record, changes: Mapping[str, Change]) -> FieldError:
+    return FieldError(
+        name,
+        f"already exists as {record['_id']} and differs in {', '.join(changes)};"
+        " to change it, import with update=true (--update)",
+    )

@@ -1,0 +1,137 @@
+"""Id tags: who may charge (OCPP 1.6, 7.27 and 7.28)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from csms.domain.times import rfc3339
+
+Status = Literal["Accepted", "Blocked", "Expired", "Invalid"]
+
+
+def _no_control_characters(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("remove the control characters")
+    return text
+
+
+IdToken = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=20),
+    AfterValidator(_no_control_characters),
+]
+
+
+def fold(id_tag: str) -> str:
+    """An id tag as it is compared: without case (7.28, CiString20)."""
+    return id_tag.strip().casefold()
+
+
+class IdTagFields(BaseModel):
+    """What may be said of an id tag."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status = "Accepted"
+    expiryDate: AwareDatetime | None = Field(None, description="no date means no end")
+    parentIdTag: IdToken | None = Field(None, description="the group it belongs to")
+    maxActiveTransactions: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="how many transactions it may have at once; null sets no limit"
+    )
+    note: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The fields that were given, as they are stored."""
+        fields = self.model_dump(exclude_unset=True, exclude={"idTag"})
+        if "parentIdTag" in fields:
+            parent = fields["parentIdTag"]
+            fields["parentIdTagFolded"] = None if parent is None else fold(parent)
+        return fields
+
+
+class NewIdTag(IdTagFields):
+    """An id tag to add."""
+
+    idTag: IdToken
+
+    @model_validator(mode="after")
+    def _is_not_its_own_parent(self) -> NewIdTag:
+        if self.parentIdTag is not None and fold(self.parentIdTag) == fold(self.idTag):
+            raise ValueError("parentIdTag must be another id tag")
+        return self
+
+
+class IdTagPatch(IdTagFields):
+    """Fields to change; what is left out stays, null clears."""
+
+
+class IdTagView(BaseModel):
+    """An id tag as REST shows it."""
+
+    idTag: str
+    status: str
+    expiryDate: datetime | None = None
+    parentIdTag: str | None = None
+    maxActiveTransactions: int | None = None
+    note: str | None = None
+    createdAt: datetime | None = None
+    updatedAt: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdTagInfo:
+    """What a charge point is told about an id tag (7.27)."""
+
+    status: str
+    expiry_date: datetime | None = None
+    parent_id_tag: str | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """As it is sent: optional fields only where there is something to say."""
+        payload: dict[str, Any] = {"status": self.status}
+        if self.expiry_date is not None:
+            payload["expiryDate"] = rfc3339(self.expiry_date)
+        if self.parent_id_tag is not None:
+            payload["parentIdTag"] = self.parent_id_tag
+        return payload
+
+
+def authorize(
+    record: Mapping[str, Any] | None,
+    *,
+    presented_is_parent: bool,
+    unknown_status: str,
+    now: datetime,
+    active_transactions: int | None = None,
+) -> IdTagInfo:
+    """Decide on a presented id tag.
+
+    `active_transactions` is given for StartTransaction alone: no other answer may be
+    `ConcurrentTx`. The id of a group is never accepted as a tag, whoever presents it.
+    """
+    if presented_is_parent:
+        return IdTagInfo("Invalid")
+    if record is None:
+        return IdTagInfo(unknown_status)
+    expiry = record.get("expiryDate")
+    status = str(record.get("status") or "Accepted")
+    limit = record.get("maxActiveTransactions")
+    if status == "Accepted":
+        if expiry is not None and expiry.astimezone(UTC) <= now:
+            status = "Expired"
+        elif limit is not None and active_transactions is not None and active_transactions >= limit:
+            status = "ConcurrentTx"
+    return IdTagInfo(status, expiry, record.get("parentIdTag"))

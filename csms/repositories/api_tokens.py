@@ -1,0 +1,127 @@
+"""`api_tokens`: who may use the admin REST. Only digests of the tokens are stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from csms import db
+from csms.domain.api_token import Role, hash_token, new_token
+from csms.errors import NotFound
+
+CACHE_SECONDS = 5.0
+"""How long a look-up is trusted: a revoked token may work that much longer."""
+
+LAST_USED_STEP = timedelta(minutes=1)
+ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """Who asks."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class ApiTokens:
+    """Makes, checks and revokes tokens."""
+
+    def __init__(self, database: db.Database, clock: Callable[[], datetime]) -> None:
+        self.collection: db.Collection = database["api_tokens"]
+        self._clock = clock
+        self._cache: dict[str, tuple[float, ApiToken]] = {}
+
+    async def authenticate(self, token: str) -> ApiToken | None:
+        """Who has this token; None if nobody has, or has no longer.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        digest = hash_token(token)
+        cached = self._cache.get(digest)
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
+        self._cache.pop(digest, None)
+        now = self._clock()
+        async with db.errors():
+            record = await self.collection.find_one({"tokenHash": digest})
+            if record is None or (record.get("expiresAt") or now) < now:
+                return None
+            if (record.get("lastUsedAt") or now - LAST_USED_STEP) <= now - LAST_USED_STEP:
+                await self.collection.update_one(
+                    {"_id": record["_id"]}, {"$set": {"lastUsedAt": now}}
+                )
+        found = ApiToken(record["_id"], record["name"], Role(record["role"]))
+        self._cache[digest] = (time.monotonic() + CACHE_SECONDS, found)
+        return found
+
+    async def create(
+        self, name: str, role: Role, *, created_by: str, expires_at: datetime | None = None
+    ) -> tuple[db.Document, str]:
+        """Make a token; returns its record and the token itself, which is stored nowhere."""
+        token = new_token()
+        record = self._record(uuid4().hex[:12], name, role, token, created_by, expires_at)
+        async with db.errors():
+            await self.collection.insert_one(record)
+        return record, token
+
+    async def list(self) -> list[db.Document]:
+        """All tokens, by age."""
+        async with db.errors():
+            return await self.collection.find().sort("createdAt", 1).to_list(None)
+
+    async def revoke(self, token_id: str) -> None:
+        """Remove a token.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        async with db.errors():
+            record = await self.collection.find_one_and_delete({"_id": token_id})
+        if record is None:
+            raise NotFound("token", token_id)
+        self._cache.pop(record["tokenHash"], None)
+
+    async def ensure_first(self, configured: str | None) -> str | None:
+        """See to it that there is an admin token.
+
+        The configured one is stored, in place of the one that was configured before. Without one,
+        and with no admin on record, a token is made and returned, to be shown once.
+        """
+        async with db.errors():
+            if configured is None:
+                await self.collection.delete_one({"_id": ENVIRONMENT})
+                if await self.collection.find_one({"role": Role.ADMIN}) is not None:
+                    return None
+                _, token = await self.create("first", Role.ADMIN, created_by="csms")
+                return token
+            record = self._record(
+                ENVIRONMENT, ENVIRONMENT, Role.ADMIN, configured, "CSMS_ADMIN_TOKEN", None
+            )
+            await self.collection.replace_one({"_id": ENVIRONMENT}, record, upsert=True)
+        return None
+
+    def _record(
+        self,
+        token_id: str,
+        name: str,
+        role: Role,
+        token: str,
+        created_by: str,
+        expires_at: datetime | None,
+    ) -> db.Document:
+        return {
+            "_id": token_id,
+            "name": name,
+            "role": role,
+            "tokenHash": hash_token(token),
+            "createdAt": self._clock(),
+            "createdBy": created_by,
+            "expiresAt": expires_at,
+            "lastUsedAt": None,
+        }

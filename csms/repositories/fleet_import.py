@@ -1,0 +1,215 @@
+"""Bulk import into `charge_points`: rows in batches, each row with a result of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import IO, Any, TypeVar
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from csms import db
+from csms.domain.authorization_key import KeyVerifier, hash_key
+from csms.domain.charge_point import new_record
+from csms.domain.fleet_columns import EXPORTED, SECRET
+from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
+from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
+from csms.errors import DatabaseUnavailable, FieldError
+
+BATCH = 500
+SLOW_BATCH = 50
+"""Rows at a time when keys have to be hashed, 20 ms each."""
+
+_DUPLICATE_KEY = 11000
+_PROJECTION = dict.fromkeys((*EXPORTED[1:], "authorizationKeyHash"), True)
+
+T = TypeVar("T")
+
+
+class FleetImport:
+    """Imports one file.
+
+    `on_changed` is told the ids of records that were changed, so that sockets which they no longer
+    allow are closed.
+    """
+
+    def __init__(
+        self,
+        database: db.Database,
+        clock: Callable[[], datetime],
+        on_changed: Callable[[Iterable[str]], Awaitable[None]],
+    ) -> None:
+        self._collection: db.Collection = database["charge_points"]
+        self._clock = clock
+        self._on_changed = on_changed
+        self._verifier = KeyVerifier()
+
+    async def run(
+        self, file: IO[bytes], found: FleetFile, *, dry_run: bool, update: bool
+    ) -> AsyncGenerator[list[RowResult], None]:
+        """Import the rows of an inspected file, and hand on their results batch by batch.
+
+        Raises:
+            DatabaseUnavailable: MongoDB went away; what was handed on before is stored.
+        """
+        planner = Planner(found.repeats, update)
+        rows = read_fleet(file, found)
+        size = SLOW_BATCH if found.has_secrets else BATCH
+        # Threads of its own: checking the keys of charge points that connect must not wait here.
+        pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="fleet-import")
+        try:
+            while batch := await _in(pool, lambda: list(islice(rows, size))):
+                existing = await self._find(batch)
+                fitting = await self._fitting_secrets(pool, batch, existing)
+                results = [planner.decide(row, existing, row.row in fitting) for row in batch]
+                if not dry_run:
+                    results = await self._write(pool, batch, results)
+                yield results
+        finally:
+            # Waits for one read or one hash at most; the file is the caller's again after this.
+            pool.shutdown(cancel_futures=True)
+            rows.close()
+
+    async def _find(self, batch: Sequence[FleetRow]) -> Existing:
+        """The records that any row names. A `$type` lets MongoDB use the partial indexes."""
+        named: dict[str, list[str]] = {"id": [], "chargePointIdentity": [], "serialNumber": []}
+        for row in batch:
+            for key, value in row.keys:
+                named[key].append(value)
+        by_serial = {"serialNumber": {"$in": named["serialNumber"], "$type": "string"}}
+        by_others = {
+            "$or": [
+                {"_id": {"$in": named["id"]}},
+                {"chargePointIdentity": {"$in": named["chargePointIdentity"], "$type": "string"}},
+            ]
+        }
+        async with db.errors():
+            records = await self._collection.find(by_others, _PROJECTION).to_list(None)
+            found = self._collection.find(by_serial, _PROJECTION, collation=db.CASE_INSENSITIVE)
+            records += await found.to_list(None)
+        return Existing(records)
+
+    async def _fitting_secrets(
+        self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], existing: Existing
+    ) -> set[int]:
+        """The numbers of the rows whose authorization key is already their record's."""
+        checks: dict[int, Awaitable[bool]] = {}
+        for row in batch:
+            stored = (existing.match(row) or {}).get("authorizationKeyHash")
+            presented = row.fields.get(SECRET)
+            if stored and presented and not row.errors:
+                key = presented.encode()
+                checks[row.row] = _in(pool, self._verifier.verify, stored, key)
+        fits = await asyncio.gather(*checks.values())
+        return {row for row, fit in zip(checks, fits, strict=True) if fit}
+
+    async def _write(
+        self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], results: Sequence[RowResult]
+    ) -> list[RowResult]:
+        """Store a batch; rows that another writer was quicker with come back rejected."""
+        now = self._clock()
+        hashes = await self._hashes(pool, batch, results)
+        created, changed = [], []
+        for row, result in zip(batch, results, strict=True):
+            key_hash = hashes.get(row.row)
+            if result.new is not None:
+                created.append((result, new_record(result.new, key_hash, now)))
+            elif result.changes:
+                changed.append((result, _update(row, result, key_hash, now)))
+        written = await self._insert(created) | await self._change(changed)
+        if changed:
+            await self._on_changed(
+                [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
+            )
+        return [written.get(result.row, result) for result in results]
+
+    async def _hashes(
+        self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], results: Sequence[RowResult]
+    ) -> dict[int, str]:
+        jobs = {
+            row.row: _in(pool, hash_key, row.fields[SECRET])
+            for row, result in zip(batch, results, strict=True)
+            if row.fields.get(SECRET) and (result.new is not None or SECRET in result.changes)
+        }
+        return dict(zip(jobs, await asyncio.gather(*jobs.values()), strict=True))
+
+    async def _insert(
+        self, created: Sequence[tuple[RowResult, db.Document]]
+    ) -> dict[int, RowResult]:
+        results = [replace(result, id=record["_id"]) for result, record in created]
+        errors: list[Mapping[str, Any]] = []
+        if created:
+            try:
+                async with db.errors():
+                    await self._collection.insert_many([r for _, r in created], ordered=False)
+            except BulkWriteError as error:
+                errors = _write_errors(error)
+        return _with_errors(results, errors)
+
+    async def _change(self, changed: Sequence[tuple[RowResult, UpdateOne]]) -> dict[int, RowResult]:
+        results = [result for result, _ in changed]
+        errors: list[Mapping[str, Any]] = []
+        if changed:
+            try:
+                async with db.errors():
+                    await self._collection.bulk_write([u for _, u in changed], ordered=False)
+            except BulkWriteError as error:
+                errors = _write_errors(error)
+        return await self._without_deleted(_with_errors(results, errors))
+
+    async def _without_deleted(self, results: dict[int, RowResult]) -> dict[int, RowResult]:
+        if not results:
+            return results
+        ids = [result.id for result in results.values()]
+        async with db.errors():
+            there = set(await self._collection.distinct("_id", {"_id": {"$in": ids}}))
+        gone = FieldError("id", "was deleted while the file was imported; import the row again")
+        return {
+            row: result if result.id in there else result.reject(gone)
+            for row, result in results.items()
+        }
+
+
+async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+
+
+def _update(row: FleetRow, result: RowResult, key_hash: str | None, now: datetime) -> UpdateOne:
+    fields = {name: row.fields[name] for name in result.changes if name != SECRET}
+    if SECRET in result.changes:
+        fields |= {"authorizationKeyHash": key_hash, "nextAuthorizationKeyHash": None}
+    return UpdateOne({"_id": result.id}, {"$set": {**fields, "updatedAt": now}})
+
+
+def _write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:
+    """What went wrong with single documents.
+
+    Raises:
+        DatabaseUnavailable: what was written is not acknowledged by a majority.
+    """
+    details = error.details or {}
+    if details.get("writeConcernErrors"):
+        raise DatabaseUnavailable("MongoDB did not acknowledge the write in time") from error
+    return list(details.get("writeErrors", []))
+
+
+def _with_errors(
+    results: Sequence[RowResult], errors: Iterable[Mapping[str, Any]]
+) -> dict[int, RowResult]:
+    """The results by row, those rejected whose documents had an error."""
+    written = list(results)
+    for error in errors:
+        index = error["index"]
+        if error.get("code") == _DUPLICATE_KEY:
+            name = next(iter(error.get("keyPattern") or {}), "_id")
+            field = "id" if name == "_id" else name
+            fault = FieldError(field, "is already taken by another record")
+        else:
+            fault = FieldError("row", f"MongoDB refused it with error {error.get('code')}")
+        written[index] = written[index].reject(fault)
+    return {result.row: result for result in written}

@@ -1,0 +1,97 @@
+"""`id_tags`: who may charge. The `_id` is the tag without case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from csms import db
+from csms.domain.id_tag import NewIdTag, fold
+from csms.errors import Duplicate, NotFound
+
+
+class IdTags:
+    """Reads and writes id tags."""
+
+    def __init__(self, database: db.Database) -> None:
+        self.collection: db.Collection = database["id_tags"]
+
+    async def find(self, id_tag: str) -> db.Document | None:
+        """The record of an id tag."""
+        async with db.errors():
+            return await self.collection.find_one({"_id": fold(id_tag)})
+
+    async def is_parent(self, id_tag: str) -> bool:
+        """Whether other tags have this one as their group."""
+        async with db.errors():
+            child = await self.collection.find_one(
+                {"parentIdTagFolded": {"$eq": fold(id_tag), "$type": "string"}}, {"_id": 1}
+            )
+        return child is not None
+
+    async def create(self, new: NewIdTag, now: datetime) -> db.Document:
+        """Add an id tag.
+
+        Raises:
+            Duplicate: it is there already, perhaps in other case.
+        """
+        document = {
+            "_id": fold(new.idTag),
+            "idTag": new.idTag,
+            "status": new.status,
+            "expiryDate": None,
+            "parentIdTag": None,
+            "parentIdTagFolded": None,
+            "maxActiveTransactions": None,
+            "note": None,
+            **new.document(),
+            "createdAt": now,
+            "updatedAt": now,
+        }
+        try:
+            async with db.errors():
+                await self.collection.insert_one(document)
+        except Duplicate:
+            raise Duplicate("idTag") from None
+        return document
+
+    async def get(self, id_tag: str) -> db.Document:
+        """The record of an id tag.
+
+        Raises:
+            NotFound: there is none.
+        """
+        record = await self.find(id_tag)
+        if record is None:
+            raise NotFound("id tag", id_tag)
+        return record
+
+    async def change(self, id_tag: str, fields: Mapping[str, Any], now: datetime) -> db.Document:
+        """Set fields, and return the record as it is now.
+
+        Raises:
+            NotFound: there is no such id tag.
+        """
+        async with db.errors():
+            record = await self.collection.find_one_and_update(
+                {"_id": fold(id_tag)},
+                {"$set": {**fields, "updatedAt": now}},
+                return_document=ReturnDocument.AFTER,
+            )
+        if record is None:
+            raise NotFound("id tag", id_tag)
+        return record
+
+    async def delete(self, id_tag: str) -> None:
+        """Remove an id tag.
+
+        Raises:
+            NotFound: there is no such id tag.
+        """
+        async with db.errors():
+            result = await self.collection.delete_one({"_id": fold(id_tag)})
+        if result.deleted_count == 0:
+            raise NotFound("id tag", id_tag)

@@ -1,0 +1,117 @@
+"""Lists: a page at a time, or streamed whole; one place for cursors and sort orders.
+
+Pages continue after the last item's sort value and `_id`, so that what is inserted meanwhile
+neither repeats nor skips anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import bson
+from bson import ObjectId
+from bson.errors import BSONError
+from pydantic import BaseModel
+from pymongo import ASCENDING, DESCENDING
+
+from csms import db
+from csms.errors import FieldError, InvalidInput
+
+Order = Literal["asc", "desc"]
+T = TypeVar("T")
+
+STREAM_BATCH = 500
+_SCALARS = (str, int, float, datetime, ObjectId)
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. `nextCursor` asks for the next; null on the last."""
+
+    items: list[T]
+    nextCursor: str | None
+
+
+async def find_page(
+    collection: db.Collection,
+    found: Mapping[str, Any],
+    *,
+    sort_field: str,
+    order: Order,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[db.Document], str | None]:
+    """One page of what matches `found`, and the cursor of the next.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+        DatabaseUnavailable: MongoDB did not answer.
+    """
+    query: Mapping[str, Any] = found
+    if cursor is not None:
+        query = {"$and": [found, _after(sort_field, order, *_decode(cursor))]}
+    async with db.errors():
+        documents = await (
+            collection.find(query).sort(_sort(sort_field, order)).limit(limit + 1).to_list(None)
+        )
+    if len(documents) <= limit:
+        return documents, None
+    last = documents[limit - 1]
+    return documents[:limit], _encode(last.get(sort_field), last["_id"])
+
+
+async def stream(
+    collection: db.Collection,
+    found: Mapping[str, Any],
+    *,
+    sort_field: str,
+    order: Order,
+    limit: int | None = None,
+) -> AsyncIterator[db.Document]:
+    """Everything that matches, a batch in memory at a time.
+
+    Raises:
+        DatabaseUnavailable: MongoDB did not answer; what came before is not all there is.
+    """
+    documents = collection.find(found, batch_size=STREAM_BATCH).sort(_sort(sort_field, order))
+    if limit is not None:
+        documents = documents.limit(limit)
+    async with db.errors():
+        async for document in documents:
+            yield document
+
+
+def _sort(field: str, order: Order) -> list[tuple[str, int]]:
+    direction = ASCENDING if order == "asc" else DESCENDING
+    return [(field, direction)] if field == "_id" else [(field, direction), ("_id", direction)]
+
+
+def _after(field: str, order: Order, value: Any, record_id: Any) -> dict[str, Any]:
+    beyond = "$gt" if order == "asc" else "$lt"
+    if field == "_id":
+        return {"_id": {beyond: record_id}}
+    return {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: record_id}}]}
+
+
+def _encode(value: Any, record_id: Any) -> str:
+    return base64.urlsafe_b64encode(bson.encode({"v": value, "i": record_id})).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> tuple[Any, Any]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        decoded: dict[str, Any] = bson.decode(raw, bson.CodecOptions(dict, tz_aware=True))
+        value, record_id = decoded["v"], decoded["i"]
+    except (binascii.Error, ValueError, KeyError, BSONError):
+        raise _bad_cursor() from None
+    # Nothing but plain values may get from here into a filter.
+    if not isinstance(record_id, _SCALARS) or not isinstance(value, (*_SCALARS, type(None))):
+        raise _bad_cursor()
+    return value, record_id
+
+
+def _bad_cursor() -> InvalidInput:
+    return InvalidInput(FieldError("cursor", "is not a nextCursor of this list; start without one"))

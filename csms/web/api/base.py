@@ -1,0 +1,339 @@
+"""What every resource of the admin REST shares.
+
+`@endpoint` declares an operation once: who may call it, what it takes and what it returns. The
+declaration authenticates, validates, answers, and is what `/openapi.json` is made from.
+
+`ApiHandler.prepare` checks the token, the role and the query before a body is read, so that
+handlers which stream can rely on it too. Every exception ends in `write_error`, which answers with
+RFC 9457 `application/problem+json`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tornado.web import HTTPError, RequestHandler
+
+from csms.domain.api_token import Role
+from csms.errors import (
+    CallErrorReceived,
+    ChargePointOffline,
+    CommandTimeout,
+    CsmsError,
+    DatabaseUnavailable,
+    Duplicate,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    MalformedInput,
+    NotFound,
+    Unauthorized,
+)
+from csms.repositories.api_tokens import ApiToken
+from csms.web.services import Services
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+_STATUSES: tuple[tuple[type[CsmsError], HTTPStatus, str], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND, "Not found"),
+    (Duplicate, HTTPStatus.CONFLICT, "Already taken"),
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid input"),
+    (MalformedInput, HTTPStatus.BAD_REQUEST, "Malformed input"),
+    (Unauthorized, HTTPStatus.UNAUTHORIZED, "Not authenticated"),
+    (Forbidden, HTTPStatus.FORBIDDEN, "Role too low"),
+    (ChargePointOffline, HTTPStatus.CONFLICT, "Charger not connected"),
+    (CallErrorReceived, HTTPStatus.BAD_GATEWAY, "The charge point answered with an error"),
+    (CommandTimeout, HTTPStatus.GATEWAY_TIMEOUT, "The charge point did not answer"),
+    (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),
+)
+
+
+class PageQuery(BaseModel):
+    """What every list takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=1000, description="items on a page")] = 100
+    cursor: Annotated[str, Field(max_length=1000)] | None = Field(
+        None, description="`nextCursor` of the page before"
+    )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An error as it is answered."""
+
+    status: int
+    title: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+    def body(self) -> dict[str, Any]:
+        """The members of RFC 9457, with `errors` where a field is at fault."""
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = [{"field": e.field, "message": e.message} for e in self.errors]
+        return body
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The declaration of one operation."""
+
+    role: Role
+    summary: str
+    body: type[BaseModel] | None
+    body_optional: bool
+    query: type[BaseModel] | None
+    returns: Any
+    status: int
+    errors: tuple[int, ...]
+    media: tuple[str, ...]
+    request_media: str
+
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def endpoint(
+    *,
+    role: Role,
+    summary: str,
+    body: type[BaseModel] | None = None,
+    body_optional: bool = False,
+    query: type[BaseModel] | None = None,
+    returns: Any = None,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    media: tuple[str, ...] = ("application/json",),
+    request_media: str = "application/json",
+) -> Callable[[Method], Callable[..., Awaitable[None]]]:
+    """Declare an operation of an `ApiHandler`.
+
+    The method gets the ids of the path, `query` and `body` as models where they are declared, and
+    returns a model; None sends nothing more than what the method itself has written.
+    """
+    declared = Endpoint(
+        role, summary, body, body_optional, query, returns, status, errors, media, request_media
+    )
+
+    def decorate(method: Method) -> Callable[..., Awaitable[None]]:
+        @functools.wraps(method)
+        async def call(self: ApiHandler, *path: str) -> None:
+            arguments: dict[str, Any] = {}
+            if query is not None:
+                arguments["query"] = self.query
+            if body is not None:
+                arguments["body"] = self.read_body(body, optional=body_optional)
+            answer = await method(self, *path, **arguments)
+            if not self._headers_written and not self._finished:
+                self.send(answer, status)
+
+        call.endpoint = declared  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def endpoint_of(handler_class: type[RequestHandler], method: str) -> Endpoint | None:
+    """The declaration of a handler's method, if it has one."""
+    found = getattr(getattr(handler_class, method.lower(), None), "endpoint", None)
+    return found if isinstance(found, Endpoint) else None
+
+
+class ProblemHandler(RequestHandler):
+    """Answers every error as a problem. Unknown paths end here too."""
+
+    def initialize(self, services: Services) -> None:
+        """Take the parts of the application."""
+        self.services = services
+
+    def set_default_headers(self) -> None:
+        """What suits answers that are data."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    async def prepare(self) -> None:
+        """Nothing is here."""
+        raise HTTPError(HTTPStatus.NOT_FOUND)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with the problem that an exception means."""
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        problem = problem_of(error, status_code)
+        self.set_status(problem.status)
+        self.set_header("Content-Type", PROBLEM_JSON)
+        if problem.status == HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", 'Bearer realm="csms"')
+        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
+        if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
+        self.finish(json.dumps(problem.body(), ensure_ascii=False))
+
+    def log_exception(self, *exc_info: Any) -> None:
+        """Log what nobody expected; the rest is the client's news."""
+        error = exc_info[1]
+        if not isinstance(error, CsmsError | HTTPError | ValidationError):
+            log.error("request_failed", path=self.request.path, exc_info=exc_info)
+
+    def allowed_methods(self) -> list[str]:
+        """The methods that this handler implements."""
+        return [m for m in self.SUPPORTED_METHODS if endpoint_of(type(self), m) is not None]
+
+    def on_finish(self) -> None:
+        """Count the request."""
+        self.services.metrics.http_seconds.labels(
+            self.request.method, type(self).__name__, str(self.get_status())
+        ).observe(self.request.request_time())
+
+
+class ApiHandler(ProblemHandler):
+    """Base of the resources. `token` says who asks, `query` what the query string holds."""
+
+    token: ApiToken
+    query: Any = None
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether some of the answer is on its way already."""
+        return self._headers_written
+
+    def cut(self) -> None:
+        """Break the connection off, so that a partial answer is seen to be one."""
+        self.detach().close()
+
+    async def prepare(self) -> None:
+        """Check token, role and query, before any body is looked at."""
+        declared = endpoint_of(type(self), self.request.method or "")
+        if declared is None:
+            raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
+        self.token = await self._authenticate()
+        if not self.token.role.covers(declared.role):
+            raise Forbidden(
+                f"This needs the role {declared.role}; the token has {self.token.role}."
+            )
+        if declared.query is not None:
+            self.query = declared.query.model_validate(self._query_arguments(declared.query))
+        elif self.request.query_arguments:
+            name = next(iter(self.request.query_arguments))
+            raise InvalidInput(FieldError(name, "is not known here; leave it out"))
+
+    async def _authenticate(self) -> ApiToken:
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.casefold() == "bearer" and token.strip():
+            found = await self.services.api_tokens.authenticate(token.strip())
+            if found is not None:
+                return found
+        raise Unauthorized("Send a valid token as `Authorization: Bearer TOKEN`.")
+
+    def _query_arguments(self, model: type[BaseModel]) -> dict[str, str]:
+        arguments: dict[str, str] = {}
+        for name, values in self.request.query_arguments.items():
+            if len(values) > 1:
+                raise InvalidInput(FieldError(name, "is given more than once"))
+            arguments[name] = self.decode_argument(values[0], name)
+        return arguments
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """A value of the path or the query as text, with nothing in it that no id has."""
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedInput(f"{name or 'The path'} is not UTF-8.") from None
+        if "\0" in text:
+            raise MalformedInput(f"{name or 'The path'} has a NUL character in it.")
+        return text
+
+    def read_body(self, model: type[BaseModel], *, optional: bool) -> BaseModel:
+        """The JSON body as a model; strict, so that "22" is no number.
+
+        Raises:
+            MalformedInput, HTTPError, ValidationError: it is not JSON, not said to be, not valid.
+        """
+        if optional and not self.request.body.strip():
+            return model()
+        content_type = self.request.headers.get("Content-Type", "application/json")
+        if content_type.partition(";")[0].strip().casefold() not in (
+            "application/json", "application/merge-patch+json"
+        ):  # fmt: skip
+            raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        try:
+            return model.model_validate_json(self.request.body, strict=True)
+        except ValidationError as error:
+            if error.errors(include_url=False)[0]["type"] == "json_invalid":
+                reason = error.errors(include_url=False)[0]["ctx"]["error"]
+                raise MalformedInput(f"The body is not JSON: {reason}.") from None
+            raise
+
+    def send(self, answer: Any, status: int) -> None:
+        """Write a model as JSON; None is an empty answer."""
+        if answer is None:
+            self.set_status(HTTPStatus.NO_CONTENT if status == HTTPStatus.OK else status)
+            self.finish()
+            return
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(answer.model_dump_json())
+
+
+def problem_of(error: BaseException | None, status: int = 500) -> Problem:
+    """The problem that an exception means to a client."""
+    if isinstance(error, ValidationError):
+        errors = tuple(_field_error(e) for e in error.errors(include_url=False))
+        return Problem(422, "Invalid input", _joined(errors), errors)
+    for kind, http_status, title in _STATUSES:
+        if isinstance(error, kind):
+            return Problem(http_status, title, str(error), _fields_of(error))
+    if isinstance(error, HTTPError):
+        status = error.status_code
+    phrase = HTTPStatus(status).phrase
+    detail = _DETAILS.get(status, f"{phrase}.")
+    return Problem(status, phrase, detail)
+
+
+_DETAILS: Mapping[int, str] = {
+    400: "The request cannot be read.",
+    404: "There is nothing at this path.",
+    405: "The resource does not know this method; the Allow header lists those it does.",
+    413: "The body is too large.",
+    415: "Send the body as application/json.",
+    500: "The server failed; its log says why.",
+}
+
+
+def _fields_of(error: BaseException) -> tuple[FieldError, ...]:
+    if isinstance(error, InvalidInput):
+        return error.errors
+    if isinstance(error, Duplicate):
+        return (FieldError(error.field, "is already taken by another record"),)
+    return ()
+
+
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "is not known here; leave it out"
+    location = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
+    # A rule over several fields starts with the one to give.
+    field = ".".join(location) or message.removeprefix("give ").partition(",")[0].split(" ")[0]
+    return FieldError(field, message)
+
+
+def _joined(errors: tuple[FieldError, ...]) -> str:
+    return "; ".join(f"{e.field}: {e.message}" for e in errors)

@@ -1,0 +1,89 @@
+"""`/admin/id-tags`: who may charge."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import Field
+
+from csms.domain.api_token import Role
+from csms.domain.id_tag import IdTagPatch, IdTagView, NewIdTag, Status, fold
+from csms.errors import FieldError, InvalidInput
+from csms.repositories.pages import Page, find_page
+from csms.web.api.base import ApiHandler, PageQuery, endpoint
+
+_AFTER_EVERY_TEXT = "\U0010ffff"
+
+
+class IdTagQuery(PageQuery):
+    """Which id tags."""
+
+    q: Annotated[str, Field(min_length=1, max_length=20)] | None = Field(
+        None, description="what the id tag begins with, without case"
+    )
+    status: Status | None = None
+
+    def filter(self) -> dict[str, Any]:
+        """The query as a MongoDB filter."""
+        found: dict[str, Any] = {}
+        if self.q is not None:
+            found["_id"] = {"$gte": fold(self.q), "$lt": fold(self.q) + _AFTER_EVERY_TEXT}
+        if self.status is not None:
+            found["status"] = self.status
+        return found
+
+
+class IdTagsHandler(ApiHandler):
+    """All id tags."""
+
+    @endpoint(role=Role.VIEWER, summary="List id tags", query=IdTagQuery, returns=Page[IdTagView])
+    async def get(self, query: IdTagQuery) -> Page[IdTagView]:
+        documents, cursor = await find_page(
+            self.services.id_tags.collection,
+            query.filter(),
+            sort_field="_id",
+            order="asc",
+            limit=query.limit,
+            cursor=query.cursor,
+        )
+        items = [IdTagView.model_validate(document) for document in documents]
+        return Page(items=items, nextCursor=cursor)
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Add an id tag",
+        body=NewIdTag,
+        returns=IdTagView,
+        status=201,
+        errors=(409,),
+    )
+    async def post(self, body: NewIdTag) -> IdTagView:
+        document = await self.services.id_tags.create(body, self.services.clock())
+        self.set_header("Location", f"/admin/id-tags/{quote(document['idTag'], safe='')}")
+        return IdTagView.model_validate(document)
+
+
+class IdTagHandler(ApiHandler):
+    """One id tag, in whatever case it is written."""
+
+    @endpoint(role=Role.VIEWER, summary="One id tag", returns=IdTagView, errors=(404,))
+    async def get(self, id_tag: str) -> IdTagView:
+        return IdTagView.model_validate(await self.services.id_tags.get(id_tag))
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Change an id tag",
+        body=IdTagPatch,
+        returns=IdTagView,
+        errors=(404,),
+    )
+    async def patch(self, id_tag: str, body: IdTagPatch) -> IdTagView:
+        if body.parentIdTag is not None and fold(body.parentIdTag) == fold(id_tag):
+            raise InvalidInput(FieldError("parentIdTag", "must be another id tag"))
+        changed = await self.services.id_tags.change(id_tag, body.document(), self.services.clock())
+        return IdTagView.model_validate(changed)
+
+    @endpoint(role=Role.OPERATOR, summary="Delete an id tag", status=204, errors=(404,))
+    async def delete(self, id_tag: str) -> None:
+        await self.services.id_tags.delete(id_tag)

@@ -1,0 +1,219 @@
+"""`/admin/charge-points/import`: a whole fleet as CSV."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import IO, Annotated, Any
+
+import orjson
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, stream_request_body
+
+from csms.domain.api_token import Role
+from csms.domain.csv_encoding import parse_encoding
+from csms.domain.csv_text import parse_delimiter
+from csms.domain.fleet_csv import inspect_fleet
+from csms.domain.fleet_plan import Result, RowResult, Summary
+from csms.errors import CsmsError, DatabaseUnavailable, MalformedInput
+from csms.repositories.fleet_import import FleetImport
+from csms.web.api.base import ApiHandler, endpoint, problem_of
+
+log = structlog.get_logger(__name__)
+
+MAX_BYTES = 256 * 1024 * 1024
+NDJSON = "application/x-ndjson"
+
+_SPOOL_BYTES = 1 << 20
+_WRITE_BYTES = 1 << 16
+_NOT_CSV = ("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
+
+
+class ImportQuery(BaseModel):
+    """How to import."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dryRun: bool = Field(False, description="tell what would be done, and write nothing")
+    update: bool = Field(False, description="change records that exist; else they are rejected")
+    encoding: Annotated[str, Field(max_length=40)] | None = Field(
+        None, description="where it cannot be told: utf-8, utf-16, windows-874, windows-1252"
+    )
+    delimiter: Annotated[str, Field(max_length=40)] | None = Field(
+        None, description="where it cannot be told by the header: comma, semicolon or tab"
+    )
+
+
+class RowError(BaseModel):
+    """What is wrong with a row."""
+
+    field: str
+    message: str
+
+
+class ImportedRow(BaseModel):
+    """What became of a row. `row` is 1 for the header, `line` the line of the file."""
+
+    row: int
+    line: int
+    id: str | None
+    result: Result
+    changes: dict[str, dict[str, Any]] = Field(description="by field: `from` and `to`")
+    errors: list[RowError]
+
+
+class ImportResult(BaseModel):
+    """What became of the file. As NDJSON: a line for each row, and `{"summary": ...}` last."""
+
+    dryRun: bool
+    created: int
+    changed: int
+    unchanged: int
+    rejected: int
+    unknownColumns: list[str]
+    encoding: str
+    delimiter: str
+    rows: list[ImportedRow]
+
+
+@stream_request_body
+class ImportHandler(ApiHandler):
+    """Takes a CSV file, keeps it on the disk, and works through its rows."""
+
+    _received: IO[bytes] | None = None
+
+    async def prepare(self) -> None:
+        """Check all that can be checked before the body comes."""
+        # First of all, so that a client which sends before it listens still gets a refusal.
+        connection: Any = self.request.connection
+        connection.set_max_body_size(MAX_BYTES)
+        await super().prepare()
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > MAX_BYTES:
+            raise HTTPError(413)
+        content_type = self.request.headers.get("Content-Type", "text/csv")
+        if content_type.partition(";")[0].strip().casefold() in _NOT_CSV:
+            raise MalformedInput(
+                "Send the file itself, as text/csv. With curl: -H 'Content-Type: text/csv'"
+                " --data-binary @FLEET.csv"
+            )
+        query: ImportQuery = self.query
+        self._encoding = parse_encoding(query.encoding) if query.encoding else None
+        self._delimiter = parse_delimiter(query.delimiter) if query.delimiter else None
+        self._received = tempfile.TemporaryFile()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep what has come."""
+        if self._received is not None:
+            self._received.write(chunk)
+
+    def on_connection_close(self) -> None:
+        """Drop a file that did not come whole."""
+        super().on_connection_close()
+        self._drop()
+
+    def on_finish(self) -> None:
+        """Drop a file that was refused."""
+        super().on_finish()
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._received is not None:
+            self._received.close()
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Whitelist a whole fleet from a CSV file",
+        query=ImportQuery,
+        returns=ImportResult,
+        errors=(400, 413),
+        media=("application/json", NDJSON),
+        request_media="text/csv",
+    )
+    async def post(self, query: ImportQuery) -> None:
+        """Import the rows; a bad one is rejected and stops no other.
+
+        Raises:
+            MalformedInput, InvalidInput: the file cannot be read, and nothing was done.
+            DatabaseUnavailable: MongoDB went away; the message says how far it came.
+        """
+        assert self._received is not None
+        # From here on it is this method's to close, whatever becomes of the connection.
+        file, self._received = self._received, None
+        with file:
+            found = await asyncio.to_thread(inspect_fleet, file, self._encoding, self._delimiter)
+            summary = Summary(query.dryRun, found)
+            fleet_import = FleetImport(
+                self.services.database,
+                self.services.clock,
+                self.services.whitelisting.records_changed,
+            )
+            batches = fleet_import.run(file, found, dry_run=query.dryRun, update=query.update)
+            streamed = NDJSON in self.request.headers.get("Accept", "")
+            answer = self._stream_lines if streamed else self._answer_whole
+            async with aclosing(_counted(batches, summary)) as counted:
+                await answer(counted, summary)
+
+    async def _stream_lines(
+        self, batches: AsyncIterator[list[RowResult]], summary: Summary
+    ) -> None:
+        """Answer with a line for each row as it is done, and the summary.
+
+        A client that goes away ends the import, and can take it up again later.
+        """
+        self.set_header("Content-Type", NDJSON)
+        try:
+            async for results in batches:
+                self.write(b"".join(orjson.dumps(row.as_json()) + b"\n" for row in results))
+                await self.flush()
+        except StreamClosedError:
+            log.info("import_left", done=sum(summary.counts.values()))
+            return
+        except CsmsError as error:
+            if not self._headers_written:
+                raise
+            last: dict[str, Any] = {"error": problem_of(error).body()}
+        else:
+            last = {"summary": summary.as_json()}
+        self.finish(orjson.dumps(last) + b"\n")
+
+    async def _answer_whole(
+        self, batches: AsyncIterator[list[RowResult]], summary: Summary
+    ) -> None:
+        """Answer with one document when all rows are done; until then they wait on the disk."""
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as rows:
+            async for results in batches:
+                for row in results:
+                    rows.write((b"," if rows.tell() else b"") + orjson.dumps(row.as_json()))
+            rows.seek(0)
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            self.write(orjson.dumps(summary.as_json())[:-1] + b',"rows":[')
+            while chunk := rows.read(_WRITE_BYTES):
+                self.write(chunk)
+                await self.flush()
+        self.finish(b"]}")
+
+
+async def _counted(
+    batches: AsyncGenerator[list[RowResult], None], summary: Summary
+) -> AsyncGenerator[list[RowResult], None]:
+    """The batches as they come, counted.
+
+    Raises:
+        DatabaseUnavailable: as the import does; the message says how far it came.
+    """
+    async with aclosing(batches):
+        try:
+            async for results in batches:
+                summary.add(results)
+                yield results
+        except DatabaseUnavailable as error:
+            done = sum(summary.counts.values())
+            raise DatabaseUnavailable(
+                f"{error}. {done} of {summary.file.row_count} rows were done; import the file"
+                " again, what is in stays as it is."
+            ) from error

@@ -1,0 +1,56 @@
+"""`/admin/rejected-connections`: who was turned away, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from csms.domain.api_token import Role
+from csms.repositories.pages import Page, find_page
+from csms.web.api.base import ApiHandler, PageQuery, endpoint
+
+
+class RejectedConnectionQuery(PageQuery):
+    """Which rejections."""
+
+    chargePointIdentity: Annotated[str, Field(max_length=255)] | None = None
+    reason: Annotated[str, Field(max_length=100)] | None = None
+
+
+class RejectedConnectionView(BaseModel):
+    """How often one visitor was turned away for one reason."""
+
+    chargePointIdentity: str | None
+    remoteAddress: str
+    reason: str
+    reportedSerialNumber: str | None = None
+    count: int
+    firstSeen: datetime
+    lastSeen: datetime
+
+
+class RejectedConnectionsHandler(ApiHandler):
+    """All rejections."""
+
+    @endpoint(
+        role=Role.VIEWER,
+        summary="Connections turned away, the latest first",
+        query=RejectedConnectionQuery,
+        returns=Page[RejectedConnectionView],
+    )
+    async def get(self, query: RejectedConnectionQuery) -> Page[RejectedConnectionView]:
+        found: dict[str, Any] = query.model_dump(
+            include={"chargePointIdentity", "reason"}, exclude_none=True
+        )
+        documents, cursor = await find_page(
+            self.services.database["rejected_connections"],
+            found,
+            sort_field="lastSeen",
+            order="desc",
+            limit=query.limit,
+            cursor=query.cursor,
+        )
+        items = [RejectedConnectionView.model_validate(document) for document in documents]
+        return Page(items=items, nextCursor=cursor)

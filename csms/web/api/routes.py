@@ -1,0 +1,73 @@
+"""The route table of the admin REST: one line per resource."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tornado.routing import URLSpec
+
+from csms.web.api.base import ApiHandler
+from csms.web.api.boot_notifications import BootNotificationsHandler
+from csms.web.api.charge_points import ChargePointHandler, ChargePointsHandler, ConnectorHandler
+from csms.web.api.commands import (
+    CommandsHandler,
+    RefreshConnectorsHandler,
+    RemoteStartHandler,
+    RemoteStopHandler,
+    VerifyHandler,
+)
+from csms.web.api.heartbeats import HeartbeatsHandler
+from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
+from csms.web.api.meter_values import MeterValuesHandler
+from csms.web.api.rejected_connections import RejectedConnectionsHandler
+from csms.web.api.tokens import TokenHandler, TokensHandler
+from csms.web.api.transactions import (
+    CloseTransactionHandler,
+    TransactionHandler,
+    TransactionsHandler,
+)
+from csms.web.services import Services
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path, with `{name}` for each id in it, and its handler."""
+
+    path: str
+    handler: type[ApiHandler]
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the ids in the path."""
+        return re.findall(r"{(\w+)}", self.path)
+
+    def url(self, services: Services) -> URLSpec:
+        """The route as Tornado has it."""
+        pattern = re.sub(r"{\w+}", "([^/]+)", self.path)
+        return URLSpec(pattern, self.handler, {"services": services}, name=self.path)
+
+
+_CHARGE_POINT = "/admin/charge-points/{id}"
+
+ROUTES: tuple[Route, ...] = (
+    Route("/admin/charge-points", ChargePointsHandler),
+    Route(_CHARGE_POINT, ChargePointHandler),
+    Route(_CHARGE_POINT + "/connectors/{connectorId}", ConnectorHandler),
+    Route(_CHARGE_POINT + "/remote-start", RemoteStartHandler),
+    Route(_CHARGE_POINT + "/remote-stop", RemoteStopHandler),
+    Route(_CHARGE_POINT + "/refresh-connectors", RefreshConnectorsHandler),
+    Route(_CHARGE_POINT + "/verify", VerifyHandler),
+    Route(_CHARGE_POINT + "/commands", CommandsHandler),
+    Route("/admin/transactions", TransactionsHandler),
+    Route("/admin/transactions/{transactionId}", TransactionHandler),
+    Route("/admin/transactions/{transactionId}/close", CloseTransactionHandler),
+    Route("/admin/id-tags", IdTagsHandler),
+    Route("/admin/id-tags/{idTag}", IdTagHandler),
+    Route("/admin/meter-values", MeterValuesHandler),
+    Route("/admin/heartbeats", HeartbeatsHandler),
+    Route("/admin/boot-notifications", BootNotificationsHandler),
+    Route("/admin/rejected-connections", RejectedConnectionsHandler),
+    Route("/admin/tokens", TokensHandler),
+    Route("/admin/tokens/{id}", TokenHandler),
+)

@@ -1,0 +1,126 @@
+"""`/admin/transactions`: charging sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from csms import db
+from csms.domain.api_token import Role
+from csms.domain.id_tag import fold
+from csms.domain.transaction import TransactionStatus
+from csms.errors import NotFound
+from csms.repositories.counters import MAX_INT32
+from csms.repositories.pages import Page, find_page
+from csms.web.api.base import ApiHandler, endpoint
+from csms.web.api.readings import TimeRange
+
+
+class TransactionQuery(TimeRange):
+    """Which transactions; `from` and `to` are about their start."""
+
+    connectorId: int | None = None
+    idTag: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    transactionId: int | None = None
+    active: bool | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+    def matching(self) -> dict[str, Any]:
+        """The query as a MongoDB filter."""
+        found = self.filter("startTimestamp")
+        if self.connectorId is not None:
+            found["connectorId"] = self.connectorId
+        if self.idTag is not None:
+            found["idTagFolded"] = fold(self.idTag)
+        if self.transactionId is not None:
+            found["_id"] = self.transactionId
+        if self.active is not None:
+            running = TransactionStatus.ACTIVE
+            found["status"] = running if self.active else {"$ne": running}
+        return found
+
+
+class TransactionView(BaseModel):
+    """One transaction. Energies are Wh."""
+
+    transactionId: int
+    chargePointId: str
+    chargePointIdentity: str | None = None
+    connectorId: int | None = None
+    idTag: str | None = None
+    parentIdTag: str | None = None
+    authorizationStatus: str | None = None
+    meterStart: int | None = None
+    startTimestamp: datetime | None = None
+    meterStop: int | None = None
+    stopTimestamp: datetime | None = None
+    stopReason: str | None = None
+    stopIdTag: str | None = None
+    energyWh: float | None = None
+    status: TransactionStatus
+    flags: list[str] = []
+    reservationId: int | None = None
+    commandId: str | None = Field(None, description="the RemoteStartTransaction it came from")
+    reportedTransactionId: int | None = Field(
+        None, description="of an orphaned stop: the id that the charge point gave"
+    )
+    createdAt: datetime | None = None
+    updatedAt: datetime | None = None
+
+
+def view(document: db.Document) -> TransactionView:
+    """A transaction as REST shows it."""
+    return TransactionView.model_validate({**document, "transactionId": document["_id"]})
+
+
+def _read_id(transaction_id: str) -> int:
+    if not transaction_id.isdecimal() or int(transaction_id[:12]) > MAX_INT32:
+        raise NotFound("transaction", transaction_id)
+    return int(transaction_id)
+
+
+class TransactionsHandler(ApiHandler):
+    """All transactions."""
+
+    @endpoint(
+        role=Role.VIEWER,
+        summary="Transactions, by their start",
+        query=TransactionQuery,
+        returns=Page[TransactionView],
+    )
+    async def get(self, query: TransactionQuery) -> Page[TransactionView]:
+        documents, cursor = await find_page(
+            self.services.transactions.collection,
+            query.matching(),
+            sort_field="startTimestamp",
+            order=query.order,
+            limit=query.limit,
+            cursor=query.cursor,
+        )
+        return Page(items=[view(document) for document in documents], nextCursor=cursor)
+
+
+class TransactionHandler(ApiHandler):
+    """One transaction."""
+
+    @endpoint(role=Role.VIEWER, summary="One transaction", returns=TransactionView, errors=(404,))
+    async def get(self, transaction_id: str) -> TransactionView:
+        return view(await self.services.transactions.get(_read_id(transaction_id)))
+
+
+class CloseTransactionHandler(ApiHandler):
+    """The end of a transaction that its charge point has forgotten."""
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="End a stuck transaction in the record alone; the charge point is not asked",
+        returns=TransactionView,
+        errors=(404,),
+    )
+    async def post(self, transaction_id: str) -> TransactionView:
+        closed = await self.services.transactions.close(
+            _read_id(transaction_id), self.token.name, self.services.clock()
+        )
+        return view(closed)
