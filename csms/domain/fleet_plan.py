@@ -134,7 +134,8 @@ class Planner:
         changes = _changes(row.fields, record, secret_fits)
         if changes and not self._update:
             return result.reject(_exists(next(iter(matches)), record, changes))
-        self._repeats.note(row.row, row.keys, also=record_keys(record))
+        others = [key for key in record_keys(record) if key not in row.keys]
+        self._repeats.note(row.row, row.keys, also=others)
         return replace(result, result=Result.CHANGED, changes=changes) if changes else result
 
     def _create(self, row: FleetRow, result: RowResult) -> RowResult:

@@ -177,3 +177,14 @@ def test_what_rest_tells() -> None:
         "encoding": "utf-8",
         "delimiter": "comma",
     }
+
+
+def test_rows_of_records_that_exist_are_not_remembered() -> None:
+    file = io.BytesIO(("id,serial\n" + "".join(f"C{n},S{n}\n" for n in range(2000))).encode())
+    found = inspect_fleet(file)
+    planner = Planner(found.repeats, update=True)
+    rows = list(read_fleet(file, found))
+    existing = Existing({"_id": row.id, "serialNumber": row.fields["serialNumber"]} for row in rows)
+    assert {planner.decide(row, existing).result for row in rows} == {Result.UNCHANGED}
+    remembered = sum(found.repeats.first_row(key) is not None for row in rows for key in row.keys)
+    assert remembered < 40

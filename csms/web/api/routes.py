@@ -19,6 +19,7 @@ from csms.web.api.commands import (
 )
 from csms.web.api.heartbeats import HeartbeatsHandler
 from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
+from csms.web.api.imports import ImportHandler
 from csms.web.api.meter_values import MeterValuesHandler
 from csms.web.api.rejected_connections import RejectedConnectionsHandler
 from csms.web.api.tokens import TokenHandler, TokensHandler
@@ -52,6 +53,8 @@ _CHARGE_POINT = "/admin/charge-points/{id}"
 
 ROUTES: tuple[Route, ...] = (
     Route("/admin/charge-points", ChargePointsHandler),
+    # Before the ids: no charge point may be called "import".
+    Route("/admin/charge-points/import", ImportHandler),
     Route(_CHARGE_POINT, ChargePointHandler),
     Route(_CHARGE_POINT + "/connectors/{connectorId}", ConnectorHandler),
     Route(_CHARGE_POINT + "/remote-start", RemoteStartHandler),

@@ -1,0 +1,53 @@
+"""`/healthz`, `/readyz` and `/metrics`: for whatever watches the process."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from csms import db
+from csms.errors import DatabaseUnavailable
+from csms.web.api.base import ProblemHandler
+
+
+class OpenHandler(ProblemHandler):
+    """Base of what needs no token."""
+
+    async def prepare(self) -> None:
+        """Let everybody in."""
+
+
+class HealthHandler(OpenHandler):
+    """Whether the process is alive."""
+
+    async def get(self) -> None:
+        """Answer."""
+        self.finish({"status": "ok"})
+
+
+class ReadyHandler(OpenHandler):
+    """Whether charge points can be served: the database answers, sockets are accepted."""
+
+    async def get(self) -> None:
+        """Answer 200, or 503 with what is missing."""
+        if not self.services.accepting():
+            self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
+            self.finish({"status": "stopping"})
+            return
+        try:
+            await db.ping(self.services.database)
+        except DatabaseUnavailable:
+            self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
+            self.finish({"status": "the database is away"})
+            return
+        self.finish({"status": "ready"})
+
+
+class MetricsHandler(OpenHandler):
+    """The node's metrics, for Prometheus."""
+
+    async def get(self) -> None:
+        """Write them in the text format."""
+        self.set_header("Content-Type", CONTENT_TYPE_LATEST)
+        self.finish(generate_latest(self.services.metrics.registry))

@@ -1,0 +1,225 @@
+"""`/admin/charge-points`: whitelisting over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.system import System
+
+pytestmark = pytest.mark.gen_test
+
+PATH = "/admin/charge-points"
+EXAMPLE: dict[str, Any] = {
+    "id": "CP_BKK_001",
+    "name": "สถานีทดสอบบางนา",
+    "stationName": "Devonix Test Site",
+    "location": "บางนา, กรุงเทพมหานคร",
+    "serialNumber": "SN-AUTEL-23-001234",
+    "chargePointIdentity": "ChargeStationOne-001",
+    "protocol": "OCPP16",
+    "brand": "Autel MaxiCharger AC",
+    "powerRating": 22.0,
+    "connectorCount": 2,
+    "isWhitelisted": True,
+}
+
+
+async def test_whitelisting_one(system: System) -> None:
+    response = await system.fetch("POST", PATH, EXAMPLE)
+    assert response.code == 201
+    assert response.headers["Location"] == f"{PATH}/CP_BKK_001"
+    assert response.headers["Content-Type"].startswith("application/json")
+    assert "สถานีทดสอบบางนา" in response.body.decode()
+    status, record = await system.rest("GET", f"{PATH}/CP_BKK_001")
+    assert status == 200
+    assert {name: record[name] for name in EXAMPLE} == EXAMPLE
+    assert (record["connected"], record["connectors"], record["ocppSessionId"]) == (False, [], None)
+    assert record["createdAt"].endswith("Z")
+    document = await system.record("CP_BKK_001")
+    assert document["name"] == EXAMPLE["name"]
+    assert "id" not in document
+
+
+async def test_an_id_is_made_up_when_none_is_given(system: System) -> None:
+    status, record = await system.rest("POST", PATH, {"serialNumber": "SN"})
+    assert status == 201
+    assert record["id"] and record["isWhitelisted"] is True
+    assert (await system.rest("GET", f"{PATH}/{record['id']}"))[1] == record
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "serialNumber"),
+        ({"serialNumber": ""}, "serialNumber"),
+        ({"serialNumber": 5}, "serialNumber"),
+        ({"serialNumber": {"$gt": ""}}, "serialNumber"),
+        ({"chargePointIdentity": "a/b"}, "chargePointIdentity"),
+        ({"serialNumber": "S", "powerRating": "22"}, "powerRating"),
+        ({"serialNumber": "S", "isWhitelisted": "yes"}, "isWhitelisted"),
+        ({"serialNumber": "S", "connectorCount": 0}, "connectorCount"),
+        ({"serialNumber": "S", "nonsense": 1}, "nonsense"),
+        ({"serialNumber": "S", "ocppSessionId": "x"}, "ocppSessionId"),
+        ({"serialNumber": "S", "protocol": "OCPP201"}, "protocol"),
+        ({"serialNumber": "S", "authorizationKey": "short"}, "authorizationKey"),
+        ({"serialNumber": "S", "id": "import"}, "id"),
+    ],
+)
+async def test_a_bad_body_is_a_422_that_names_the_field(
+    system: System, body: dict[str, Any], field: str
+) -> None:
+    status, problem = await system.rest("POST", PATH, body)
+    assert (status, problem["status"]) == (422, 422)
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert problem["errors"][0]["message"]
+    assert await system.database.charge_points.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("body", ["", "{", "[1,2", "\xff"])
+async def test_malformed_json_is_a_400(system: System, body: str) -> None:
+    response = await system.fetch("POST", PATH, body.encode("latin-1"))
+    assert response.code == 400
+    assert response.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("body", ["[]", "5", "null"])
+async def test_json_that_is_no_object_is_a_422(system: System, body: str) -> None:
+    assert (await system.fetch("POST", PATH, body)).code == 422
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"id": "CP_BKK_001", "serialNumber": "X"}, "id"),
+        ({"serialNumber": "SN-AUTEL-23-001234"}, "serialNumber"),
+        ({"serialNumber": "sn-autel-23-001234"}, "serialNumber"),
+        ({"chargePointIdentity": "ChargeStationOne-001"}, "chargePointIdentity"),
+    ],
+)
+async def test_a_duplicate_is_a_409_that_names_the_field(
+    system: System, other: dict[str, Any], field: str
+) -> None:
+    await system.rest("POST", PATH, EXAMPLE)
+    status, problem = await system.rest("POST", PATH, other)
+    assert status == 409
+    assert field in problem["detail"]
+    assert [error["field"] for error in problem["errors"]] == [field]
+
+
+async def test_two_that_race_for_a_serial_get_one_201_and_one_409(system: System) -> None:
+    answers = await asyncio.gather(
+        *(system.rest("POST", PATH, {"serialNumber": "SN"}) for _ in range(8))
+    )
+    assert sorted(status for status, _ in answers) == [201] + [409] * 7
+
+
+async def test_changing(system: System) -> None:
+    await system.rest("POST", PATH, EXAMPLE)
+    path = f"{PATH}/CP_BKK_001"
+    status, record = await system.rest("PATCH", path, {"name": "New", "location": None})
+    assert (status, record["name"], record["location"]) == (200, "New", None)
+    assert record["brand"] == EXAMPLE["brand"]
+    status, problem = await system.rest(
+        "PATCH", path, {"serialNumber": None, "chargePointIdentity": None}
+    )
+    assert (status, problem["errors"][0]["field"]) == (422, "serialNumber")
+    await system.rest("POST", PATH, {"id": "B", "serialNumber": "B"})
+    status, problem = await system.rest(
+        "PATCH", f"{PATH}/B", {"chargePointIdentity": EXAMPLE["chargePointIdentity"]}
+    )
+    assert (status, problem["errors"][0]["field"]) == (409, "chargePointIdentity")
+    for bad in ({"id": "C"}, {"isWhitelisted": None}, {"connectors": []}):
+        assert (await system.rest("PATCH", path, bad))[0] == 422
+    assert (await system.rest("PATCH", f"{PATH}/nobody", {"name": "x"}))[0] == 404
+
+
+async def test_deleting(system: System) -> None:
+    await system.rest("POST", PATH, EXAMPLE)
+    response = await system.fetch("DELETE", f"{PATH}/CP_BKK_001")
+    assert (response.code, response.body) == (204, b"")
+    for method in ("GET", "DELETE"):
+        status, problem = await system.rest(method, f"{PATH}/CP_BKK_001")
+        assert (status, problem["title"]) == (404, "Not found")
+
+
+async def test_the_key_is_stored_hashed_and_never_shown(system: System) -> None:
+    key = "correct horse battery"
+    body = {**EXAMPLE, "authorizationKey": key}
+    responses = [
+        await system.fetch("POST", PATH, body),
+        await system.fetch("GET", f"{PATH}/CP_BKK_001"),
+        await system.fetch("PATCH", f"{PATH}/CP_BKK_001", {"authorizationKey": key + "2"}),
+        await system.fetch("POST", PATH, body),
+        await system.fetch("POST", PATH, body | {"authorizationKey": key * 3}),
+        await system.fetch("GET", PATH),
+    ]
+    assert [response.code for response in responses] == [201, 200, 200, 409, 422, 200]
+    for response in responses:
+        assert key not in response.body.decode()
+        assert "argon2" not in response.body.decode()
+    document = await system.record("CP_BKK_001")
+    assert document["authorizationKeyHash"].startswith("$argon2id$")
+    assert "authorizationKey" not in document
+    _, record = await system.rest("PATCH", f"{PATH}/CP_BKK_001", {"authorizationKey": None})
+    assert record["hasAuthorizationKey"] is False
+
+
+async def test_listing_by_pages(system: System) -> None:
+    for n in range(7):
+        await system.whitelist(f"CP{n}", name=f"Site {n % 2} (north)", isWhitelisted=n != 3)
+    seen: list[str] = []
+    path = f"{PATH}?limit=3"
+    for _ in range(3):
+        status, page = await system.rest("GET", path)
+        assert status == 200
+        seen += [record["id"] for record in page["items"]]
+        path = f"{PATH}?limit=3&cursor={page['nextCursor']}"
+    assert seen == [f"CP{n}" for n in range(7)]
+    assert page["nextCursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("q=site+1+(N", ["CP1"]),
+        ("q=cp1", ["CP1"]),
+        ("q=.*", []),
+        ("isWhitelisted=false", ["CP3"]),
+        ("connected=true", ["CP0"]),
+        ("connected=false&isWhitelisted=true", ["CP1"]),
+        ("status=Faulted", ["CP0"]),
+        ("status[$ne]=x", None),
+        ("limit=0", None),
+        ("limit=1001", None),
+        ("cursor=nonsense", None),
+        ("bogus=1", None),
+        ("limit=1&limit=2", None),
+    ],
+)
+async def test_filters(system: System, query: str, ids: list[str] | None) -> None:
+    charge_point = await system.online("CP0")
+    await charge_point.call(
+        "StatusNotification", {"connectorId": 0, "status": "Faulted", "errorCode": "OtherError"}
+    )
+    await system.whitelist("CP1", name="Site 1 (north)")
+    await system.whitelist("CP3", isWhitelisted=False)
+    status, page = await system.rest("GET", f"{PATH}?{query}")
+    if ids is None:
+        assert status == 422 and page["errors"]
+    else:
+        assert (status, [record["id"] for record in page["items"]]) == (200, ids)
+
+
+async def test_ids_are_taken_as_they_are_written(system: System) -> None:
+    odd = "ตู้ 1%20?#"
+    await system.rest("POST", PATH, {"id": odd, "serialNumber": "S"})
+    _, page = await system.rest("GET", PATH)
+    assert page["items"][0]["id"] == odd
+    response = await system.fetch("POST", PATH, {"id": odd + "2", "serialNumber": "S2"})
+    status, record = await system.rest("GET", response.headers["Location"])
+    assert (status, record["id"]) == (200, odd + "2")
+    for bad in ("%FF", "%00"):
+        assert (await system.rest("GET", f"{PATH}/{bad}"))[0] == 400
