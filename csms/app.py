@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
+from socket import socket
 
 import structlog
 from tornado.httpserver import HTTPServer
@@ -106,8 +107,7 @@ class CentralSystem:
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
         tls = tls_context(self.settings)
-        sockets = bind_sockets(self.settings.port, self.settings.host)
-        self.port = sockets[0].getsockname()[1]
+        sockets = self._bind()
         async with db.errors():
             await db.prepare(self.database, self.settings)
         configured = self.settings.admin_token
@@ -125,6 +125,18 @@ class CentralSystem:
         self._server.add_sockets(sockets)
         log.info("listening", host=self.settings.host, port=self.port, tls=tls is not None)
         return first_token
+
+    def _bind(self) -> list[socket]:
+        settings = self.settings
+        try:
+            sockets = bind_sockets(settings.port, settings.host)
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise OSError(
+                f"cannot listen on {where}: {error.strerror}; set host and port to what is free"
+            ) from error
+        self.port = sockets[0].getsockname()[1]
+        return sockets
 
     async def stop(self) -> None:
         """Stop listening, close the sockets, write what waits, give the lease up."""

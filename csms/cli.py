@@ -165,6 +165,8 @@ def _say_where(settings: Settings, port: int, uri: str, first_token: str | None)
         lines.append("  admin token    the one in CSMS_ADMIN_TOKEN")
     elif token_file.exists():
         lines.append(f"  admin token    in {token_file}")
+    else:
+        lines.append("  admin token    make another with: csms token create NAME --role admin")
     print("\n".join(lines), flush=True)
 
 

@@ -18,6 +18,7 @@ from pymongo.errors import (
     PyMongoError,
     WTimeoutError,
 )
+from pymongo.uri_parser import parse_uri
 
 from csms.config import Settings
 from csms.errors import DatabaseUnavailable, Duplicate
@@ -31,6 +32,15 @@ CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 
 _UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
 _MB = 1024 * 1024
+
+_CLIENT: Mapping[str, Any] = {
+    "appname": "csms",
+    "wTimeoutMS": 10_000,
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "socketTimeoutMS": 20_000,
+    "maxPoolSize": 32,
+}
 
 
 def _text(field: str) -> Document:
@@ -105,19 +115,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 
 
 def connect(settings: Settings, uri: str) -> AsyncIOMotorClient[Document]:
-    """A client whose writes are acknowledged by a majority, journaled, or fail in seconds."""
-    return AsyncIOMotorClient(
-        uri,
-        appname="csms",
-        tz_aware=True,
-        w="majority",
-        journal=True,
-        wTimeoutMS=10_000,
-        serverSelectionTimeoutMS=5_000,
-        connectTimeoutMS=5_000,
-        socketTimeoutMS=20_000,
-        maxPoolSize=32,
-    )
+    """A client whose writes are acknowledged by a majority, journaled, or fail in seconds.
+
+    What the URI itself says about time-outs and the pool goes before what is set here.
+    """
+    in_uri = {name.casefold() for name in parse_uri(uri, warn=False)["options"]}
+    options = {name: value for name, value in _CLIENT.items() if name.casefold() not in in_uri}
+    return AsyncIOMotorClient(uri, tz_aware=True, w="majority", journal=True, **options)
 
 
 async def prepare(database: Database, settings: Settings) -> None:

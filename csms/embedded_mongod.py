@@ -227,22 +227,25 @@ class EmbeddedMongod:
         """Wait a moment, unless there is nothing left to wait for."""
         if self._has_ended(state):
             status = None if self._child is None else self._child.returncode
-            hint = ""
-            if status == -signal.SIGILL:
-                hint = ": MongoDB 5 and later needs a processor with AVX"
-            raise MongodFailed(f"mongod ended, status {status}{hint}. {self._log_tail()}", status)
+            raise MongodFailed(f"mongod ended, status {status}. {self._why()}", status)
         if time.monotonic() > deadline:
-            raise MongodFailed(f"mongod was not ready in {START_SECONDS:.0f} s. {self._log_tail()}")
+            raise MongodFailed(f"mongod was not ready in {START_SECONDS:.0f} s. {self._why()}")
         time.sleep(POLL_SECONDS)
 
-    def _log_tail(self) -> str:
-        with self._log.open("rb") as log:
+    def _why(self) -> str:
+        text = ""
+        with suppress(FileNotFoundError), self._log.open("rb") as log:
             log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()
+            text = log.read().decode(errors="replace")
+        lines = text.splitlines()
         # What went wrong may stand far above the end, before a long trace.
         serious = [line for line in lines if '"s":"F"' in line or '"s":"E"' in line]
-        shown = (serious or lines)[-LOG_LINES_SHOWN:]
-        return "\n".join([f"From {self._log}:", *(line[:LOG_LINE_LENGTH] for line in shown)])
+        shown = [line[:LOG_LINE_LENGTH] for line in (serious or lines)[-LOG_LINES_SHOWN:]]
+        if self._child is not None and self._child.returncode == -signal.SIGILL:
+            shown.append("MongoDB 5 and later needs a processor with AVX.")
+        if "libcurl.so.4: cannot open" in text:
+            shown.append("Install libcurl4; on Debian or Ubuntu: sudo apt-get install libcurl4")
+        return "\n".join([f"From {self._log}:", *shown])
 
     def _terminate(self, state: MongodState) -> None:
         if self._child is None and not state.is_alive(self._dir):

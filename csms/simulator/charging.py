@@ -58,6 +58,10 @@ class ChargingSession:
         """Whether it has a transaction that is not stopped."""
         return self._is_charging
 
+    def is_transaction(self, transaction_id: int) -> bool:
+        """Whether this is its transaction, and still goes on."""
+        return self._is_charging and self.transaction_id == transaction_id
+
     def stop(self, reason: str) -> None:
         """Stop it for one of OCPP's reasons (7.36); the first one counts."""
         if not self._stopped.done():

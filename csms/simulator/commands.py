@@ -56,15 +56,14 @@ def _remote_start(charge_point: ChargePoint, payload: Payload) -> Reply:
 
 
 def _remote_stop(charge_point: ChargePoint, payload: Payload) -> Reply:
-    for connector in charge_point.connectors:
-        session = connector.session
-        if (
-            session is not None
-            and session.is_charging
-            and session.transaction_id == payload["transactionId"]
-        ):
-            return _status("Accepted", lambda: session.stop("Remote"))
-    return _status("Rejected")
+    sessions = [connector.session for connector in charge_point.connectors]
+    transaction_id = payload["transactionId"]
+    session = next(
+        (s for s in sessions if s is not None and s.is_transaction(transaction_id)), None
+    )
+    if session is None:
+        return _status("Rejected")
+    return _status("Accepted", lambda: session.stop("Remote"))
 
 
 def _get_configuration(charge_point: ChargePoint, payload: Payload) -> Reply:

@@ -21,8 +21,8 @@ class FleetOptions(BaseModel):
     )
     whitelist_with: SecretStr | None = Field(
         None,
-        description="token of the admin REST, role operator or admin: whitelist the charge points and "
-        "the id tag first; without it they have to be on record already",
+        description="token of the admin REST, role operator or admin: whitelist the charge points "
+        "and the id tag first; without it they have to be on record already",
     )
     prefix: str = Field(
         "SIM-",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +80,10 @@ class Outbox:
             self._worker = None
         self._waiting = deque(message for message in self._waiting if message.kept)
 
-    async def flush(self, timeout: float) -> None:
-        """Return when everything is sent, or after `timeout` seconds."""
+    async def flush(self, patience: float) -> None:
+        """Return when everything is sent, or after `patience` seconds."""
         if self._worker is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await asyncio.wait({self._worker})
+            await asyncio.wait({self._worker}, timeout=patience)
 
     def _start(self) -> None:
         if self._is_open and self._worker is None and self._waiting:

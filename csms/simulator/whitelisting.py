@@ -47,8 +47,12 @@ class Whitelisting:
             WhitelistingFailed: one was not taken; the rest is not tried.
         """
         bodies = (_body(hardware, password) for hardware in fleet)
-        async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(self._work(bodies)) for _ in range(AT_ONCE)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [group.create_task(self._work(bodies)) for _ in range(AT_ONCE)]
+        except ExceptionGroup as failures:
+            # They mostly fail for the same reason: one is enough to say.
+            raise failures.exceptions[0] from None
         return sum(worker.result() for worker in workers)
 
     def close(self) -> None:
