@@ -184,7 +184,13 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        files = f"tls_cert {settings.tls_cert} and tls_key {settings.tls_key}"
+        raise OSError(
+            f"{files}: {error.strerror or error}; give a PEM chain and its key"
+        ) from error
     return context
 
 

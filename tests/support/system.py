@@ -16,19 +16,17 @@ from tests.support.charge_point import ScriptedChargePoint
 ADMIN_TOKEN = "test-admin-token"
 
 
-class System:
-    """The central system under test, and ways to talk to it from outside."""
+class Client:
+    """Talks to a central system from outside."""
 
-    def __init__(self, central_system: CentralSystem) -> None:
-        self.central_system = central_system
-        self._charge_points: list[ScriptedChargePoint] = []
-        self.http = f"http://127.0.0.1:{central_system.port}"
-        self.ocpp = f"ws://127.0.0.1:{central_system.port}/ocpp/1.6"
+    def __init__(self, http: str) -> None:
+        self.http = http
+        self.http_options: dict[str, Any] = {}
 
     @property
-    def database(self) -> db.Database:
-        """Its database."""
-        return self.central_system.database
+    def ocpp(self) -> str:
+        """The OCPP endpoint."""
+        return self.http.replace("http", "ws", 1) + "/ocpp/1.6"
 
     async def rest(
         self, method: str, path: str, body: Any = None, *, token: str | None = ADMIN_TOKEN
@@ -60,8 +58,23 @@ class System:
             body=body,
             allow_nonstandard_methods=True,
             request_timeout=60,
+            **self.http_options,
         )
         return await AsyncHTTPClient().fetch(request, raise_error=False)
+
+
+class System(Client):
+    """The central system under test, in the test's own loop."""
+
+    def __init__(self, central_system: CentralSystem) -> None:
+        super().__init__(f"http://127.0.0.1:{central_system.port}")
+        self.central_system = central_system
+        self._charge_points: list[ScriptedChargePoint] = []
+
+    @property
+    def database(self) -> db.Database:
+        """Its database."""
+        return self.central_system.database
 
     async def whitelist(self, identity: str | None = "CP1", **fields: Any) -> dict[str, Any]:
         """Whitelist a charge point whose id is its identity, unless told otherwise."""

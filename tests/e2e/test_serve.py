@@ -1,0 +1,131 @@
+"""`csms serve` as a process of its own: started, killed, started again, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from csms.embedded_mongod import running_uri
+from tests.e2e.test_messages import metering
+from tests.support.charge_point import ScriptedChargePoint
+from tests.support.system import Client
+
+SETTINGS = {
+    "CSMS_HOST": "127.0.0.1",
+    "CSMS_PORT": "0",
+    "CSMS_NODE_ID": "node",
+    "CSMS_MONGOD_CACHE_GB": "0.25",
+    "CSMS_METER_VALUES_MB": "4",
+}
+
+
+class Process:
+    """A running `csms serve`, and what it has said."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.said = ""
+
+    async def ready(self) -> Client:
+        """Wait for the lines that say where everything is."""
+        assert self.process.stdout is not None
+        while "admin token" not in self.said:
+            line = await asyncio.wait_for(self.process.stdout.readline(), 30)
+            assert line, f"csms ended: {self.said}"
+            self.said += line.decode()
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.said)
+        assert found is not None
+        return Client(found[0])
+
+    async def end(self, number: signal.Signals) -> int:
+        """Send a signal, and wait for the end."""
+        self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), 30)
+
+
+@asynccontextmanager
+async def serve(data_dir: Path) -> AsyncIterator[Process]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CSMS_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "csms", "serve", "--data-dir", str(data_dir),
+        env=environment | SETTINGS, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+@pytest.mark.gen_test(timeout=90)
+async def test_a_life_with_a_violent_death_in_it(tmp_path: Path) -> None:
+    data_dir = tmp_path / "ข้อมูล csms"
+    async with serve(data_dir) as first:
+        client = await first.ready()
+        token = (data_dir / "admin-token").read_text().strip()
+        assert token in first.said
+        assert (data_dir / "admin-token").stat().st_mode & 0o777 == 0o600
+        status, _ = await client.rest(
+            "POST", "/admin/charge-points", {"id": "CP1", "chargePointIdentity": "CP1"}, token=token
+        )
+        assert status == 201
+        charge_point = await ScriptedChargePoint.connect(client.ocpp, "CP1")
+        await charge_point.boot()
+        await charge_point.call("MeterValues", metering("1"))
+        await first.end(signal.SIGKILL)
+        await charge_point.close()
+    left_over = running_uri(data_dir)
+    assert left_over is not None
+
+    async with serve(data_dir) as second:
+        client = await second.ready()
+        assert left_over in second.said
+        assert token not in second.said
+        _, record = await client.rest("GET", "/admin/charge-points/CP1", token=token)
+        assert record["connected"] is False and record["registrationStatus"] == "Accepted"
+        _, page = await client.rest("GET", "/admin/meter-values", token=token)
+        assert len(page["items"]) == 1
+        charge_point = await ScriptedChargePoint.connect(client.ocpp, "CP1")
+        assert await charge_point.call("Heartbeat", {})
+        assert await second.end(signal.SIGTERM) == 0
+        assert (await charge_point.closed())[0] == 1012
+        await charge_point.close()
+    assert running_uri(data_dir) is None
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_with_a_database_of_ones_own_no_mongod_is_started(
+    mongodb_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
+    monkeypatch.setitem(SETTINGS, "CSMS_MONGODB_DATABASE", "csms_serve")
+    monkeypatch.setitem(SETTINGS, "CSMS_ADMIN_TOKEN", "from-the-environment")
+    async with serve(tmp_path) as process:
+        client = await process.ready()
+        assert "from-the-environment" not in process.said
+        assert "MongoDB" not in process.said
+        status, _ = await client.rest("GET", "/admin/charge-points", token="from-the-environment")
+        assert status == 200
+        assert await process.end(signal.SIGINT) == 0
+    assert os.listdir(tmp_path) == []
+    with MongoClient[dict[str, object]](mongodb_uri) as database:
+        database.drop_database("csms_serve")
+
+
+@pytest.mark.gen_test
+async def test_bad_settings_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "CSMS_PORT", "99999")
+    async with serve(tmp_path) as process:
+        _, errors = await process.process.communicate()
+        assert process.process.returncode == 2
+        assert "port" in errors.decode()
