@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import csv
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,6 +67,9 @@ def _run(
     work: Callable[[RestClient, argparse.Namespace], int],
 ) -> int:
     args = parser.parse_args(argv)
+    # A request that is interrupted complains there, and what it says helps nobody.
+    for name in ("asyncio", "tornado"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     token = args.token or os.environ.get("CSMS_TOKEN")
     try:
         if not token:
@@ -76,6 +80,7 @@ def _run(
         print(f"csms {command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print(f"csms {command}: interrupted", file=sys.stderr)
         return 130
 
 
