@@ -241,9 +241,10 @@ class EmbeddedMongod:
         # What went wrong may stand far above the end, before a long trace.
         serious = [line for line in lines if '"s":"F"' in line or '"s":"E"' in line]
         shown = [line[:LOG_LINE_LENGTH] for line in (serious or lines)[-LOG_LINES_SHOWN:]]
-        if self._child is not None and self._child.returncode == -signal.SIGILL:
+        status = None if self._child is None else self._child.returncode
+        if status == -signal.SIGILL:
             shown.append("MongoDB 5 and later needs a processor with AVX.")
-        if "libcurl.so.4: cannot open" in text:
+        if status == 127 and "libcurl.so.4" in text:
             shown.append("Install libcurl4; on Debian or Ubuntu: sudo apt-get install libcurl4")
         return "\n".join([f"From {self._log}:", *shown])
 

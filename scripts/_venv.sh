@@ -50,7 +50,7 @@ check_mongod() {
         'from csms.embedded_mongod import find_mongod; print(find_mongod(None))' 2>/dev/null)" ||
         return 0
     case "$("$mongod" --version 2>&1)" in
-        *'libcurl.so.4: cannot open'*)
+        *libcurl.so.4*)
             system_package libcurl4 "The MongoDB that comes with csms needs libcurl4" || true ;;
     esac
 }

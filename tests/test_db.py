@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from tornado.ioloop import IOLoop
 
 from csms import db
 from csms.config import Settings
 from csms.errors import Duplicate
 
 pytestmark = pytest.mark.gen_test
+
+
+@pytest.fixture
+def database(io_loop: IOLoop, database: db.Database, settings: Settings) -> Iterator[db.Database]:
+    """A database that no other test has touched."""
+    client = database.client
+    fresh = client["csms_test_db"]
+    io_loop.run_sync(lambda: db.prepare(fresh, settings))
+    yield fresh
+    io_loop.run_sync(lambda: client.drop_database(fresh.name))
 
 
 async def test_the_collections_are_made_with_their_sizes(
@@ -72,5 +85,4 @@ async def test_admission_looks_charge_points_up_by_index(database: db.Database) 
         entry["docsExamined"]
         async for entry in database["system.profile"].find({"ns": {"$regex": "charge_points"}})
     ]
-    await database.drop_collection("system.profile")
     assert examined == [1, 1, 1]

@@ -38,6 +38,13 @@ print(EmbeddedMongod(Path(sys.argv[1]), cache_gb=0.25).start(), flush=True)
 sys.stdin.read()
 """
 
+# Has the command line of a mongod, and goes away when somebody connects.
+DYING = """
+import socket
+print("up", flush=True)
+socket.socket(fileno=0).accept()
+"""
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
@@ -150,19 +157,23 @@ def test_starts_anew_when_the_left_over_mongod_ends_meanwhile(data_dir: Path) ->
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        # Goes away when it is spoken to, with the command line of a mongod.
         dying = subprocess.Popen(
             [
-                *(sys.executable, "-c", "import socket; socket.socket(fileno=0).accept()"),
+                *(sys.executable, "-c", DYING),
                 *("--dbpath", str(data_dir / "mongodb"), "--port", str(port)),
             ],
             stdin=listener.fileno(),
+            stdout=subprocess.PIPE,
         )
     with dying:
+        assert dying.stdout is not None
+        dying.stdout.readline()
         MongodState(dying.pid, port).write(data_dir)
         with mongod_on(data_dir) as uri:
+            assert dying.poll() == 0
             assert state_of(data_dir).pid != dying.pid
             write(uri, "ok")
+        dying.kill()
 
 
 def test_takes_up_the_data_of_a_killed_mongod_on_another_port_if_it_must(data_dir: Path) -> None:

@@ -7,7 +7,7 @@ the rows.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -28,6 +28,8 @@ from csms.domain.fleet_columns import (
 )
 from csms.domain.repeats import Repeats
 from csms.errors import FieldError, MalformedInput
+
+_PAUSE_ROWS = 200
 
 Key = tuple[str, str]
 """A field that finds a record, and its value as it is compared."""
@@ -86,9 +88,14 @@ def _fold(key: str, value: str) -> str:
 
 
 def inspect_fleet(
-    file: IO[bytes], encoding: Encoding | None = None, delimiter: Delimiter | None = None
+    file: IO[bytes],
+    encoding: Encoding | None = None,
+    delimiter: Delimiter | None = None,
+    pause: Callable[[], object] = lambda: None,
 ) -> FleetFile:
     """Find out what a file is, as far as it is not told, and read it to its end.
+
+    `pause` is called now and then; there a thread lets others work.
 
     Raises:
         MalformedInput: it is empty, its encoding cannot be told, or it is broken somewhere.
@@ -104,6 +111,8 @@ def inspect_fleet(
     rows = 0
     for record in _records(file, encoding, delimiter):
         rows += 1
+        if rows % _PAUSE_ROWS == 0:
+            pause()
         cells = zip(header.fields, record.cells, strict=False)
         repeats.expect(
             (name, _fold(name, clean(cell))) for name, cell in cells if name in KEYS and cell
