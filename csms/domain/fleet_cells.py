@@ -78,7 +78,16 @@ def _key(text: str, _: bool) -> str:
     return text
 
 
+def _one_line(text: str, _: bool) -> str:
+    # A record's texts are of one line; in a sheet, an address often has several.
+    return re.sub(r"\s*[\n\t]\s*", " ", text)
+
+
 _READERS: dict[str, Callable[[str, bool], Any]] = {
+    "name": _one_line,
+    "stationName": _one_line,
+    "location": _one_line,
+    "brand": _one_line,
     "powerRating": _power,
     "connectorCount": _count,
     "isWhitelisted": _flag,

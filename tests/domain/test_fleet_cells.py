@@ -32,6 +32,7 @@ from csms.domain.fleet_cells import clean, read_cell
         ("serialNumber", "12E45", "12E45"),
         ("serialNumber", "00123", "00123"),
         ("name", "1.2E+11", "1.2E+11"),
+        ("location", "บางนา \n\n กรุงเทพ\tไทย", "บางนา กรุงเทพ ไทย"),
     ],
 )
 def test_values(field: str, text: str, value: Any) -> None:

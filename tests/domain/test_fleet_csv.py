@@ -131,6 +131,19 @@ def test_keys_are_compared_as_the_database_does() -> None:
     assert row.keys == [("id", "Id"), ("chargePointIdentity", "Ident"), ("serialNumber", "sn-ss")]
 
 
+def test_line_breaks_in_texts_become_blanks_and_in_keys_are_refused() -> None:
+    _, [good, bad] = read('serial,location\r\nSN-1,"บางนา\r\nกรุงเทพ"\r\n"SN\n2",x\r\n')
+    assert good.fields["location"] == "บางนา กรุงเทพ"
+    assert [error.field for error in bad.errors] == ["serialNumber"]
+
+
+def test_a_long_file_pauses_for_others() -> None:
+    pauses: list[None] = []
+    text = "serial\n" + "".join(f"SN-{n}\n" for n in range(1000))
+    inspect_fleet(io.BytesIO(text.encode()), pause=lambda: pauses.append(None))
+    assert len(pauses) >= 3
+
+
 def exported(*records: dict[str, Any]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)

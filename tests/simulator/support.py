@@ -77,12 +77,17 @@ class ManualClock:
 
     async def wake(self, least: float, most: float) -> float:
         """Wait until someone sleeps for `least` to `most` seconds, and turn the clock so far."""
+        timer = await self.sleeper(least, most)
+        self.advance(timer.due - self._time)
+        return timer.seconds
+
+    async def sleeper(self, least: float, most: float) -> ManualTimer:
+        """Wait until someone sleeps for `least` to `most` seconds."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for timer in self.waiting():
                     if least <= timer.seconds <= most:
-                        self.advance(timer.due - self._time)
-                        return timer.seconds
+                        return timer
                 self._changed.clear()
                 await self._changed.wait()
 

@@ -21,9 +21,10 @@ class Terminal(io.StringIO):
 async def watch(console: Console, clock: ManualClock, tally: Tally, seconds: float) -> None:
     watching = asyncio.create_task(console.watch(tally))
     for number in range(2):
+        await clock.sleeper(seconds, seconds)
         tally.sent = number + 1
-        await clock.wake(seconds, seconds)
-    await clock.wake(seconds, seconds)
+        clock.advance(seconds)
+    await clock.sleeper(seconds, seconds)
     watching.cancel()
 
 
