@@ -80,21 +80,18 @@ class CentralSystem:
         registry = Registry()
         self.admission = Admission(deps, registry, KeyVerifier())
         messages = MessageLog(settings, self.telemetry, outbound, clock)
-        self.sockets = Sockets(deps, registry, self.admission, find_inbound(), messages)
+        commands = CommandRouter(deps, registry, outbound)
+        self.sockets = Sockets(
+            deps, registry, self.admission, find_inbound(), messages, commands.ask
+        )
         self.lease = Lease(Nodes(self.database), self.charge_points, settings.node_id, clock)
         self.services = Services(
-            settings=settings,
-            database=self.database,
-            metrics=self.metrics,
-            clock=clock,
-            api_tokens=ApiTokens(self.database, clock),
-            id_tags=deps.id_tags,
-            transactions=deps.transactions,
-            charge_points=self.charge_points,
-            whitelisting=Whitelisting(deps, registry),
-            commands=CommandRouter(deps, registry, outbound),
             deps=deps,
+            database=self.database,
             accepting=lambda: self.sockets.accepting,
+            api_tokens=ApiTokens(self.database, clock),
+            whitelisting=Whitelisting(deps, registry),
+            commands=commands,
         )
         self._server: HTTPServer | None = None
         self.port = settings.port

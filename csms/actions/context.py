@@ -69,6 +69,19 @@ class Peer(Protocol):
     def turn_away(self, reason: str, reported_serial: str | None) -> None:
         """Record the rejection and close with 1008 after the reply."""
 
+    def afterwards(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` once the reply is out, beside the Calls that follow; it may use `command`."""
+
+    async def command(self, action: str, payload: Payload) -> Payload:
+        """Send a command of the central system's own, and return the charge point's answer.
+
+        It is checked and recorded as those of people are.
+
+        Raises:
+            InvalidInput: the payload breaks the schema.
+            ChargePointOffline, CommandTimeout, CallErrorReceived: there was no CallResult.
+        """
+
 
 @dataclass(slots=True)
 class Context:
@@ -107,6 +120,10 @@ def _no_errors(payload: Payload) -> list[FieldError]:
     return []
 
 
+async def _as_it_is(deps: Deps, charge_point_id: str, payload: Payload) -> Payload:
+    return payload
+
+
 async def _nothing(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
     return None
 
@@ -115,11 +132,14 @@ async def _nothing(deps: Deps, charge_point_id: str, payload: Payload, answer: P
 class Outbound:
     """An action that people may call on a charge point.
 
-    `check` finds mistakes that the schema cannot; `mask_request` and `mask_response` take secrets
-    out of what is recorded, logged and shown; `after` runs when the charge point has answered.
+    `prepare` fills in what may be left out, such as an id that is to be unique, before anything is
+    checked; `check` finds mistakes that the schema cannot; `mask_request` and `mask_response` take
+    secrets out of what is recorded, logged and shown; `after` runs when the charge point has
+    answered.
     """
 
     action: str
+    prepare: Callable[[Deps, str, Payload], Awaitable[Payload]] = _as_it_is
     check: Callable[[Payload], list[FieldError]] = _no_errors
     mask_request: Callable[[Payload], Payload] = _same
     mask_response: Callable[[Payload], Payload] = _same

@@ -92,7 +92,10 @@ class CommandRouter:
         self, charge_point_id: str, action: str, payload: Payload, requested_by: str
     ) -> tuple[Payload, str]:
         await self._deps.charge_points.get(charge_point_id)
-        outbound = self._check(action, payload)
+        outbound = self._known(action)
+        payload = await outbound.prepare(self._deps, charge_point_id, payload)
+        if errors := outbound_errors(action, payload) or outbound.check(payload):
+            raise InvalidInput(*errors)
         commands = self._deps.commands
         command_id = await commands.create(
             charge_point_id,
@@ -118,14 +121,11 @@ class CommandRouter:
         log.info("command_answered", charge_point=charge_point_id, action=action, id=command_id)
         return answer, command_id
 
-    def _check(self, action: str, payload: Payload) -> Outbound:
+    def _known(self, action: str) -> Outbound:
         outbound = self._outbound.get(action)
         if outbound is None:
             known = ", ".join(self.actions)
             raise InvalidInput(FieldError("action", f"is not a command; use one of {known}"))
-        errors = outbound_errors(action, payload) or outbound.check(payload)
-        if errors:
-            raise InvalidInput(*errors)
         return outbound
 
     async def _mark_sent(self, command_id: str) -> None:

@@ -36,6 +36,10 @@ from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
 
+Ask = Callable[[str, str, Payload, str], Awaitable[Payload]]
+"""Sends a command: charge point id, Action, payload, who asks; returns the answer's payload."""
+
+OURSELVES = "csms"
 POLICY_VIOLATION = 1008
 MAX_WAITING_CALLS = 100
 
@@ -67,6 +71,8 @@ class Connection:
         remote_address: str,
         on_bind: Callable[[Connection, str], Awaitable[bool]],
         on_accepted: Callable[[Connection], None],
+        on_work: Callable[[Connection, Callable[[], Awaitable[None]]], None],
+        ask: Ask,
     ) -> None:
         self.identity = identity
         self.remote_address = remote_address
@@ -87,6 +93,8 @@ class Connection:
         self._messages = messages
         self._on_bind = on_bind
         self._on_accepted = on_accepted
+        self._on_work = on_work
+        self._ask = ask
         self._session = Session()
         self._queue: deque[Call] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -124,6 +132,14 @@ class Connection:
         """Record the rejection and close with 1008 after the reply."""
         self.accepted = False
         self._after_reply.append(lambda: self._turn_away(reason, reported_serial))
+
+    def afterwards(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` once the reply is out, beside the Calls that follow."""
+        self._after_reply.append(lambda: self._on_work(self, work))
+
+    async def command(self, action: str, payload: Payload) -> Payload:
+        """Send a command of the central system's own, and return the charge point's answer."""
+        return await self._ask(self.charge_point_id, action, payload, OURSELVES)
 
     # Reading
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
 
 from csms.actions.context import Deps, Inbound
 from csms.connections.admission import Admission, Admitted, Reason
-from csms.connections.connection import Connection, Transport
+from csms.connections.connection import Ask, Connection, Transport
 from csms.connections.connector_sync import sync_connectors
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
@@ -33,12 +33,14 @@ class Sockets:
         admission: Admission,
         inbound: Mapping[str, Inbound],
         messages: MessageLog,
+        ask: Ask,
     ) -> None:
         self._deps = deps
         self._registry = registry
         self._admission = admission
         self._inbound = inbound
         self._messages = messages
+        self._ask = ask
         self._tasks: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
         self.accepting = True
@@ -54,6 +56,8 @@ class Sockets:
             remote_address=remote_address,
             on_bind=self._admission.bind,
             on_accepted=self._accepted,
+            on_work=self._work,
+            ask=self._ask,
         )
         connection.authenticated = admitted.authenticated
         connection.password = admitted.password
@@ -105,6 +109,15 @@ class Sockets:
     def _accepted(self, connection: Connection) -> None:
         if self._deps.settings.connector_sync:
             self._spawn(self._sync(connection), self._tasks)
+
+    def _work(self, connection: Connection, work: Callable[[], Awaitable[None]]) -> None:
+        self._spawn(self._do(connection, work), self._tasks)
+
+    async def _do(self, connection: Connection, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except CsmsError as error:
+            connection.log.warning("own_work_failed", error=str(error))
 
     async def _sync(self, connection: Connection) -> None:
         await asyncio.sleep(self._deps.settings.connector_sync_delay)

@@ -50,4 +50,4 @@ class MetricsHandler(OpenHandler):
     async def get(self) -> None:
         """Write them in the text format."""
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
-        self.finish(generate_latest(self.services.metrics.registry))
+        self.finish(generate_latest(self.services.deps.metrics.registry))

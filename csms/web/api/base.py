@@ -200,7 +200,7 @@ class ProblemHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Count the request."""
-        self.services.metrics.http_seconds.labels(
+        self.services.deps.metrics.http_seconds.labels(
             self.request.method, type(self).__name__, str(self.get_status())
         ).observe(self.request.request_time())
 

@@ -61,7 +61,7 @@ class ChargePointsHandler(ApiHandler):
     )
     async def get(self, query: ChargePointQuery) -> Page[ChargePointView]:
         records, cursor = await find_page(
-            self.services.charge_points.collection,
+            self.services.deps.charge_points.collection,
             query.filter(),
             sort_field="_id",
             order="asc",
@@ -89,7 +89,7 @@ class ChargePointHandler(ApiHandler):
 
     @endpoint(role=Role.VIEWER, summary="One charge point", returns=ChargePointView, errors=(404,))
     async def get(self, charge_point_id: str) -> ChargePointView:
-        return view(await self.services.charge_points.get(charge_point_id))
+        return view(await self.services.deps.charge_points.get(charge_point_id))
 
     @endpoint(
         role=Role.OPERATOR,

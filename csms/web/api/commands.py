@@ -131,7 +131,7 @@ class RefreshConnectorsHandler(ApiHandler):
             )
 
         connectors = await sync_connectors(
-            call, self.services.charge_points, charge_point_id, self.services.clock
+            call, self.services.deps.charge_points, charge_point_id, self.services.deps.clock
         )
         return Connectors(connectors=[ConnectorView.model_validate(c) for c in connectors])
 
@@ -168,7 +168,7 @@ class CommandsHandler(_CommandHandler):
         errors=(404,),
     )
     async def get(self, charge_point_id: str, query: CommandQuery) -> Page[CommandView]:
-        await self.services.charge_points.get(charge_point_id)
+        await self.services.deps.charge_points.get(charge_point_id)
         found: dict[str, Any] = {"chargePointId": charge_point_id}
         if query.action is not None:
             found["action"] = query.action

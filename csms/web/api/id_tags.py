@@ -40,7 +40,7 @@ class IdTagsHandler(ApiHandler):
     @endpoint(role=Role.VIEWER, summary="List id tags", query=IdTagQuery, returns=Page[IdTagView])
     async def get(self, query: IdTagQuery) -> Page[IdTagView]:
         documents, cursor = await find_page(
-            self.services.id_tags.collection,
+            self.services.deps.id_tags.collection,
             query.filter(),
             sort_field="_id",
             order="asc",
@@ -59,7 +59,7 @@ class IdTagsHandler(ApiHandler):
         errors=(409,),
     )
     async def post(self, body: NewIdTag) -> IdTagView:
-        document = await self.services.id_tags.create(body, self.services.clock())
+        document = await self.services.deps.id_tags.create(body, self.services.deps.clock())
         self.set_header("Location", f"/admin/id-tags/{quote(document['idTag'], safe='')}")
         return IdTagView.model_validate(document)
 
@@ -69,7 +69,7 @@ class IdTagHandler(ApiHandler):
 
     @endpoint(role=Role.VIEWER, summary="One id tag", returns=IdTagView, errors=(404,))
     async def get(self, id_tag: str) -> IdTagView:
-        return IdTagView.model_validate(await self.services.id_tags.get(id_tag))
+        return IdTagView.model_validate(await self.services.deps.id_tags.get(id_tag))
 
     @endpoint(
         role=Role.OPERATOR,
@@ -81,9 +81,11 @@ class IdTagHandler(ApiHandler):
     async def patch(self, id_tag: str, body: IdTagPatch) -> IdTagView:
         if body.parentIdTag is not None and fold(body.parentIdTag) == fold(id_tag):
             raise InvalidInput(FieldError("parentIdTag", "must be another id tag"))
-        changed = await self.services.id_tags.change(id_tag, body.document(), self.services.clock())
+        changed = await self.services.deps.id_tags.change(
+            id_tag, body.document(), self.services.deps.clock()
+        )
         return IdTagView.model_validate(changed)
 
     @endpoint(role=Role.OPERATOR, summary="Delete an id tag", status=204, errors=(404,))
     async def delete(self, id_tag: str) -> None:
-        await self.services.id_tags.delete(id_tag)
+        await self.services.deps.id_tags.delete(id_tag)

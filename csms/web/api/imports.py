@@ -152,7 +152,7 @@ class ImportHandler(ApiHandler):
             summary = Summary(query.dryRun, found)
             fleet_import = FleetImport(
                 self.services.database,
-                self.services.clock,
+                self.services.deps.clock,
                 self.services.whitelisting.records_changed,
             )
             batches = fleet_import.run(file, found, dry_run=query.dryRun, update=query.update)

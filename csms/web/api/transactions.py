@@ -92,7 +92,7 @@ class TransactionsHandler(ApiHandler):
     )
     async def get(self, query: TransactionQuery) -> Page[TransactionView]:
         documents, cursor = await find_page(
-            self.services.transactions.collection,
+            self.services.deps.transactions.collection,
             query.matching(),
             sort_field="startTimestamp",
             order=query.order,
@@ -107,7 +107,7 @@ class TransactionHandler(ApiHandler):
 
     @endpoint(role=Role.VIEWER, summary="One transaction", returns=TransactionView, errors=(404,))
     async def get(self, transaction_id: str) -> TransactionView:
-        return view(await self.services.transactions.get(_read_id(transaction_id)))
+        return view(await self.services.deps.transactions.get(_read_id(transaction_id)))
 
 
 class CloseTransactionHandler(ApiHandler):
@@ -120,7 +120,7 @@ class CloseTransactionHandler(ApiHandler):
         errors=(404,),
     )
     async def post(self, transaction_id: str) -> TransactionView:
-        closed = await self.services.transactions.close(
-            _read_id(transaction_id), self.token.name, self.services.clock()
+        closed = await self.services.deps.transactions.close(
+            _read_id(transaction_id), self.token.name, self.services.deps.clock()
         )
         return view(closed)
