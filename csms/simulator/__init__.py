@@ -4,7 +4,8 @@
     fleet.py          starts, watches and stops the charge points
     whitelisting.py   creates their records through the admin REST first, when asked to
     console.py        what the person at the terminal sees
-    charge_point.py   one charge point: connect, boot, report, reconnect
+    charge_point.py   one charge point: what it is made of, and its life
+    uplink.py         connect, boot, reconnect; heartbeat.py keeps it known
     commands.py       what it answers to the central system
     charging.py       one charging session, from the plug to the unplug
     outbox.py, link.py, endpoint.py   its messages, its socket, where it connects to

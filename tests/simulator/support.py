@@ -207,8 +207,12 @@ class Central:
     # The socket
 
     async def connections(self, count: int) -> None:
-        """Wait for the connection with this number."""
+        """Wait until so many connections were asked for."""
         await self.until(lambda: len(self.requests) >= count or None)
+
+    async def sockets(self, count: int) -> None:
+        """Wait until so many sockets were opened."""
+        await self.until(lambda: len(self._sockets) >= count or None)
 
     def drop(self) -> None:
         """Lose the newest socket without a word."""
