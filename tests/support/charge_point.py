@@ -103,6 +103,11 @@ class ScriptedChargePoint:
         assert frame[2] == action, frame
         return frame[1], frame[3]
 
+    @property
+    def waiting_calls(self) -> int:
+        """Calls of the central system that no test has looked at yet."""
+        return self._calls.qsize()
+
     def reply(self, unique_id: str, payload: dict[str, Any]) -> None:
         """Answer a Call."""
         self.send([3, unique_id, payload])

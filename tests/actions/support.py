@@ -1,0 +1,47 @@
+"""What the tests of actions share: commands through REST, and documents read back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.support.charge_point import ScriptedChargePoint
+from tests.support.system import System
+
+Payload = dict[str, Any]
+
+
+async def command(
+    system: System,
+    charge_point: ScriptedChargePoint,
+    action: str,
+    payload: Payload,
+    answer: Payload,
+) -> Payload:
+    """Send a command that is answered so; returns what the charge point got."""
+    asked = asyncio.ensure_future(refused_or_done(system, action, payload))
+    unique_id, received = await charge_point.expect(action)
+    charge_point.reply(unique_id, answer)
+    status, outcome = await asked
+    assert (status, outcome["status"]) == (200, "Answered"), outcome
+    assert outcome["response"] == answer
+    return received
+
+
+async def refused_or_done(system: System, action: str, payload: Any) -> tuple[int, Any]:
+    """Ask for a command; returns the status and the body that REST answers."""
+    body = {"action": action, "payload": payload}
+    return await system.rest("POST", "/admin/charge-points/CP1/commands", body)
+
+
+async def mistakes(system: System, action: str, payload: Any) -> list[str]:
+    """The fields that a command is refused for; it must not have been sent."""
+    status, problem = await refused_or_done(system, action, payload)
+    assert status == 422, problem
+    assert await system.database.commands.count_documents({"status": {"$ne": "Offline"}}) == 0
+    return [error["field"] for error in problem["errors"]]
+
+
+async def documents(system: System, collection: str) -> list[Payload]:
+    """Everything in a collection, oldest first."""
+    return await system.database[collection].find().sort("$natural", 1).to_list(None)

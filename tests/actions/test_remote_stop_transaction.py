@@ -1,0 +1,33 @@
+"""RemoteStopTransaction: an end from afar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.actions.support import command, mistakes
+from tests.support.system import System
+
+pytestmark = pytest.mark.gen_test
+
+ACTION = "RemoteStopTransaction"
+
+
+async def test_it_is_sent_as_it_is_and_answered_with_what_came(system: System) -> None:
+    charge_point = await system.online()
+    payload = {"transactionId": 2147483647}
+    assert await command(system, charge_point, ACTION, payload, {"status": "Rejected"}) == payload
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ({}, "transactionId"),
+        ({"transactionId": "1"}, "transactionId"),
+        ({"transactionId": True}, "transactionId"),
+    ],
+)
+async def test_mistakes(system: System, payload: dict[str, Any], field: str) -> None:
+    await system.online()
+    assert await mistakes(system, ACTION, payload) == [field]
