@@ -1,0 +1,76 @@
+"""Commands: their outcomes, and which transaction a RemoteStart led to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from csms import db
+from csms.repositories.commands import REMOTE_START, Commands, CommandStatus
+from tests.repositories.conftest import START, Clock
+
+pytestmark = pytest.mark.gen_test
+
+
+@pytest.fixture
+def commands(memory: db.Database) -> Commands:
+    return Commands(memory)
+
+
+async def remote_start(
+    commands: Commands, clock: Clock, answer: str | None = "Accepted", **payload: Any
+) -> str:
+    """A RemoteStart for TAG on connector 1, unless told otherwise, and its answer."""
+    asked = {"idTag": "TAG", "connectorId": 1, **payload}
+    command_id = await commands.create("CP1", REMOTE_START, asked, "Ann", clock(), "n1")
+    if answer is not None:
+        await commands.finish(
+            command_id, CommandStatus.ANSWERED, clock(), response={"status": answer}
+        )
+    return command_id
+
+
+async def claim(commands: Commands, transaction_id: int = 7, connector_id: int = 1) -> str | None:
+    return await commands.claim_remote_start("CP1", connector_id, "tag", transaction_id, START)
+
+
+async def test_a_life_of_a_command(commands: Commands, clock: Clock) -> None:
+    command_id = await commands.create("CP1", "Reset", {"type": "Soft"}, "Ann", clock(), "n1")
+    await commands.mark_sent(command_id)
+    sent = await commands.collection.find_one({"_id": command_id})
+    assert sent is not None and (sent["status"], sent["requestedBy"]) == ("Sent", "Ann")
+    clock.advance(seconds=1)
+    await commands.finish(command_id, CommandStatus.TIMEOUT, clock(), error={"message": "late"})
+    # A note that comes late does not take the outcome back.
+    await commands.mark_sent(command_id)
+    done = await commands.collection.find_one({"_id": command_id})
+    assert done is not None and (done["status"], done["error"]) == ("Timeout", {"message": "late"})
+    assert done["completedAt"] > done["requestedAt"]
+
+
+async def test_the_newest_that_fits_is_taken_once(commands: Commands, clock: Clock) -> None:
+    older = await remote_start(commands, clock)
+    clock.advance(seconds=5)
+    newer = await remote_start(commands, clock)
+    assert [await claim(commands, 7), await claim(commands, 8)] == [newer, older]
+    assert await claim(commands, 9) is None
+
+
+async def test_one_without_a_connector_fits_any(commands: Commands, clock: Clock) -> None:
+    command_id = await commands.create("CP1", REMOTE_START, {"idTag": "TAG"}, "Ann", clock(), None)
+    assert await claim(commands, connector_id=2) == command_id
+
+
+async def test_one_that_is_not_answered_yet_fits(commands: Commands, clock: Clock) -> None:
+    command_id = await remote_start(commands, clock, answer=None)
+    assert await claim(commands) == command_id
+
+
+@pytest.mark.parametrize(
+    "what", [{"answer": "Rejected"}, {"connectorId": 2}, {"idTag": "OTHER"}, {"age": 601}]
+)
+async def test_others_do_not_fit(commands: Commands, clock: Clock, what: dict[str, Any]) -> None:
+    clock.advance(seconds=-what.pop("age", 0))
+    await remote_start(commands, clock, **what)
+    assert await claim(commands) is None
