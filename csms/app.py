@@ -34,7 +34,7 @@ from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
 from csms.web import docs
-from csms.web.api.base import ProblemHandler
+from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
@@ -43,7 +43,6 @@ from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY_BYTES = 1_048_576
 IDLE_HTTP_SECONDS = 60.0
 
 

@@ -47,6 +47,11 @@ def _text(field: str) -> Document:
     return {field: {"$type": "string"}}
 
 
+def _newest(field: str) -> list[tuple[str, int]]:
+    # With the _id, as lists are sorted: without it every page would sort the whole collection.
+    return [(field, DESCENDING), ("_id", DESCENDING)]
+
+
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "charge_points": [
         IndexModel(
@@ -70,26 +75,26 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
     ],
     "heartbeats": [
-        IndexModel([("chargePointId", ASCENDING), ("receivedAt", DESCENDING)]),
-        IndexModel([("receivedAt", DESCENDING)]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("receivedAt")]),
+        IndexModel(_newest("receivedAt")),
     ],
     "meter_values": [
-        IndexModel([("chargePointId", ASCENDING), ("timestamp", DESCENDING)]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("timestamp")]),
         IndexModel(
-            [("transactionId", ASCENDING), ("timestamp", DESCENDING)],
+            [("transactionId", ASCENDING), *_newest("timestamp")],
             partialFilterExpression={"transactionId": {"$gt": 0}},
         ),
-        IndexModel([("timestamp", DESCENDING)]),
+        IndexModel(_newest("timestamp")),
     ],
     "boot_notifications": [
-        IndexModel([("chargePointId", ASCENDING), ("receivedAt", DESCENDING)]),
-        IndexModel([("receivedAt", DESCENDING)]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("receivedAt")]),
+        IndexModel(_newest("receivedAt")),
     ],
     "transactions": [
         IndexModel("startKey", unique=True),
-        IndexModel([("chargePointId", ASCENDING), ("startTimestamp", DESCENDING)]),
-        IndexModel([("startTimestamp", DESCENDING)]),
-        IndexModel([("idTagFolded", ASCENDING), ("startTimestamp", DESCENDING)]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("startTimestamp")]),
+        IndexModel(_newest("startTimestamp")),
+        IndexModel([("idTagFolded", ASCENDING), *_newest("startTimestamp")]),
         IndexModel(
             [("chargePointId", ASCENDING), ("connectorId", ASCENDING)],
             name="active",
@@ -100,11 +105,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("parentIdTagFolded", partialFilterExpression=_text("parentIdTagFolded"))
     ],
     "commands": [
-        IndexModel([("chargePointId", ASCENDING), ("requestedAt", DESCENDING)]),
-        IndexModel([("requestedAt", DESCENDING)]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("requestedAt")]),
+        IndexModel(_newest("requestedAt")),
     ],
     "rejected_connections": [
-        IndexModel([("lastSeen", DESCENDING)]),
+        IndexModel(_newest("lastSeen")),
         IndexModel("chargePointIdentity"),
     ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],

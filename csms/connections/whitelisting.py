@@ -6,7 +6,8 @@ REST, the CSV import and the admin pages all come here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from csms import db
@@ -18,6 +19,7 @@ from csms.domain.connector import ConnectorType, TypeSource, new_connector
 from csms.errors import FieldError, InvalidInput, NotFound
 
 ATTEMPTS = 10
+_EITHER = ("serialNumber", "chargePointIdentity")
 
 
 class Whitelisting:
@@ -45,20 +47,28 @@ class Whitelisting:
             NotFound, Duplicate: as they say.
             InvalidInput: the record would be left with neither serial nor identity.
         """
-        record = await self._deps.charge_points.get(charge_point_id)
         fields: dict[str, Any] = patch.model_dump(exclude_unset=True, exclude={"authorizationKey"})
-        after = {**record, **fields}
-        if after.get("serialNumber") is None and after.get("chargePointIdentity") is None:
-            field = "serialNumber" if "serialNumber" in fields else "chargePointIdentity"
-            raise InvalidInput(
-                FieldError(field, "cannot be cleared: a record needs a serial or an identity")
-            )
         if "authorizationKey" in patch.model_fields_set:
             fields["authorizationKeyHash"] = await self._hash(patch.authorizationKey)
             fields["nextAuthorizationKeyHash"] = None
-        record = await self._deps.charge_points.change(charge_point_id, fields, self._deps.clock())
+        record = await self._change(charge_point_id, fields)
         self._enforce(charge_point_id, record)
         return record
+
+    async def _change(self, charge_point_id: str, fields: Mapping[str, Any]) -> db.Document:
+        charge_points, now = self._deps.charge_points, self._deps.clock()
+        cleared = [name for name in _EITHER if name in fields and fields[name] is None]
+        others = [name for name in _EITHER if name not in cleared]
+        if not cleared or any(name in fields for name in others):
+            return await charge_points.change(charge_point_id, fields, now)
+        # Another request may clear the other one meanwhile: the update itself has to look.
+        for other in others:
+            with suppress(NotFound):
+                return await charge_points.change(charge_point_id, fields, now, relying_on=other)
+        await charge_points.get(charge_point_id)
+        raise InvalidInput(
+            FieldError(cleared[0], "cannot be cleared: a record needs a serial or an identity")
+        )
 
     async def delete(self, charge_point_id: str) -> None:
         """Delete a record, and close its socket.

@@ -35,6 +35,8 @@ def _no_slash(text: str) -> str:
 def _not_reserved(text: str) -> str:
     if text == "import":
         raise ValueError("is taken by /admin/charge-points/import; choose another")
+    if text in (".", ".."):
+        raise ValueError("means a folder in a URL; choose another")
     return text
 
 

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from csms.domain.times import rfc3339
+from csms.domain.times import rfc3339, to_utc
 
 Status = Literal["Accepted", "Blocked", "Expired", "Invalid"]
 
@@ -46,7 +46,9 @@ class IdTagFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Status = "Accepted"
-    expiryDate: AwareDatetime | None = Field(None, description="no date means no end")
+    expiryDate: Annotated[AwareDatetime, AfterValidator(to_utc)] | None = Field(
+        None, description="no date means no end"
+    )
     parentIdTag: IdToken | None = Field(None, description="the group it belongs to")
     maxActiveTransactions: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         None, description="how many transactions it may have at once; null sets no limit"

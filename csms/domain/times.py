@@ -67,6 +67,23 @@ def _zone(zone: str | None) -> timezone:
     return timezone(-offset if zone[0] == "-" else offset)
 
 
+def to_utc(time: datetime) -> datetime:
+    """A time that ops gave, in UTC and in the milliseconds that are stored.
+
+    Without a zone it is UTC already.
+
+    Raises:
+        ValueError: in UTC it lies outside of the years 1 to 9999.
+    """
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999, in UTC too") from None
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
 def rfc3339(time: datetime) -> str:
     """UTC with milliseconds and `Z`, as OCPP and the REST interface write it."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

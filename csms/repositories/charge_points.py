@@ -113,17 +113,25 @@ class ChargePoints:
         return result.modified_count == 1
 
     async def change(
-        self, charge_point_id: str, fields: Mapping[str, Any], now: datetime
+        self,
+        charge_point_id: str,
+        fields: Mapping[str, Any],
+        now: datetime,
+        *,
+        relying_on: str | None = None,
     ) -> db.Document:
         """Set fields that ops changed, and return the record as it is now.
 
         Raises:
-            NotFound: there is no such record.
+            NotFound: there is no such record, or none with text in the field `relying_on`.
             Duplicate: serialNumber or chargePointIdentity is taken.
         """
         async with db.errors():
             record = await self.collection.find_one_and_update(
-                {"_id": charge_point_id},
+                {
+                    "_id": charge_point_id,
+                    **({relying_on: {"$type": "string"}} if relying_on else {}),
+                },
                 {"$set": {**fields, "updatedAt": now}},
                 return_document=ReturnDocument.AFTER,
             )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 import bson
-from bson import ObjectId
+from bson import Int64, ObjectId
 from bson.errors import BSONError
 from pydantic import BaseModel
 from pymongo import ASCENDING, DESCENDING
@@ -25,7 +25,7 @@ Order = Literal["asc", "desc"]
 T = TypeVar("T")
 
 STREAM_BATCH = 500
-_SCALARS = (str, int, float, datetime, ObjectId)
+_SCALARS = (str, int, Int64, float, datetime, ObjectId)
 
 
 class Page(BaseModel, Generic[T]):
@@ -70,7 +70,7 @@ async def stream(
     sort_field: str,
     order: Order,
     limit: int | None = None,
-) -> AsyncIterator[db.Document]:
+) -> AsyncGenerator[db.Document, None]:
     """Everything that matches, a batch in memory at a time.
 
     Raises:
@@ -93,7 +93,12 @@ def _after(field: str, order: Order, value: Any, record_id: Any) -> dict[str, An
     beyond = "$gt" if order == "asc" else "$lt"
     if field == "_id":
         return {"_id": {beyond: record_id}}
-    return {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: record_id}}]}
+    # A comparison finds no nulls, though in a sort they come before every other value.
+    if value is None:
+        later: list[dict[str, Any]] = [{field: {"$ne": None}}] if order == "asc" else []
+    else:
+        later = [{field: {beyond: value}}] + ([{field: None}] if order == "desc" else [])
+    return {"$or": [*later, {field: value, "_id": {beyond: record_id}}]}
 
 
 def _encode(value: Any, record_id: Any) -> str:
@@ -108,7 +113,7 @@ def _decode(cursor: str) -> tuple[Any, Any]:
     except (binascii.Error, ValueError, KeyError, BSONError):
         raise _bad_cursor() from None
     # Nothing but plain values may get from here into a filter.
-    if not isinstance(record_id, _SCALARS) or not isinstance(value, (*_SCALARS, type(None))):
+    if type(record_id) not in _SCALARS or type(value) not in (*_SCALARS, type(None)):
         raise _bad_cursor()
     return value, record_id
 

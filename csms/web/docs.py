@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from swagger_ui_bundle import swagger_ui_path
 from tornado.routing import URLSpec
 from tornado.web import StaticFileHandler
 
 from csms.web.health import OpenHandler
 
 STATIC = Path(__file__).parent / "static"
+
+
+def _swagger_ui() -> Path:
+    # The package is not imported: what is needed of it are its files.
+    spec = find_spec("swagger_ui")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "static"
+
 
 # Swagger UI writes style attributes and shows its icons as data: URLs; scripts are files alone.
 CONTENT_SECURITY_POLICY = (
@@ -30,10 +38,18 @@ class DocsHandler(OpenHandler):
         self.finish((STATIC / "docs.html").read_bytes())
 
 
+class FileHandler(StaticFileHandler):
+    """A file that the browser asks for again each time: after an update it may be another."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Have the browser ask; unchanged, it is not sent again."""
+        self.set_header("Cache-Control", "no-cache")
+
+
 def routes(services: Any) -> list[URLSpec]:
     """The page, its own files, and Swagger UI's."""
     return [
         URLSpec("/docs", DocsHandler, {"services": services}),
-        URLSpec("/docs/swagger-ui/(.*)", StaticFileHandler, {"path": str(swagger_ui_path)}),
-        URLSpec("/docs/static/(.*)", StaticFileHandler, {"path": str(STATIC)}),
+        URLSpec("/docs/swagger-ui/(.*)", FileHandler, {"path": str(_swagger_ui())}),
+        URLSpec("/docs/static/(.*)", FileHandler, {"path": str(STATIC)}),
     ]

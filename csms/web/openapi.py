@@ -146,7 +146,7 @@ def _responses(found: Endpoint, references: dict[Any, dict[str, Any]]) -> dict[s
         }
     problem = {PROBLEM_JSON: {"schema": references[(ProblemView, "serialization")]}}
     responses = {str(found.status): good}
-    for status in sorted({*_ALWAYS, *found.errors, *((400, 415) if found.body else ())}):
+    for status in sorted({*_ALWAYS, *found.errors, *((400, 413, 415) if found.body else ())}):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
     return responses
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tornado.tcpclient import TCPClient
 
 from tests.support.system import ADMIN_TOKEN, System
 
@@ -104,7 +105,42 @@ async def test_a_body_must_say_that_it_is_json(system: System) -> None:
     assert response.code == 415
 
 
-async def test_a_body_that_is_too_large_is_refused(system: System) -> None:
-    response = await system.fetch("POST", "/admin/charge-points", b" " * 2_000_000)
-    assert response.code in (400, 413)
-    assert (await system.rest("GET", "/admin/charge-points"))[0] == 200
+@pytest.mark.parametrize("path", ["/admin/charge-points", "/admin/charge-points/x/verify"])
+async def test_a_body_that_is_too_large_is_a_413(system: System, path: str) -> None:
+    response = await system.fetch("POST", path, b" " * 2_000_000)
+    assert response.code == 413
+    assert response.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_a_body_of_unknown_length_may_not_be_too_large_either(system: System) -> None:
+    stream = await TCPClient().connect("127.0.0.1", system.central_system.port)
+    await stream.write(
+        b"POST /admin/charge-points HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        + f"Authorization: Bearer {ADMIN_TOKEN}\r\n\r\n".encode()
+    )
+    for _ in range(20):
+        await stream.write(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+    await stream.write(b"0\r\n\r\n")
+    assert b" 413 " in await stream.read_until(b"\r\n")
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("transactions?connectorId=99999999999999999999", "connectorId"),
+        ("transactions?transactionId=-99999999999999999999", "transactionId"),
+        ("meter-values?transactionId=99999999999999999999", "transactionId"),
+        ("meter-values?format=csv&limit=99999999999999999999", "limit"),
+        ("heartbeats?from=0001-01-01T00:00:00%2B14:00", "from"),
+        ("transactions?to=9999-12-31T23:59:59-12:00", "to"),
+    ],
+)
+async def test_what_no_database_holds_is_a_422(system: System, path: str, field: str) -> None:
+    status, problem = await system.rest("GET", f"/admin/{path}")
+    assert (status, [error["field"] for error in problem["errors"]]) == (422, [field])
+
+
+async def test_an_object_that_is_none_names_the_body(system: System) -> None:
+    _, problem = await system.rest("POST", "/admin/charge-points", "[]")
+    assert problem["errors"] == [{"field": "body", "message": "should be a JSON object"}]

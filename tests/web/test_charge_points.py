@@ -136,6 +136,22 @@ async def test_changing(system: System) -> None:
     assert (await system.rest("PATCH", f"{PATH}/nobody", {"name": "x"}))[0] == 404
 
 
+async def test_two_that_race_cannot_leave_a_record_bare(system: System) -> None:
+    await system.whitelist("CP1", serialNumber="SN-1")
+    answers = await asyncio.gather(
+        system.rest("PATCH", f"{PATH}/CP1", {"serialNumber": None}),
+        system.rest("PATCH", f"{PATH}/CP1", {"chargePointIdentity": None}),
+    )
+    assert sorted(status for status, _ in answers) == [200, 422]
+    assert (await system.rest("PATCH", f"{PATH}/CP2", {"serialNumber": None}))[0] == 404
+
+
+@pytest.mark.parametrize("record_id", [".", "..", "import", "a/b"])
+async def test_an_id_that_no_url_can_hold_is_refused(system: System, record_id: str) -> None:
+    status, problem = await system.rest("POST", PATH, {"id": record_id, "serialNumber": "S"})
+    assert (status, problem["errors"][0]["field"]) == (422, "id")
+
+
 async def test_deleting(system: System) -> None:
     await system.rest("POST", PATH, EXAMPLE)
     response = await system.fetch("DELETE", f"{PATH}/CP_BKK_001")

@@ -49,6 +49,8 @@ async def test_a_tag_in_another_case_is_a_duplicate(system: System) -> None:
         ({"idTag": "x", "parentIdTag": "X"}, "parentIdTag"),
         ({"idTag": "x", "maxActiveTransactions": -1}, "maxActiveTransactions"),
         ({"idTag": "x", "expiryDate": "soon"}, "expiryDate"),
+        ({"idTag": "x", "expiryDate": "0001-01-01T00:00:00+14:00"}, "expiryDate"),
+        ({"idTag": "x", "expiryDate": "9999-12-31T23:59:59-12:00"}, "expiryDate"),
         ({"idTag": "x", "bogus": 1}, "bogus"),
     ],
 )

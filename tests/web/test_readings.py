@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tornado.simple_httpclient import HTTPStreamClosedError
 
+from csms.web.api import readings
 from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
@@ -194,3 +196,53 @@ async def test_transactions(system: System) -> None:
     assert await found("chargePointId=nobody") == []
     for bad in ("0x1", "99999999999", "-1", "x"):
         assert (await system.rest("GET", f"/admin/transactions/{bad}"))[0] == 404
+
+
+async def test_a_plus_sign_sent_as_it_is_means_a_zone(system: System) -> None:
+    await system.database.meter_values.insert_many([reading(0), reading(60)])
+    _, page = await system.rest("GET", "/admin/meter-values?from=2026-11-01T07:30:00+07:00")
+    assert [item["timestamp"] for item in page["items"]] == ["2026-11-01T01:00:00Z"]
+
+
+async def test_a_stream_that_fails_in_the_middle_does_not_look_complete(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "FLUSH_BYTES", 1)
+    broken = reading(0, sampledValue=[{"measurand": "SoC", "value": "none"}])
+    await system.database.meter_values.insert_many([reading(1), broken])
+    with pytest.raises(HTTPStreamClosedError):
+        await system.fetch("GET", "/admin/meter-values?format=ndjson")
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_pages_hold_what_has_no_time_too(system: System, order: str) -> None:
+    times = [BASE, None, BASE + timedelta(hours=1), None]
+    await system.database.transactions.insert_many(
+        {
+            "_id": number,
+            "chargePointId": "CP1",
+            "status": "Orphaned",
+            "startTimestamp": time,
+            "startKey": str(number),
+        }
+        for number, time in enumerate(times, start=1)
+    )
+    found: list[int] = []
+    cursor = ""
+    while True:
+        path = f"/admin/transactions?limit=1&order={order}{cursor}"
+        _, page = await system.rest("GET", path)
+        found += [item["transactionId"] for item in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert found == ([2, 4, 1, 3] if order == "asc" else [3, 1, 4, 2])
+
+
+@pytest.mark.parametrize("found", [{}, {"chargePointId": "CP1"}, {"transactionId": 7}])
+async def test_an_index_brings_the_newest_without_sorting_all(
+    system: System, found: dict[str, Any]
+) -> None:
+    await system.database.meter_values.insert_many([reading(minute) for minute in range(50)])
+    newest = system.database.meter_values.find(found).sort([("timestamp", -1), ("_id", -1)])
+    assert (await newest.limit(2).explain())["executionStats"]["totalDocsExamined"] == 2

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from csms.domain.api_token import Role
 from csms.errors import (
@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+MAX_BODY_BYTES = 1_048_576
+MAX_IGNORED_BYTES = 256 * 1024 * 1024
 
 _NOT_JSON = ("text/csv", "multipart/form-data", "application/xml", "text/xml")
 
@@ -191,7 +193,7 @@ class ProblemHandler(RequestHandler):
     def log_exception(self, *exc_info: Any) -> None:
         """Log what nobody expected; the rest is the client's news."""
         error = exc_info[1]
-        if not isinstance(error, CsmsError | HTTPError | ValidationError):
+        if not isinstance(error, CsmsError | HTTPError):
             log.error("request_failed", path=self.request.path, exc_info=exc_info)
 
     def allowed_methods(self) -> list[str]:
@@ -205,11 +207,19 @@ class ProblemHandler(RequestHandler):
         ).observe(self.request.request_time())
 
 
+@stream_request_body
 class ApiHandler(ProblemHandler):
     """Base of the resources. `token` says who asks, `query` what the query string holds."""
 
+    max_body_bytes = MAX_BODY_BYTES
     token: ApiToken
     query: Any = None
+
+    def initialize(self, services: Services) -> None:
+        """Take the parts of the application."""
+        super().initialize(services)
+        self._body = bytearray()
+        self._body_is_too_large = False
 
     @property
     def is_streaming(self) -> bool:
@@ -222,6 +232,9 @@ class ApiHandler(ProblemHandler):
 
     async def prepare(self) -> None:
         """Check token, role and query, before any body is looked at."""
+        # First of all: who is refused before the body is sent must be able to read why.
+        connection: Any = self.request.connection
+        connection.set_max_body_size(MAX_IGNORED_BYTES)
         declared = endpoint_of(type(self), self.request.method or "")
         if declared is None:
             raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
@@ -231,10 +244,23 @@ class ApiHandler(ProblemHandler):
                 f"This needs the role {declared.role}; the token has {self.token.role}."
             )
         if declared.query is not None:
-            self.query = declared.query.model_validate(self._query_arguments(declared.query))
+            try:
+                self.query = declared.query.model_validate(self._query_arguments(declared.query))
+            except ValidationError as error:
+                raise _invalid(error) from None
         elif self.request.query_arguments:
             name = next(iter(self.request.query_arguments))
             raise InvalidInput(FieldError(name, "is not known here; leave it out"))
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > self.max_body_bytes:
+            raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Gather the body."""
+        if len(self._body) + len(chunk) > self.max_body_bytes:
+            self._body_is_too_large = True
+        else:
+            self._body += chunk
 
     async def _authenticate(self) -> ApiToken:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
@@ -266,21 +292,23 @@ class ApiHandler(ProblemHandler):
         """The JSON body as a model; strict, so that "22" is no number.
 
         Raises:
-            MalformedInput, HTTPError, ValidationError: it is not JSON, not said to be, not valid.
+            MalformedInput, HTTPError, InvalidInput: it is not JSON, not said to be, not valid.
         """
-        if optional and not self.request.body.strip():
+        if self._body_is_too_large:
+            raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if optional and not self._body.strip():
             return model()
         # Bearer tokens are no cookies: a type that a client did not mean to set does no harm.
         content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip()
         if content_type.casefold() in _NOT_JSON:
             raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         try:
-            return model.model_validate_json(self.request.body, strict=True)
+            return model.model_validate_json(bytes(self._body), strict=True)
         except ValidationError as error:
             if error.errors(include_url=False)[0]["type"] == "json_invalid":
                 reason = error.errors(include_url=False)[0]["ctx"]["error"]
                 raise MalformedInput(f"The body is not JSON: {reason}.") from None
-            raise
+            raise _invalid(error) from None
 
     def send(self, answer: Any, status: int) -> None:
         """Write a model as JSON; None is an empty answer."""
@@ -295,9 +323,6 @@ class ApiHandler(ProblemHandler):
 
 def problem_of(error: BaseException | None, status: int = 500) -> Problem:
     """The problem that an exception means to a client."""
-    if isinstance(error, ValidationError):
-        errors = tuple(_field_error(e) for e in error.errors(include_url=False))
-        return Problem(422, "Invalid input", _joined(errors), errors)
     for kind, http_status, title in _STATUSES:
         if isinstance(error, kind):
             return Problem(http_status, title, str(error), _fields_of(error))
@@ -326,15 +351,22 @@ def _fields_of(error: BaseException) -> tuple[FieldError, ...]:
     return ()
 
 
+def _invalid(error: ValidationError) -> InvalidInput:
+    # Only what a client sent: a stored document that does not fit its model is no fault of theirs.
+    return InvalidInput(*(_field_error(e) for e in error.errors(include_url=False)))
+
+
 def _field_error(error: Mapping[str, Any]) -> FieldError:
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "is not known here; leave it out"
+    if error["type"] in ("model_type", "model_attributes_type") and not error["loc"]:
+        return FieldError("body", "should be a JSON object")
     location = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
     # A rule over several fields starts with the one to give.
-    field = ".".join(location) or message.removeprefix("give ").partition(",")[0].split(" ")[0]
+    field = ".".join(location) if location else _first_name(message)
     return FieldError(field, message)
 
 
-def _joined(errors: tuple[FieldError, ...]) -> str:
-    return "; ".join(f"{e.field}: {e.message}" for e in errors)
+def _first_name(message: str) -> str:
+    return message.removeprefix("give ").partition(",")[0].split(" ")[0]

@@ -124,7 +124,7 @@ class ConnectorHandler(ApiHandler):
     async def patch(
         self, charge_point_id: str, connector_id: str, body: ConnectorPatch
     ) -> ChargePointView:
-        if not connector_id.isdecimal() or len(connector_id) > 3:
+        if not (connector_id.isascii() and connector_id.isdecimal()) or len(connector_id) > 3:
             raise NotFound(f"connector of {charge_point_id}", connector_id)
         record = await self.services.whitelisting.set_connector_type(
             charge_point_id, int(connector_id), body.type

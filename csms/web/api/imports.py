@@ -13,7 +13,6 @@ import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, stream_request_body
 
 from csms.domain.api_token import Role
 from csms.domain.csv_encoding import parse_encoding
@@ -81,21 +80,15 @@ class ImportResult(BaseModel):
     rows: list[ImportedRow]
 
 
-@stream_request_body
 class ImportHandler(ApiHandler):
     """Takes a CSV file, keeps it on the disk, and works through its rows."""
 
+    max_body_bytes = MAX_BYTES
     _received: IO[bytes] | None = None
 
     async def prepare(self) -> None:
         """Check all that can be checked before the body comes."""
-        # First of all, so that a client which sends before it listens still gets a refusal.
-        connection: Any = self.request.connection
-        connection.set_max_body_size(MAX_BYTES)
         await super().prepare()
-        length = self.request.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > MAX_BYTES:
-            raise HTTPError(413)
         content_type = self.request.headers.get("Content-Type", "text/csv")
         if content_type.partition(";")[0].strip().casefold() in _NOT_CSV:
             raise MalformedInput(

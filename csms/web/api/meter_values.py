@@ -12,7 +12,7 @@ from csms import db
 from csms.domain.api_token import Role
 from csms.repositories.pages import Page
 from csms.web.api.base import ApiHandler, endpoint
-from csms.web.api.readings import MEDIA, Readings, ReadingsQuery, answer
+from csms.web.api.readings import MEDIA, Integer, Readings, ReadingsQuery, answer
 
 _COLUMNS = (
     "chargePointId", "chargePointIdentity", "connectorId", "transactionId", "timestamp",
@@ -24,8 +24,8 @@ _COLUMNS = (
 class MeterValueQuery(ReadingsQuery):
     """Which readings."""
 
-    connectorId: int | None = None
-    transactionId: int | None = None
+    connectorId: Integer | None = None
+    transactionId: Integer | None = None
     measurand: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
         None, description="readings that have it, and of these only its samples"
     )

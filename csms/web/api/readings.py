@@ -1,28 +1,33 @@
 """What the analysts' resources share: time ranges, and answers as JSON pages, NDJSON or CSV.
 
 NDJSON and CSV stream everything that matches, with back-pressure and a batch in memory at a time.
-A database that goes away in the middle cuts the connection: an incomplete answer must not look
-like a complete one.
+Whatever fails in the middle, such as a database that goes away, cuts the connection: an incomplete
+answer must not look like a complete one.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+import structlog
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from tornado.iostream import StreamClosedError
 
 from csms import db
 from csms.domain.csv_cells import neutralise
-from csms.domain.times import rfc3339
+from csms.domain.times import rfc3339, to_utc
 from csms.errors import DatabaseUnavailable, FieldError, InvalidInput
 from csms.repositories.pages import Order, Page, find_page, stream
 from csms.web.api.base import ApiHandler
+
+log = structlog.get_logger(__name__)
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -31,11 +36,17 @@ FLUSH_BYTES = 65_536
 MEDIA = ("application/json", "application/x-ndjson", "text/csv")
 
 
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+_PLUS_LOST = re.compile(r" (?=\d{2}:?\d{2}$)")
 
 
-Time = Annotated[datetime, AfterValidator(_utc)]
+def _with_plus(time: object) -> object:
+    # In a query string a plus sign means a space, and is easily sent as it is.
+    return _PLUS_LOST.sub("+", time) if isinstance(time, str) and ":" in time[:-6] else time
+
+
+Time = Annotated[datetime, BeforeValidator(_with_plus), AfterValidator(to_utc)]
+Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""What MongoDB can compare with."""
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -66,7 +77,7 @@ class TimeRange(BaseModel):
 class ReadingsQuery(TimeRange):
     """Filters and format of an analysts' resource."""
 
-    limit: Annotated[int, Field(ge=1)] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         None, description="items: on a JSON page 100 unless told, 1000 at most; else all"
     )
     format: Literal["json", "ndjson", "csv"] = Field(
@@ -127,20 +138,23 @@ async def _stream(
     )
     handler.set_header("Content-Type", media)
     try:
-        async for document in documents:
-            text = encode(document)
-            buffer.append(text)
-            size += len(text)
-            if size >= FLUSH_BYTES:
-                handler.write("".join(buffer))
-                await handler.flush()
-                buffer, size = [], 0
+        async with aclosing(documents):
+            async for document in documents:
+                text = encode(document)
+                buffer.append(text)
+                size += len(text)
+                if size >= FLUSH_BYTES:
+                    handler.write("".join(buffer))
+                    await handler.flush()
+                    buffer, size = [], 0
     except StreamClosedError:
         return
-    except DatabaseUnavailable:
+    except Exception as error:
         if not handler.is_streaming:
             raise
         handler.cut()
+        if not isinstance(error, DatabaseUnavailable):
+            log.exception("stream_failed", path=handler.request.path)
         return
     handler.write("".join(buffer))
     handler.finish()

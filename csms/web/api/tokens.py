@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from csms.domain.api_token import Role
+from csms.domain.times import to_utc
 from csms.repositories.pages import Page
 from csms.web.api.base import ApiHandler, endpoint
 
@@ -19,7 +20,7 @@ class NewToken(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=100, description="who or what it is for")]
     role: Role
-    expiresAt: AwareDatetime | None = None
+    expiresAt: Annotated[AwareDatetime, AfterValidator(to_utc)] | None = None
 
 
 class TokenView(BaseModel):

@@ -15,15 +15,15 @@ from csms.errors import NotFound
 from csms.repositories.counters import MAX_INT32
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, endpoint
-from csms.web.api.readings import TimeRange
+from csms.web.api.readings import Integer, TimeRange
 
 
 class TransactionQuery(TimeRange):
     """Which transactions; `from` and `to` are about their start."""
 
-    connectorId: int | None = None
+    connectorId: Integer | None = None
     idTag: Annotated[str, Field(min_length=1, max_length=20)] | None = None
-    transactionId: int | None = None
+    transactionId: Integer | None = None
     active: bool | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
@@ -76,7 +76,8 @@ def view(document: db.Document) -> TransactionView:
 
 
 def _read_id(transaction_id: str) -> int:
-    if not transaction_id.isdecimal() or int(transaction_id[:12]) > MAX_INT32:
+    is_number = transaction_id.isascii() and transaction_id.isdecimal()
+    if not is_number or int(transaction_id[:12]) > MAX_INT32:
         raise NotFound("transaction", transaction_id)
     return int(transaction_id)
 

@@ -16,7 +16,7 @@ from tornado.tcpclient import TCPClient
 
 from csms.domain.api_token import Role
 from csms.repositories import fleet_import
-from csms.web.api import imports
+from csms.web.api.imports import ImportHandler
 from tests.support.system import ADMIN_TOKEN, System, eventually
 
 PATH = "/admin/charge-points/import"
@@ -238,7 +238,7 @@ async def test_a_body_larger_than_other_resources_take_is_imported(system: Syste
 async def test_a_body_beyond_the_limit_is_refused(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "MAX_BYTES", 100)
+    monkeypatch.setattr(ImportHandler, "max_body_bytes", 100)
     stream = await TCPClient().connect("127.0.0.1", system.central_system.port)
     await stream.write(_head(101))
     answer = await stream.read_until(b"\r\n")
