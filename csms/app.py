@@ -27,10 +27,12 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.charge_points import ChargePoints
+from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.id_tags import IdTags
 from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
+from csms.repositories.reservations import Reservations
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
 from csms.web import docs
@@ -74,6 +76,8 @@ class CentralSystem:
             id_tags=IdTags(self.database),
             commands=Commands(self.database),
             rejected_connections=RejectedConnections(self.telemetry),
+            reservations=Reservations(self.database),
+            charging_profiles=ChargingProfiles(self.database),
         )
         outbound = find_outbound()
         registry = Registry()

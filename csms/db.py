@@ -112,6 +112,15 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel(_newest("lastSeen")),
         IndexModel("chargePointIdentity"),
     ],
+    "charging_profiles": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+    ],
+    "reservations": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+        IndexModel("expiryDate", partialFilterExpression={"status": "Accepted"}),
+    ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
     "nodes": [],

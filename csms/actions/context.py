@@ -12,9 +12,11 @@ from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
 from csms.repositories.charge_points import ChargePoints
+from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.id_tags import IdTags
 from csms.repositories.rejected_connections import RejectedConnections
+from csms.repositories.reservations import Reservations
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
 
@@ -32,6 +34,8 @@ class Deps:
     id_tags: IdTags
     commands: Commands
     rejected_connections: RejectedConnections
+    reservations: Reservations
+    charging_profiles: ChargingProfiles
 
 
 @dataclass(slots=True)
