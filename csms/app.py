@@ -30,6 +30,7 @@ from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.id_tags import IdTags
+from csms.repositories.local_lists import LocalLists
 from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
@@ -78,6 +79,7 @@ class CentralSystem:
             rejected_connections=RejectedConnections(self.telemetry),
             reservations=Reservations(self.database),
             charging_profiles=ChargingProfiles(self.database),
+            local_lists=LocalLists(self.database),
         )
         outbound = find_outbound()
         registry = Registry()

@@ -122,6 +122,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("expiryDate", partialFilterExpression={"status": "Accepted"}),
     ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
+    "local_lists": [],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
     "nodes": [],
     "counters": [],

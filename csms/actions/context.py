@@ -15,6 +15,7 @@ from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.id_tags import IdTags
+from csms.repositories.local_lists import LocalLists
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
 from csms.repositories.telemetry import Telemetry
@@ -36,6 +37,7 @@ class Deps:
     rejected_connections: RejectedConnections
     reservations: Reservations
     charging_profiles: ChargingProfiles
+    local_lists: LocalLists
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from csms.web.api.commands import (
 from csms.web.api.heartbeats import HeartbeatsHandler
 from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
 from csms.web.api.imports import ImportHandler
+from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
 from csms.web.api.rejected_connections import RejectedConnectionsHandler
 from csms.web.api.reservations import ReservationsHandler
@@ -64,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     Route(_CHARGE_POINT + "/refresh-connectors", RefreshConnectorsHandler),
     Route(_CHARGE_POINT + "/verify", VerifyHandler),
     Route(_CHARGE_POINT + "/composite-schedule", CompositeScheduleHandler),
+    Route(_CHARGE_POINT + "/local-list", LocalListHandler),
     Route(_CHARGE_POINT + "/commands", CommandsHandler),
     Route("/admin/transactions", TransactionsHandler),
     Route("/admin/transactions/{transactionId}", TransactionHandler),
