@@ -68,6 +68,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression=_text("chargePointIdentity"),
         ),
         IndexModel(
+            "chargePointIdentity",
+            name="chargePointIdentity_folded",
+            partialFilterExpression=_text("chargePointIdentity"),
+            collation=CASE_INSENSITIVE,
+        ),
+        IndexModel(
             "serialNumber",
             name="serial_only",
             partialFilterExpression={"chargePointIdentity": None},

@@ -29,6 +29,7 @@ from csms.errors import (
 )
 from csms.ocppj.frames import Call, CallError, CallResult, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
+from csms.ocppj.quirks import NO_BOOT
 from csms.ocppj.schemas import REQUEST_ACTIONS
 from csms.ocppj.session import Answered, Ignored, Refused, Session, Unreadable
 from csms.repositories.charge_points import Claim
@@ -84,6 +85,9 @@ class Connection:
         self.authenticated = False
         self.password: bytes | None = None
         self.boot: Payload | None = None
+        self.quirks: list[str] = []
+        """Tolerated deviations of the connection itself, counted with its next Call."""
+        self._has_called = False
         self.closed = False
         self.gone = asyncio.Event()
         self.log = log.bind(identity=identity, session=self.session_id[:8])
@@ -251,6 +255,9 @@ class Connection:
         if not is_boot and not (self.accepted and self.is_known):
             raise OcppError("SecurityError", "send a BootNotification first")
         payload, quirks = check_inbound(call.action, call.payload)
+        if not self._has_called:
+            self._has_called = True
+            quirks = [*self.quirks, *([] if is_boot else [NO_BOOT.name]), *quirks]
         for quirk in quirks:
             self._deps.metrics.quirks.labels(quirk).inc()
         now = self._deps.clock()

@@ -61,6 +61,7 @@ class Sockets:
         )
         connection.authenticated = admitted.authenticated
         connection.password = admitted.password
+        connection.quirks.extend(admitted.quirks)
         self._registry.add(connection)
         self._deps.metrics.connections.set(len(self._registry))
         return connection

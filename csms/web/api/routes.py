@@ -23,6 +23,7 @@ from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
 from csms.web.api.imports import ImportHandler
 from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
+from csms.web.api.quirks import QuirksHandler
 from csms.web.api.rejected_connections import RejectedConnectionsHandler
 from csms.web.api.reservations import ReservationsHandler
 from csms.web.api.tokens import TokenHandler, TokensHandler
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/heartbeats", HeartbeatsHandler),
     Route("/admin/boot-notifications", BootNotificationsHandler),
     Route("/admin/rejected-connections", RejectedConnectionsHandler),
+    Route("/admin/quirks", QuirksHandler),
     Route("/admin/tokens", TokensHandler),
     Route("/admin/tokens/{id}", TokenHandler),
 )
