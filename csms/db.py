@@ -118,6 +118,15 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel(_newest("lastSeen")),
         IndexModel("chargePointIdentity"),
     ],
+    "security_events": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("timestamp")]),
+        IndexModel(_newest("timestamp")),
+        IndexModel(
+            _newest("timestamp"),
+            name="critical",
+            partialFilterExpression={"critical": True},
+        ),
+    ],
     "charging_profiles": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
         IndexModel(_newest("createdAt")),

@@ -26,6 +26,7 @@ from csms.web.api.meter_values import MeterValuesHandler
 from csms.web.api.quirks import QuirksHandler
 from csms.web.api.rejected_connections import RejectedConnectionsHandler
 from csms.web.api.reservations import ReservationsHandler
+from csms.web.api.security_events import SecurityEventsHandler
 from csms.web.api.tokens import TokenHandler, TokensHandler
 from csms.web.api.transactions import (
     CloseTransactionHandler,
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/meter-values", MeterValuesHandler),
     Route("/admin/heartbeats", HeartbeatsHandler),
     Route("/admin/boot-notifications", BootNotificationsHandler),
+    Route("/admin/security-events", SecurityEventsHandler),
     Route("/admin/rejected-connections", RejectedConnectionsHandler),
     Route("/admin/quirks", QuirksHandler),
     Route("/admin/tokens", TokensHandler),
