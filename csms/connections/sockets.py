@@ -108,7 +108,9 @@ class Sockets:
             log.warning("sockets_left_open", count=len(self._registry))
 
     def _accepted(self, connection: Connection) -> None:
-        if self._deps.settings.connector_sync:
+        before = connection.record_before or {}
+        own = before.get("connectorSync")
+        if self._deps.settings.connector_sync if own is None else own:
             self._spawn(self._sync(connection), self._tasks)
 
     def _work(self, connection: Connection, work: Callable[[], Awaitable[None]]) -> None:

@@ -60,10 +60,14 @@ class Transactions:
             return await self.collection.find_one({"startKey": start.key})
 
     async def count_active(self, id_tag: str) -> int:
-        """How many transactions of an id tag are running, on any charge point."""
+        """How many transactions that an id tag was let start are running, on any charge point."""
         async with db.errors():
             return await self.collection.count_documents(
-                {"idTagFolded": fold(id_tag), "status": TransactionStatus.ACTIVE}
+                {
+                    "idTagFolded": fold(id_tag),
+                    "status": TransactionStatus.ACTIVE,
+                    "authorizationStatus": "Accepted",
+                }
             )
 
     async def start(
