@@ -22,6 +22,7 @@ from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
 from csms.connections.sockets import Sockets
+from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
@@ -89,6 +90,7 @@ class CentralSystem:
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
+        self.watch = Watch(registry, settings.ping_interval)
         self.lease = Lease(Nodes(self.database), self.charge_points, settings.node_id, clock)
         self.services = Services(
             deps=deps,
@@ -117,6 +119,7 @@ class CentralSystem:
             configured.get_secret_value() if configured else None
         )
         await self.lease.start()
+        self.watch.start()
         self._server = HTTPServer(
             self._application(),
             ssl_options=tls,
@@ -145,6 +148,7 @@ class CentralSystem:
         if self._server is not None:
             self._server.stop()
         await self.sockets.close_all()
+        await self.watch.stop()
         if self._server is not None:
             await self._server.close_all_connections()
         self.charge_points.store_signs_of_life()

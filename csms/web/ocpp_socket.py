@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
 from csms.errors import DatabaseUnavailable
+from csms.web.ocpp_protocol import OcppProtocol
 
 OCPP_PATH = r"/ocpp/1\.6(?:/.*)?"
 RETRY_AFTER = "10"
@@ -44,10 +44,10 @@ class OcppSocket(WebSocketHandler):
         """The largest message read, bytes."""
         return int(self._settings.max_message_bytes)
 
-    @property
-    def ping_interval(self) -> float | None:
-        """Seconds between pings; None sends none."""
-        return self._settings.ping_interval or None
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Our own protocol, with what Tornado's would have been given."""
+        stock = super().get_websocket_protocol()
+        return OcppProtocol.like(stock) if isinstance(stock, WebSocketProtocol13) else stock
 
     # The upgrade
 
@@ -94,8 +94,10 @@ class OcppSocket(WebSocketHandler):
     async def open(self, *args: str, **kwargs: str) -> None:
         """Act on the verdict. No message is read before this returns."""
         if isinstance(self._verdict, Admitted):
+            protocol = self.ws_connection
+            assert isinstance(protocol, OcppProtocol)
             remote = self.request.remote_ip or ""
-            self._connection = self._sockets.connect(_Socket(self), self._verdict, remote)
+            self._connection = self._sockets.connect(_Socket(protocol), self._verdict, remote)
             await self._sockets.open(self._connection, self._verdict)
         elif isinstance(self._verdict, Refused):
             self.close(POLICY_VIOLATION, self._verdict.reason)
@@ -106,10 +108,12 @@ class OcppSocket(WebSocketHandler):
         """Hand a message over. Synchronous: the next one, or an answer, must not have to wait."""
         return None if self._connection is None else self._connection.receive(message)
 
-    def on_pong(self, data: bytes) -> None:
-        """Hand a pong over."""
+    def on_ping(self, data: bytes) -> None:
+        """Hand a sign of life over."""
         if self._connection is not None:
-            self._connection.pong()
+            self._connection.heard()
+
+    on_pong = on_ping
 
     def on_close(self) -> None:
         """Start the clean-up."""
@@ -118,29 +122,21 @@ class OcppSocket(WebSocketHandler):
 
 
 class _Socket:
-    """A handler as a `Transport`."""
+    """A handler's protocol as a `Transport`."""
 
-    def __init__(self, handler: OcppSocket) -> None:
-        self._handler = handler
+    __slots__ = ("_protocol",)
 
-    def send(self, text: str) -> None:
-        try:
-            written = self._handler.write_message(text)
-        except WebSocketClosedError:
-            return
-        written.add_done_callback(_ignore_closed)
+    def __init__(self, protocol: OcppProtocol) -> None:
+        self._protocol = protocol
+
+    def send(self, text: bytes) -> None:
+        self._protocol.send_text(text)
 
     def close(self, code: int, reason: str) -> None:
-        self._handler.close(code, reason)
+        self._protocol.close(code, reason)
+
+    def abort(self) -> None:
+        self._protocol.abort()
 
     def ping(self) -> None:
-        try:
-            self._handler.ping()
-        except WebSocketClosedError:
-            return
-
-
-def _ignore_closed(written: asyncio.Future[None]) -> None:
-    # A socket that closes under a write is news to `on_close`, not an error of the write.
-    if not written.cancelled():
-        written.exception()
+        self._protocol.write_ping(b"")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from csms.actions.context import Context, Deps, Inbound
 from csms.config import Settings
-from csms.connections.connection import Connection
+from csms.connections.connection import Connection, Node
 from csms.connections.message_log import MessageLog
 from csms.errors import CommandError, DatabaseUnavailable, OcppError
 from csms.metrics import Metrics
@@ -40,11 +40,14 @@ class Wire:
         self.closed = False
         self._news = asyncio.Event()
 
-    def send(self, text: str) -> None:
+    def send(self, text: bytes) -> None:
         self.sent.append(json.loads(text))
         self._news.set()
 
     def close(self, code: int, reason: str) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
         self.closed = True
 
     def ping(self) -> None:
@@ -94,18 +97,16 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
     )
     log = SimpleNamespace(inbound=lambda *_: None, outbound=lambda *_: None)
     handle = handler(outcomes)
-    connection = Connection(
-        wire,
+    node = Node(
         cast(Deps, deps),
         {action: Inbound(action, handle) for action in SERVED},
         cast(MessageLog, log),
-        identity="CP1",
-        remote_address="192.0.2.1",
         on_bind=nobody,
         on_accepted=lambda _: None,
         on_work=lambda *_: None,
         ask=nobody,
     )
+    connection = Connection(wire, node, identity="CP1", remote_address="192.0.2.1")
     connection.claim = Claim("CP1", connection.session_id, "node", "192.0.2.1", "ocpp1.6")
     connection.accepted = True
     return connection

@@ -30,7 +30,9 @@ def test_a_text_is_a_frame_or_a_frame_error(text: str | bytes) -> None:
 @MANY
 @given(unique_ids, st.text(max_size=20), st.dictionaries(st.text(max_size=5), st.integers(0, 9)))
 def test_what_is_written_is_read_again(unique_id: str, action: str, payload: Any) -> None:
-    assert parse(encode_call(unique_id, action, payload)) == Call(unique_id, action, payload)
+    assert parse(encode_call(unique_id, action, payload).decode()) == Call(
+        unique_id, action, payload
+    )
 
 
 @MANY
