@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -44,8 +46,15 @@ _UNITS: dict[str, tuple[str, Decimal | None]] = {
     "hz": ("Hz", None),
     "hertz": ("Hz", None),
 }
-_KELVIN_OFFSET = Decimal("273.15")
-assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, "k", "fahrenheit"}
+_TO_CELSIUS: dict[str, Callable[[Decimal], Decimal]] = {
+    "k": lambda kelvin: kelvin - Decimal("273.15"),
+    "kelvin": lambda kelvin: kelvin - Decimal("273.15"),
+    "fahrenheit": lambda degrees: (degrees - 32) * 5 / 9,
+    "f": lambda degrees: (degrees - 32) * 5 / 9,
+}
+SIGNED = "SignedData"
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, *_TO_CELSIUS}
 
 # What a missing unit means, by the first words of the measurand that say it.
 _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
@@ -121,50 +130,95 @@ def _content_id(source: MeterSource, meter_value: Mapping[str, Any]) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
-    measurand = sample.get("measurand") or DEFAULT_MEASURAND
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What samples that are described alike have in common."""
+
+    measurand: str
+    unit: str | None
+    phase: str | None
+    context: str
+    location: str
+    format: str
+    factor: Decimal | None
+    to_celsius: Callable[[Decimal], Decimal] | None
+    flags: frozenset[str]
+
+
+# A charge point describes its samples in the same few ways, thousands of times.
+@lru_cache(maxsize=4096)
+def _kind(
+    measurand: str | None,
+    unit: str | None,
+    phase: str | None,
+    context: str | None,
+    location: str | None,
+    sample_format: str | None,
+) -> _Kind:
+    flags = set()
+    measurand = measurand or DEFAULT_MEASURAND
     if measurand not in _KNOWN_MEASURANDS:
         flags.add("unknownMeasurand")
+    factor: Decimal | None = None
+    to_celsius = None
+    folded = (unit or "").strip().casefold()
+    if not unit:
+        unit = next((u for name, u in _DEFAULT_UNITS if measurand.startswith(name)), None)
+    elif folded in _UNITS:
+        unit, factor = _UNITS[folded]
+    elif folded in _TO_CELSIUS:
+        unit, to_celsius = "Celsius", _TO_CELSIUS[folded]
+    elif sample_format != SIGNED:
+        flags.add("unknownUnit")
+    return _Kind(
+        measurand,
+        unit,
+        phase or None,
+        context or "Sample.Periodic",
+        location or "Outlet",
+        sample_format or "Raw",
+        factor,
+        to_celsius,
+        frozenset(flags),
+    )
+
+
+def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
+    get = sample.get
+    kind = _kind(
+        get("measurand"), get("unit"), get("phase"), get("context"), get("location"), get("format")
+    )
+    flags |= kind.flags
     raw = sample["value"]
-    unit = sample.get("unit") or None
-    sample_format = sample.get("format") or "Raw"
-    if sample_format == "SignedData":
-        value = None
-    else:
-        value, unit = _normalise(measurand, raw, unit, flags)
+    value = None
+    if kind.format != SIGNED:
+        value = _value(raw, kind)
+        if value is None:
+            flags.add("unreadableValue")
     return {
-        "measurand": measurand,
+        "measurand": kind.measurand,
         "value": value,
         "raw": raw,
-        "unit": unit,
-        "phase": sample.get("phase") or None,
-        "context": sample.get("context") or "Sample.Periodic",
-        "location": sample.get("location") or "Outlet",
-        "format": sample_format,
+        "unit": kind.unit,
+        "phase": kind.phase,
+        "context": kind.context,
+        "location": kind.location,
+        "format": kind.format,
     }
 
 
-def _normalise(
-    measurand: str, raw: str, unit: str | None, flags: set[str]
-) -> tuple[float | None, str | None]:
+def _value(raw: str, kind: _Kind) -> float | None:
+    if kind.factor is None and kind.to_celsius is None and _PLAIN_NUMBER.fullmatch(raw):
+        return float(raw)
     number = _number(raw)
     if number is None:
-        flags.add("unreadableValue")
-    if unit is None:
-        default = next((u for name, u in _DEFAULT_UNITS if measurand.startswith(name)), None)
-        return _finite(number), default
-    folded = unit.strip().casefold()
-    if folded in _UNITS:
-        stored, factor = _UNITS[folded]
-        if number is not None and factor is not None:
-            number *= factor
-        return _finite(number), stored
-    if folded in ("k", "kelvin"):
-        return _finite(None if number is None else number - _KELVIN_OFFSET), "Celsius"
-    if folded in ("fahrenheit", "f"):
-        return _finite(None if number is None else (number - 32) * 5 / 9), "Celsius"
-    flags.add("unknownUnit")
-    return _finite(number), unit
+        return None
+    if kind.factor is not None:
+        number *= kind.factor
+    elif kind.to_celsius is not None:
+        number = kind.to_celsius(number)
+    value = float(number)
+    return value if math.isfinite(value) else None
 
 
 def _number(raw: str) -> Decimal | None:
@@ -176,10 +230,3 @@ def _number(raw: str) -> Decimal | None:
     if not number.is_finite() or abs(number.adjusted()) > 30:
         return None
     return number
-
-
-def _finite(number: Decimal | None) -> float | None:
-    if number is None:
-        return None
-    value = float(number)
-    return value if math.isfinite(value) else None

@@ -51,6 +51,8 @@ def parse_time(raw: object) -> datetime | None:
         return None
     text = raw.strip()
     try:
+        if text[-1:] == "Z" and text[4:5] == "-" and text[10:11] == "T":
+            return datetime.fromisoformat(text)
         if iso := _ISO.fullmatch(text):
             return _from_iso(iso)
         if _EPOCH.fullmatch(text):
