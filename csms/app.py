@@ -30,7 +30,9 @@ from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
+from csms.repositories.jobs import Jobs
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
@@ -40,6 +42,7 @@ from csms.repositories.transactions import Transactions
 from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
+from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
@@ -81,6 +84,8 @@ class CentralSystem:
             reservations=Reservations(self.database),
             charging_profiles=ChargingProfiles(self.database),
             local_lists=LocalLists(self.database),
+            jobs=Jobs(self.database),
+            files=Files(self.database),
         )
         outbound = find_outbound()
         registry = Registry()
@@ -173,6 +178,7 @@ class CentralSystem:
                 ("/metrics", MetricsHandler, services),
                 ("/openapi.json", OpenApiHandler, services),
                 *docs.routes(self.services),
+                (FILES_PATH, FileLinkHandler, services),
             ],
             default_handler_class=ProblemHandler,
             default_handler_args=services,

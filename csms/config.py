@@ -39,6 +39,18 @@ class Settings(BaseSettings):
         None, description="PEM certificate chain; with it, https and wss are served"
     )
     tls_key: Path | None = Field(None, description="PEM private key of `tls_cert`")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
+        description="how charge points reach this server for files; default as REST was asked",
+    )
+    max_file_mb: Megabytes = Field(500, description="largest firmware file, MB")
+    max_upload_mb: Megabytes = Field(
+        100, description="largest file that a charge point may upload, MB"
+    )
+    file_link_hours: float = Field(
+        24.0, gt=0, le=8760, description="how long a one-time URL of a file is good, hours"
+    )
     trust_proxy_headers: bool = Field(
         False,
         description="remote address from X-Forwarded-For; only behind a proxy that sets it",

@@ -14,7 +14,9 @@ from csms.ocppj.frames import Payload
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
+from csms.repositories.jobs import Jobs
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
@@ -38,6 +40,8 @@ class Deps:
     reservations: Reservations
     charging_profiles: ChargingProfiles
     local_lists: LocalLists
+    jobs: Jobs
+    files: Files
 
 
 @dataclass(slots=True)

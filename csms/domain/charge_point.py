@@ -186,6 +186,8 @@ class ChargePointView(BaseModel):
     firmwareStatusAt: datetime | None = None
     diagnosticsStatus: str | None = None
     diagnosticsStatusAt: datetime | None = None
+    logStatus: str | None = None
+    logStatusAt: datetime | None = None
     criticalSecurityEvent: str | None = Field(None, description="type of the latest critical one")
     criticalSecurityEventAt: datetime | None = None
     registrationStatus: str | None = None

@@ -18,9 +18,17 @@ from csms.web.api.commands import (
     RemoteStopHandler,
     VerifyHandler,
 )
+from csms.web.api.files import (
+    FileHandler,
+    FilesHandler,
+    GetDiagnosticsHandler,
+    GetLogHandler,
+    UpdateFirmwareHandler,
+)
 from csms.web.api.heartbeats import HeartbeatsHandler
 from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
 from csms.web.api.imports import ImportHandler
+from csms.web.api.jobs import JobHandler, JobsHandler
 from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
 from csms.web.api.quirks import QuirksHandler
@@ -68,12 +76,19 @@ ROUTES: tuple[Route, ...] = (
     Route(_CHARGE_POINT + "/verify", VerifyHandler),
     Route(_CHARGE_POINT + "/composite-schedule", CompositeScheduleHandler),
     Route(_CHARGE_POINT + "/local-list", LocalListHandler),
+    Route(_CHARGE_POINT + "/update-firmware", UpdateFirmwareHandler),
+    Route(_CHARGE_POINT + "/get-diagnostics", GetDiagnosticsHandler),
+    Route(_CHARGE_POINT + "/get-log", GetLogHandler),
     Route(_CHARGE_POINT + "/commands", CommandsHandler),
     Route("/admin/transactions", TransactionsHandler),
     Route("/admin/transactions/{transactionId}", TransactionHandler),
     Route("/admin/transactions/{transactionId}/close", CloseTransactionHandler),
     Route("/admin/reservations", ReservationsHandler),
     Route("/admin/charging-profiles", ChargingProfilesHandler),
+    Route("/admin/jobs", JobsHandler),
+    Route("/admin/jobs/{id}", JobHandler),
+    Route("/admin/files", FilesHandler),
+    Route("/admin/files/{id}", FileHandler),
     Route("/admin/id-tags", IdTagsHandler),
     Route("/admin/id-tags/{idTag}", IdTagHandler),
     Route("/admin/meter-values", MeterValuesHandler),
