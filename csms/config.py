@@ -39,6 +39,16 @@ class Settings(BaseSettings):
         None, description="PEM certificate chain; with it, https and wss are served"
     )
     tls_key: Path | None = Field(None, description="PEM private key of `tls_cert`")
+    tls_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port for https and wss; then `port` stays without TLS",
+    )
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM roots of charge points' certificates; default the local authority's",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
@@ -106,6 +116,12 @@ class Settings(BaseSettings):
     boot_deadline: Seconds = Field(
         60.0,
         description="how long an unknown identity has to boot with a known serial, seconds",
+    )
+    max_failed_attempts: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="wrong passwords an address may try at an identity in a minute; 0: any number",
     )
     reject_with: Literal["close", "http"] = Field(
         "close",
