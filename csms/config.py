@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         None,
         description="PEM roots of charge points' certificates; default the local authority's",
     )
+    certificate_days: int = Field(
+        365, ge=1, le=36_500, description="how long a charge point's certificate is good, days"
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
@@ -180,6 +183,8 @@ class Settings(BaseSettings):
     def _complete(self) -> Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: set both, or neither")
+        if self.tls_port is not None and self.tls_cert is None:
+            raise ValueError("tls_port needs tls_cert and tls_key")
         if not self.node_id:
             self.node_id = f"{socket.gethostname()}:{self.port}"
         return self

@@ -138,6 +138,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
     "local_lists": [],
+    "certificates": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+    ],
     "jobs": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
         IndexModel(_newest("createdAt")),

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
+from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
@@ -42,6 +44,8 @@ class Deps:
     local_lists: LocalLists
     jobs: Jobs
     files: Files
+    certificates: Certificates
+    authority: CertificateAuthority | None
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from tornado.routing import URLSpec
 
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
+from csms.web.api.certificates import CertificateHandler, CertificatesHandler
 from csms.web.api.charge_points import ChargePointHandler, ChargePointsHandler, ConnectorHandler
 from csms.web.api.charging_profiles import ChargingProfilesHandler, CompositeScheduleHandler
 from csms.web.api.commands import (
@@ -85,6 +86,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/transactions/{transactionId}/close", CloseTransactionHandler),
     Route("/admin/reservations", ReservationsHandler),
     Route("/admin/charging-profiles", ChargingProfilesHandler),
+    Route("/admin/certificates", CertificatesHandler),
+    Route("/admin/certificates/{id}", CertificateHandler),
     Route("/admin/jobs", JobsHandler),
     Route("/admin/jobs/{id}", JobHandler),
     Route("/admin/files", FilesHandler),
