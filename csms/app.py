@@ -37,13 +37,17 @@ from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
+from csms.web.ocpp_protocol import Limits
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
 
-IDLE_HTTP_SECONDS = 60.0
+HEADER_SECONDS = 10.0
+"""How long a request's header may take, and a connection may idle between requests."""
+
+BODY_SECONDS = 300.0
 
 
 def now() -> datetime:
@@ -115,7 +119,8 @@ class CentralSystem:
             self._application(),
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
-            idle_connection_timeout=IDLE_HTTP_SECONDS,
+            idle_connection_timeout=HEADER_SECONDS,
+            body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
         )
         self._server.add_sockets(sockets)
@@ -151,7 +156,11 @@ class CentralSystem:
         ocpp = {
             "admission": self.admission,
             "sockets": self.sockets,
-            "settings": self.settings,
+            "limits": Limits(
+                self.settings.max_message_bytes,
+                self.settings.max_unsent_bytes,
+                self.settings.ping_interval,
+            ),
         }
         services = {"services": self.services}
         return Application(

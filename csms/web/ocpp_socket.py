@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketHandler
 
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
 from csms.errors import DatabaseUnavailable
+from csms.web.ocpp_protocol import Limits, OcppProtocol
 
 OCPP_PATH = r"/ocpp/1\.6(?:/.*)?"
 RETRY_AFTER = "10"
@@ -21,11 +21,11 @@ RETRY_AFTER = "10"
 class OcppSocket(WebSocketHandler):
     """One charge point's socket. It decides nothing: admission and connection do."""
 
-    def initialize(self, admission: Admission, sockets: Sockets, settings: Any) -> None:
+    def initialize(self, admission: Admission, sockets: Sockets, limits: Limits) -> None:
         """Take the parts of the application."""
         self._admission = admission
         self._sockets = sockets
-        self._settings = settings
+        self._limits = limits
         self._verdict: Admitted | Refused | None = None
         self._connection: Connection | None = None
 
@@ -39,15 +39,12 @@ class OcppSocket(WebSocketHandler):
         """Pick ocpp1.6 from what is offered."""
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
-    @property
-    def max_message_size(self) -> int:
-        """The largest message read, bytes."""
-        return int(self._settings.max_message_bytes)
-
-    @property
-    def ping_interval(self) -> float | None:
-        """Seconds between pings; None sends none."""
-        return self._settings.ping_interval or None
+    def get_websocket_protocol(self) -> OcppProtocol | None:
+        """Our own frame loop, for version 13, which is the only one there is."""
+        if self.request.headers.get("Sec-WebSocket-Version") != "13":
+            return None
+        self._protocol = OcppProtocol(self, self._limits)
+        return self._protocol
 
     # The upgrade
 
@@ -95,7 +92,7 @@ class OcppSocket(WebSocketHandler):
         """Act on the verdict. No message is read before this returns."""
         if isinstance(self._verdict, Admitted):
             remote = self.request.remote_ip or ""
-            self._connection = self._sockets.connect(_Socket(self), self._verdict, remote)
+            self._connection = self._sockets.connect(self._protocol, self._verdict, remote)
             await self._sockets.open(self._connection, self._verdict)
         elif isinstance(self._verdict, Refused):
             self.close(POLICY_VIOLATION, self._verdict.reason)
@@ -115,32 +112,3 @@ class OcppSocket(WebSocketHandler):
         """Start the clean-up."""
         if self._connection is not None:
             self._sockets.closed(self._connection, self.close_code)
-
-
-class _Socket:
-    """A handler as a `Transport`."""
-
-    def __init__(self, handler: OcppSocket) -> None:
-        self._handler = handler
-
-    def send(self, text: str) -> None:
-        try:
-            written = self._handler.write_message(text)
-        except WebSocketClosedError:
-            return
-        written.add_done_callback(_ignore_closed)
-
-    def close(self, code: int, reason: str) -> None:
-        self._handler.close(code, reason)
-
-    def ping(self) -> None:
-        try:
-            self._handler.ping()
-        except WebSocketClosedError:
-            return
-
-
-def _ignore_closed(written: asyncio.Future[None]) -> None:
-    # A socket that closes under a write is news to `on_close`, not an error of the write.
-    if not written.cancelled():
-        written.exception()
