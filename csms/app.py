@@ -22,22 +22,25 @@ from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
 from csms.connections.sockets import Sockets
+from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.charge_points import ChargePoints
+from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.id_tags import IdTags
+from csms.repositories.local_lists import LocalLists
 from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
+from csms.repositories.reservations import Reservations
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
 from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
-from csms.web.ocpp_protocol import Limits
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
 from csms.web.services import Services
@@ -78,6 +81,9 @@ class CentralSystem:
             id_tags=IdTags(self.database),
             commands=Commands(self.database),
             rejected_connections=RejectedConnections(self.telemetry),
+            reservations=Reservations(self.database),
+            charging_profiles=ChargingProfiles(self.database),
+            local_lists=LocalLists(self.database),
         )
         outbound = find_outbound()
         registry = Registry()
@@ -87,6 +93,7 @@ class CentralSystem:
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
+        self.watch = Watch(registry, settings.ping_interval)
         self.lease = Lease(Nodes(self.database), self.charge_points, settings.node_id, clock)
         self.services = Services(
             deps=deps,
@@ -115,6 +122,7 @@ class CentralSystem:
             configured.get_secret_value() if configured else None
         )
         await self.lease.start()
+        self.watch.start()
         self._server = HTTPServer(
             self._application(),
             ssl_options=tls,
@@ -144,6 +152,7 @@ class CentralSystem:
         if self._server is not None:
             self._server.stop()
         await self.sockets.close_all()
+        await self.watch.stop()
         if self._server is not None:
             await self._server.close_all_connections()
         self.charge_points.store_signs_of_life()
@@ -156,11 +165,7 @@ class CentralSystem:
         ocpp = {
             "admission": self.admission,
             "sockets": self.sockets,
-            "limits": Limits(
-                self.settings.max_message_bytes,
-                self.settings.max_unsent_bytes,
-                self.settings.ping_interval,
-            ),
+            "settings": self.settings,
         }
         services = {"services": self.services}
         return Application(

@@ -102,6 +102,12 @@ class Settings(BaseSettings):
     allow_missing_subprotocol: bool = Field(
         False, description="let in charge points that offer no WebSocket sub-protocol at all"
     )
+    allow_trailing_slash: bool = Field(
+        True, description="forgive a slash at the end of a charge point's URL"
+    )
+    ignore_identity_case: bool = Field(
+        False, description="take an identity in other case for the one on record"
+    )
     replace_ping_timeout: Seconds = Field(
         5.0,
         description="how long a socket has to prove it is alive to keep its place, seconds",

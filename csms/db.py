@@ -68,6 +68,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression=_text("chargePointIdentity"),
         ),
         IndexModel(
+            "chargePointIdentity",
+            name="chargePointIdentity_folded",
+            partialFilterExpression=_text("chargePointIdentity"),
+            collation=CASE_INSENSITIVE,
+        ),
+        IndexModel(
             "serialNumber",
             name="serial_only",
             partialFilterExpression={"chargePointIdentity": None},
@@ -112,7 +118,26 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel(_newest("lastSeen")),
         IndexModel("chargePointIdentity"),
     ],
+    "security_events": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("timestamp")]),
+        IndexModel(_newest("timestamp")),
+        IndexModel(
+            _newest("timestamp"),
+            name="critical",
+            partialFilterExpression={"critical": True},
+        ),
+    ],
+    "charging_profiles": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+    ],
+    "reservations": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+        IndexModel("expiryDate", partialFilterExpression={"status": "Accepted"}),
+    ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
+    "local_lists": [],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
     "nodes": [],
     "counters": [],

@@ -47,6 +47,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._received: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self.bad_frames = Counter(
             "csms_bad_frames", "Frames that are no OCPP-J", ["kind"], registry=self.registry
         )
@@ -80,3 +81,18 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+    def call_received(self, action: str, outcome: str, seconds: float) -> None:
+        """Count a Call of a charge point, answered after so many seconds."""
+        # Looking a labelled metric up takes longer than counting with it.
+        metrics = self._received.get((action, outcome))
+        if metrics is None:
+            metrics = self.calls_in.labels(action, outcome), self.call_in_seconds.labels(action)
+            self._received[action, outcome] = metrics
+        metrics[0].inc()
+        metrics[1].observe(seconds)
+
+    def call_sent(self, action: str, outcome: str, seconds: float) -> None:
+        """Count a Call to a charge point, ended after so many seconds."""
+        self.calls_out.labels(action, outcome).inc()
+        self.call_out_seconds.labels(action).observe(seconds)

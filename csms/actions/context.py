@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,9 +12,12 @@ from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
 from csms.repositories.charge_points import ChargePoints
+from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.id_tags import IdTags
+from csms.repositories.local_lists import LocalLists
 from csms.repositories.rejected_connections import RejectedConnections
+from csms.repositories.reservations import Reservations
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
 
@@ -32,6 +35,9 @@ class Deps:
     id_tags: IdTags
     commands: Commands
     rejected_connections: RejectedConnections
+    reservations: Reservations
+    charging_profiles: ChargingProfiles
+    local_lists: LocalLists
 
 
 @dataclass(slots=True)
@@ -90,6 +96,8 @@ class Context:
     deps: Deps
     peer: Peer
     received_at: datetime
+    quirks: Sequence[str] = ()
+    """Tolerated deviations of this Call."""
 
     @property
     def charge_point_id(self) -> str:
@@ -105,11 +113,20 @@ class Inbound:
     """An action that charge points call.
 
     `handle` gets a payload that passed the schema and returns the CallResult's payload. It raises
-    OcppError or DatabaseUnavailable for a CallError.
+    OcppError or DatabaseUnavailable for a CallError. One that has nothing to wait for is given as
+    `at_once`.
     """
 
     action: str
-    handle: Handler
+    handle: Handler | None = None
+    at_once: Callable[[Context, Payload], Payload] | None = None
+
+    async def serve(self, context: Context, payload: Payload) -> Payload:
+        """Answer, whichever of the two it is."""
+        if self.handle is not None:
+            return await self.handle(context, payload)
+        assert self.at_once is not None, f"{self.action} has no handler"
+        return self.at_once(context, payload)
 
 
 def _same(payload: Payload) -> Payload:

@@ -7,7 +7,7 @@ from csms.domain.times import rfc3339
 from csms.ocppj.frames import Payload
 
 
-async def handle(context: Context, payload: Payload) -> Payload:
+def handle(context: Context, payload: Payload) -> Payload:
     """Tell the time."""
     context.deps.telemetry.insert_behind(
         "heartbeats",
@@ -20,4 +20,4 @@ async def handle(context: Context, payload: Payload) -> Payload:
     return {"currentTime": rfc3339(context.deps.clock())}
 
 
-INBOUND = Inbound("Heartbeat", handle)
+INBOUND = Inbound("Heartbeat", at_once=handle)

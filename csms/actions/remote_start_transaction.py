@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from csms.actions.context import Outbound
+from csms.actions.context import Deps, Outbound
+from csms.domain.charging_profile import document, remote_start_profile_errors
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
 
 
 def check(payload: Payload) -> list[FieldError]:
-    """Refuse connector 0: a transaction needs a real one (5.11)."""
+    """Refuse connector 0, as a transaction needs a real one, and a profile that is none for it."""
+    errors = []
     if payload.get("connectorId", 1) < 1:
-        return [FieldError("connectorId", "must be 1 or more; leave it out to let any one start")]
-    return []
+        message = "must be 1 or more; leave it out to let any one start"
+        errors.append(FieldError("connectorId", message))
+    if "chargingProfile" in payload:
+        errors += remote_start_profile_errors(payload["chargingProfile"], "chargingProfile.")
+    return errors
 
 
-OUTBOUND = Outbound("RemoteStartTransaction", check=check)
+async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
+    """Keep the profile that came along; its transaction is linked when it starts."""
+    if answer.get("status") == "Accepted" and "chargingProfile" in payload:
+        connector_id, profile = payload.get("connectorId"), payload["chargingProfile"]
+        await deps.charging_profiles.put(
+            document(charge_point_id, connector_id, profile, deps.clock())
+        )
+
+
+OUTBOUND = Outbound("RemoteStartTransaction", check=check, after=after)

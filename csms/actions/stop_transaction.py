@@ -20,6 +20,8 @@ async def handle(context: Context, payload: Payload) -> Payload:
         context, connector_id, stop.transaction_id, payload.get("transactionData") or ()
     )
     await transactions.stop(stop, context.received_at)
+    if transaction is not None:
+        await context.deps.charging_profiles.end(context.charge_point_id, stop.transaction_id)
     if stop.id_tag is None:
         return {}
     info = await authorize_id_tag(context, stop.id_tag)

@@ -25,6 +25,7 @@ from csms.connections.registry import Registry
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import MAX_IDENTITY
 from csms.errors import DatabaseUnavailable, Duplicate
+from csms.ocppj.quirks import IDENTITY_CASE, MISSING_SUBPROTOCOL, TRAILING_SLASH
 from csms.repositories.charge_points import Claim
 from csms.repositories.rejected_connections import Rejection
 
@@ -72,6 +73,7 @@ class Admitted:
     record: db.Document | None
     authenticated: bool
     password: bytes | None
+    quirks: tuple[str, ...] = ()
 
 
 def read_identity(path: str) -> str | None:
@@ -105,6 +107,16 @@ def read_password(authorization: str | None, identity: str) -> bytes | None:
     return user_and_password.removeprefix(user) if user_and_password.startswith(user) else None
 
 
+def _quirks_of(visitor: Visitor, identity: str, record: db.Document | None) -> tuple[str, ...]:
+    """What is tolerated of a visitor that gets in."""
+    found = {
+        TRAILING_SLASH: visitor.path.endswith("/"),
+        MISSING_SUBPROTOCOL: not visitor.subprotocols,
+        IDENTITY_CASE: record is not None and record["chargePointIdentity"] != identity,
+    }
+    return tuple(quirk.name for quirk, is_there in found.items() if is_there)
+
+
 class Admission:
     """Decides who gets a connection on this node."""
 
@@ -125,19 +137,30 @@ class Admission:
             return Refused(Reason.BAD_IDENTITY, 400, None)
         if identity is None:
             return Refused(Reason.MISSING_IDENTITY, None, None)
+        if visitor.path.endswith("/") and not self._deps.settings.allow_trailing_slash:
+            return Refused(Reason.BAD_IDENTITY, 400, None)
         if not self._speaks_ocpp16(visitor):
             return Refused(Reason.SUBPROTOCOL, 400, identity)
         password = read_password(visitor.authorization, identity)
-        record = await self._deps.charge_points.find_by_identity(identity)
+        record = await self._find(identity)
+        quirks = _quirks_of(visitor, identity, record)
         if record is None:
             if await self._deps.charge_points.serial_only_exist():
-                return Admitted(identity, None, False, password)
+                return Admitted(identity, None, False, password, quirks)
             http = 404 if self._deps.settings.reject_with == "http" else None
             return Refused(Reason.NOT_WHITELISTED, http, identity)
         authenticated = await self._password_fits(record, password)
         if authenticated is False:
             return Refused(Reason.UNAUTHORIZED, 401, identity)
-        return Admitted(identity, record, authenticated is True, password)
+        # From here on it goes by the identity on record, in whatever case it came.
+        identity = str(record["chargePointIdentity"])
+        return Admitted(identity, record, authenticated is True, password, quirks)
+
+    async def _find(self, identity: str) -> db.Document | None:
+        record = await self._deps.charge_points.find_by_identity(identity)
+        if record is None and self._deps.settings.ignore_identity_case:
+            return await self._deps.charge_points.find_by_identity_in_any_case(identity)
+        return record
 
     async def record_refusal(self, refused: Refused, visitor: Visitor) -> None:
         """Count a refusal; if the database is away, only the log has it."""

@@ -1,7 +1,7 @@
-"""One live socket: Calls in, in order, each answered once; Calls out, one at a time.
+"""One live socket of a charge point, from the upgrade to the close.
 
 The reader (`receive`) is synchronous: answers to our own Calls are resolved in it at once, while
-Calls of the charge point go to a bounded queue that one task works off. So a Call of ours may
+Calls of the charge point go to its `Inbox`. So a Call of ours, sent through its `Outbox`, may
 cross one of theirs, and a slow database never keeps an answer or a pong from being read.
 """
 
@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
 
 from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED
-from csms.actions.context import Context, Deps, Inbound, MeterState
+from csms.actions.context import Deps, Inbound, MeterState
+from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
-from csms.errors import (
-    CallErrorReceived,
-    ChargePointOffline,
-    CommandTimeout,
-    DatabaseUnavailable,
-    OcppError,
-)
-from csms.ocppj.frames import Call, CallError, CallResult, Payload, encode_error, encode_result
-from csms.ocppj.payloads import check_inbound
-from csms.ocppj.schemas import REQUEST_ACTIONS
+from csms.connections.outbox import Outbox
+from csms.errors import ChargePointOffline, DatabaseUnavailable
+from csms.ocppj.frames import Call, Payload
 from csms.ocppj.session import Answered, Ignored, Refused, Session, Unreadable
 from csms.repositories.charge_points import Claim
 from csms.repositories.rejected_connections import Rejection
@@ -41,42 +35,59 @@ Ask = Callable[[str, str, Payload, str], Awaitable[Payload]]
 
 OURSELVES = "csms"
 POLICY_VIOLATION = 1008
-MAX_WAITING_CALLS = 100
 
 
 class Transport(Protocol):
     """The socket under a connection."""
 
-    def send(self, text: str) -> None:
+    def send(self, text: bytes) -> None:
         """Send a text; a socket that is closed swallows it."""
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
 
+    def abort(self) -> None:
+        """Close without one."""
+
     def ping(self) -> None:
         """Send a WebSocket ping."""
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the connections of this node share."""
+
+    deps: Deps
+    inbound: Mapping[str, Inbound]
+    messages: MessageLog
+    on_bind: Callable[[Connection, str], Awaitable[bool]]
+    on_accepted: Callable[[Connection], None]
+    on_work: Callable[[Connection, Callable[[], Awaitable[None]]], None]
+    ask: Ask
+
+
 class Connection:
-    """One charge point's socket, from the upgrade to the close."""
+    """What is known of a socket's charge point, and the two directions of its conversation.
+
+    To actions it is the `Peer` (csms.actions.context).
+    """
+
+    __slots__ = (
+        "identity", "remote_address", "session_id", "node", "transport", "session", "meters",
+        "claim", "record_before", "accepted", "authenticated", "password", "boot", "quirks",
+        "closed", "last_heard", "_inbox", "_outbox", "_signs", "_boots",
+        "_after_reply", "_gone", "__weakref__",
+    )  # fmt: skip
 
     def __init__(
-        self,
-        transport: Transport,
-        deps: Deps,
-        inbound: Mapping[str, Inbound],
-        messages: MessageLog,
-        *,
-        identity: str,
-        remote_address: str,
-        on_bind: Callable[[Connection, str], Awaitable[bool]],
-        on_accepted: Callable[[Connection], None],
-        on_work: Callable[[Connection, Callable[[], Awaitable[None]]], None],
-        ask: Ask,
+        self, transport: Transport, node: Node, *, identity: str, remote_address: str
     ) -> None:
         self.identity = identity
         self.remote_address = remote_address
         self.session_id = uuid4().hex
+        self.node = node
+        self.transport = transport
+        self.session = Session()
         self.meters = MeterState()
         self.claim: Claim | None = None
         self.record_before: db.Document | None = None
@@ -84,29 +95,24 @@ class Connection:
         self.authenticated = False
         self.password: bytes | None = None
         self.boot: Payload | None = None
+        self.quirks: tuple[str, ...] = ()
+        """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
-        self.gone = asyncio.Event()
-        self.log = log.bind(identity=identity, session=self.session_id[:8])
-        self._transport = transport
-        self._deps = deps
-        self._inbound = inbound
-        self._messages = messages
-        self._on_bind = on_bind
-        self._on_accepted = on_accepted
-        self._on_work = on_work
-        self._ask = ask
-        self._session = Session()
-        self._queue: deque[Call] = deque()
-        self._worker: asyncio.Task[None] | None = None
-        self._room: asyncio.Future[None] | None = None
-        self._turn = asyncio.Lock()
-        self._waiting_calls = 0
-        self._answer: asyncio.Future[CallResult | CallError] | None = None
-        self._signs: set[asyncio.Future[None]] = set()
-        self._boots: set[asyncio.Future[Payload]] = set()
-        self._after_reply: list[Callable[[], Awaitable[None] | None]] = []
+        self.last_heard = time.monotonic()
+        self._inbox = Inbox(self)
+        # Most connections are idle most of the time: what they may need is made when they do.
+        self._outbox: Outbox | None = None
+        self._signs: list[asyncio.Future[None]] | None = None
+        self._boots: list[asyncio.Future[Payload]] | None = None
+        self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
+        self._gone: asyncio.Event | None = None
 
-    # What actions see of it (csms.actions.context.Peer)
+    @property
+    def log(self) -> Any:
+        """The log, bound to this connection."""
+        return log.bind(identity=self.identity, session=self.session_id[:8])
+
+    # What actions see of it
 
     @property
     def is_known(self) -> bool:
@@ -121,25 +127,44 @@ class Connection:
 
     async def bind(self, serial: str) -> bool:
         """Try to get a record by its serial."""
-        return await self._on_bind(self, serial)
+        return await self.node.on_bind(self, serial)
 
     def accept(self) -> None:
         """Serve its Calls from now on; its connectors are asked for after the reply."""
         self.accepted = True
-        self._after_reply.append(lambda: self._on_accepted(self))
+        self._when_replied(lambda: self.node.on_accepted(self))
 
     def turn_away(self, reason: str, reported_serial: str | None) -> None:
         """Record the rejection and close with 1008 after the reply."""
         self.accepted = False
-        self._after_reply.append(lambda: self._turn_away(reason, reported_serial))
+        rejection = Rejection(self.identity, self.remote_address, reason, reported_serial)
+        self._when_replied(lambda: self.reject(rejection))
 
     def afterwards(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` once the reply is out, beside the Calls that follow."""
-        self._after_reply.append(lambda: self._on_work(self, work))
+        self._when_replied(lambda: self.node.on_work(self, work))
 
     async def command(self, action: str, payload: Payload) -> Payload:
         """Send a command of the central system's own, and return the charge point's answer."""
-        return await self._ask(self.charge_point_id, action, payload, OURSELVES)
+        return await self.node.ask(self.charge_point_id, action, payload, OURSELVES)
+
+    def _when_replied(self, callback: Callable[[], Awaitable[None] | None]) -> None:
+        if self._after_reply is None:
+            self._after_reply = []
+        self._after_reply.append(callback)
+
+    async def run_after_reply(self) -> None:
+        """Do what was to be done when the reply is out."""
+        callbacks, self._after_reply = self._after_reply, None
+        for callback in callbacks or ():
+            result = callback()
+            if result is not None:
+                await result
+
+    @property
+    def waits_for_reply(self) -> bool:
+        """Whether something is to be done when the reply is out."""
+        return self._after_reply is not None
 
     # Reading
 
@@ -148,153 +173,51 @@ class Connection:
 
         That happens when the charge point has more Calls waiting than the queue holds.
         """
-        self._sign_of_life()
-        event = self._session.receive(text)
+        self.heard()
+        event = self.session.receive(text)
         if isinstance(event, Call):
-            return self._enqueue(event)
+            return self._inbox.put(event)
         if isinstance(event, Answered):
-            if self._answer is not None and not self._answer.done():
-                self._answer.set_result(event.answer)
+            if self._outbox is not None:
+                self._outbox.answered(event.answer)
         elif isinstance(event, Refused):
             self._bad_frame("refused", event.reason)
-            self._transport.send(event.reply)
+            self.transport.send(event.reply)
         elif isinstance(event, Unreadable):
             self._bad_frame("unreadable", event.reason)
             if event.hopeless:
                 self.close(POLICY_VIOLATION, "Too many unreadable messages")
         elif isinstance(event, Ignored):
-            self._deps.metrics.bad_frames.labels("ignored").inc()
-            self.log.debug("frame_ignored", reason=event.reason)
+            self.node.deps.metrics.bad_frames.labels("ignored").inc()
         return None
 
-    def pong(self) -> None:
-        """Note the answer to a ping."""
-        self._sign_of_life()
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self.last_heard = time.monotonic()
+        if self._signs is not None:
+            for sign in self._signs:
+                if not sign.done():
+                    sign.set_result(None)
 
     async def is_alive(self, within: float) -> bool:
         """Ping, and say whether anything came back within so many seconds."""
         if self.closed:
             return False
         sign = asyncio.get_running_loop().create_future()
-        self._signs.add(sign)
+        self._signs = [*(self._signs or ()), sign]
         try:
-            self._transport.ping()
+            self.transport.ping()
             async with asyncio.timeout(within):
                 await sign
             return not self.closed
         except TimeoutError:
             return False
         finally:
-            self._signs.discard(sign)
-
-    def _sign_of_life(self) -> None:
-        for sign in self._signs:
-            if not sign.done():
-                sign.set_result(None)
+            self._signs = [other for other in self._signs or () if other is not sign] or None
 
     def _bad_frame(self, kind: str, reason: str) -> None:
-        self._deps.metrics.bad_frames.labels(kind).inc()
+        self.node.deps.metrics.bad_frames.labels(kind).inc()
         self.log.warning("bad_frame", kind=kind, reason=reason)
-
-    # Calls of the charge point
-
-    def _enqueue(self, call: Call) -> Awaitable[None] | None:
-        self._queue.append(call)
-        if self._worker is None:
-            self._worker = asyncio.get_running_loop().create_task(self._work())
-        if len(self._queue) < self._deps.settings.inbound_queue:
-            return None
-        self._room = asyncio.get_running_loop().create_future()
-        return self._room
-
-    async def _work(self) -> None:
-        """Serve the waiting Calls in order, also those that were read before the socket closed."""
-        try:
-            while self._queue:
-                await self._serve(self._queue.popleft())
-                if self._room is not None and not self._room.done():
-                    self._room.set_result(None)
-        finally:
-            self._worker = None
-
-    async def _serve(self, call: Call) -> None:
-        started = time.perf_counter()
-        outcome = "CallResult"
-        answer: Payload | None = None
-        error: OcppError | None = None
-        try:
-            answer = await self._handle(call)
-            reply = encode_result(call.unique_id, answer)
-        except OcppError as refusal:
-            error = refusal
-        except DatabaseUnavailable:
-            error = OcppError("InternalError", "the database is away; try again")
-        except Exception:
-            self.log.exception("action_failed", action=call.action)
-            error = OcppError("InternalError", "the central system failed; try again")
-        if error is not None:
-            outcome = error.code
-            reply = encode_error(call.unique_id, error.code, error.description, error.details)
-        self._transport.send(reply)
-        seconds = time.perf_counter() - started
-        self._count(call.action, outcome, seconds)
-        self._messages.inbound(self, call, answer, error, seconds)
-        await self._run_after_reply()
-
-    async def _handle(self, call: Call) -> Payload:
-        inbound = self._inbound.get(call.action)
-        if inbound is None:
-            if call.action in REQUEST_ACTIONS:
-                raise OcppError("NotSupported", f"{call.action} is not served here")
-            raise OcppError("NotImplemented", "unknown Action")
-        is_boot = call.action == "BootNotification"
-        if not is_boot and not (self.accepted and self.is_known):
-            raise OcppError("SecurityError", "send a BootNotification first")
-        payload, quirks = check_inbound(call.action, call.payload)
-        for quirk in quirks:
-            self._deps.metrics.quirks.labels(quirk).inc()
-        now = self._deps.clock()
-        if is_boot:
-            self._note_boot(payload)
-        answer = await inbound.handle(Context(self._deps, self, now), payload)
-        if self.accepted:
-            self._deps.charge_points.note_sign_of_life(self.charge_point_id, now, quirks)
-        return answer
-
-    def _note_boot(self, payload: Payload) -> None:
-        self.boot = payload
-        for waiter in self._boots:
-            if not waiter.done():
-                waiter.set_result(payload)
-
-    async def _run_after_reply(self) -> None:
-        callbacks, self._after_reply = self._after_reply, []
-        for callback in callbacks:
-            result = callback()
-            if result is not None:
-                await result
-
-    async def _turn_away(self, reason: str, reported_serial: str | None) -> None:
-        rejection = Rejection(self.identity, self.remote_address, reason, reported_serial)
-        await self.reject(rejection)
-
-    async def reject(self, rejection: Rejection) -> None:
-        """Record why this connection is turned away, and close it with 1008."""
-        self._deps.metrics.rejected.labels(rejection.reason).inc()
-        self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)
-        try:
-            if self.claim is not None and self.record_before is not None:
-                await self._deps.charge_points.withdraw(self.claim, self.record_before)
-            await self._deps.rejected_connections.record(rejection, self._deps.clock())
-        except DatabaseUnavailable:
-            self.log.error("rejection_not_recorded", reason=rejection.reason)
-        self.close(POLICY_VIOLATION, rejection.reason)
-
-    def _count(self, action: str, outcome: str, seconds: float) -> None:
-        # The Action comes from outside: what is not known must not make a new time series.
-        label = action if action in REQUEST_ACTIONS else "unknown"
-        self._deps.metrics.calls_in.labels(label, outcome).inc()
-        self._deps.metrics.call_in_seconds.labels(label).observe(seconds)
 
     # Calls to the charge point
 
@@ -313,67 +236,29 @@ class Connection:
             CommandTimeout: no answer within `call_timeout`, or no turn.
             CallErrorReceived: the charge point answered with a CallError.
         """
-        if self._waiting_calls >= MAX_WAITING_CALLS:
-            raise CommandTimeout(f"{MAX_WAITING_CALLS} commands are waiting for this charge point")
-        self._waiting_calls += 1
-        try:
-            async with asyncio.timeout(self._deps.settings.call_timeout):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise CommandTimeout("commands before this one took too long") from None
-        finally:
-            self._waiting_calls -= 1
-        try:
-            answer = await self._exchange(action, payload, on_sent)
-        finally:
-            self._turn.release()
-        if isinstance(answer, CallError):
-            raise CallErrorReceived(answer.code, answer.description, answer.details)
-        return answer.payload
+        if self._outbox is None:
+            self._outbox = Outbox(self)
+        return await self._outbox.call(action, payload, on_sent)
 
-    async def _exchange(
-        self, action: str, payload: Payload, on_sent: Callable[[], Awaitable[None]] | None
-    ) -> CallResult | CallError:
-        if self.closed:
-            raise ChargePointOffline("Charger not connected")
-        started = time.perf_counter()
-        outcome = "Timeout"
-        answer: CallResult | CallError | None = None
-        unique_id = uuid4().hex
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.send(self._session.start_call(unique_id, action, payload))
-        try:
-            async with asyncio.timeout(self._deps.settings.call_timeout):
-                if on_sent is not None:
-                    await on_sent()
-                answer = await self._answer
-            outcome = "CallResult" if isinstance(answer, CallResult) else "CallError"
-            return answer
-        except TimeoutError:
-            raise CommandTimeout("the charge point did not answer in time") from None
-        except ChargePointOffline:
-            outcome = "Offline"
-            raise
-        finally:
-            self._session.give_up()
-            self._answer = None
-            seconds = time.perf_counter() - started
-            self._deps.metrics.calls_out.labels(action, outcome).inc()
-            self._deps.metrics.call_out_seconds.labels(action).observe(seconds)
-            self._messages.outbound(self, unique_id, action, payload, answer, outcome, seconds)
+    def note_boot(self, payload: Payload) -> None:
+        """Keep a BootNotification, and give it to whoever expects one."""
+        self.boot = payload
+        for waiter in self._boots or ():
+            if not waiter.done():
+                waiter.set_result(payload)
+        self._boots = None
 
     def expect_boot(self) -> asyncio.Future[Payload]:
         """A future for the next BootNotification's payload, whatever its verdict will be."""
         waiter: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-        self._boots.add(waiter)
-        waiter.add_done_callback(self._boots.discard)
+        self._boots = [*(self._boots or ()), waiter]
         return waiter
 
     # Closing
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket; nothing more is sent on it."""
-        self._transport.close(code, reason)
+        self.transport.close(code, reason)
 
     def forget_whitelisting(self) -> None:
         """Close because the record that let it in no longer does."""
@@ -381,19 +266,40 @@ class Connection:
         self.log.info("no_longer_whitelisted")
         self.close(POLICY_VIOLATION, NOT_WHITELISTED)
 
+    async def reject(self, rejection: Rejection) -> None:
+        """Record why this connection is turned away, and close it with 1008."""
+        deps = self.node.deps
+        deps.metrics.rejected.labels(rejection.reason).inc()
+        self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)
+        try:
+            if self.claim is not None and self.record_before is not None:
+                await deps.charge_points.withdraw(self.claim, self.record_before)
+            await deps.rejected_connections.record(rejection, deps.clock())
+        except DatabaseUnavailable:
+            self.log.error("rejection_not_recorded", reason=rejection.reason)
+        self.close(POLICY_VIOLATION, rejection.reason)
+
     def was_closed(self) -> None:
         """Give whoever waits a definite answer. Calls that were read are still worked off."""
         self.closed = True
-        self.gone.set()
+        if self._gone is not None:
+            self._gone.set()
         offline = ChargePointOffline("the connection closed before the charge point answered")
-        for waiter in (self._answer, *self._boots):
-            if waiter is not None and not waiter.done():
+        if self._outbox is not None:
+            self._outbox.was_closed(offline)
+        for waiter in self._boots or ():
+            if not waiter.done():
                 waiter.set_exception(offline)
                 # Not everyone who could have waited does.
                 waiter.exception()
-        self._sign_of_life()
+        self.heard()
+
+    async def until_closed(self) -> None:
+        """Return when the socket is closed."""
+        if not self.closed:
+            self._gone = self._gone or asyncio.Event()
+            await self._gone.wait()
 
     async def drained(self) -> None:
         """Return when every Call that was read has been served."""
-        while self._worker is not None:
-            await asyncio.shield(self._worker)
+        await self._inbox.drained()

@@ -10,7 +10,7 @@ import structlog
 
 from csms.actions.context import Deps, Inbound
 from csms.connections.admission import Admission, Admitted, Reason
-from csms.connections.connection import Ask, Connection, Transport
+from csms.connections.connection import Ask, Connection, Node, Transport
 from csms.connections.connector_sync import sync_connectors
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
@@ -38,9 +38,7 @@ class Sockets:
         self._deps = deps
         self._registry = registry
         self._admission = admission
-        self._inbound = inbound
-        self._messages = messages
-        self._ask = ask
+        self._node = Node(deps, inbound, messages, admission.bind, self._accepted, self._work, ask)
         self._tasks: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
         self.accepting = True
@@ -48,19 +46,11 @@ class Sockets:
     def connect(self, transport: Transport, admitted: Admitted, remote_address: str) -> Connection:
         """Make the connection of a socket that was just upgraded."""
         connection = Connection(
-            transport,
-            self._deps,
-            self._inbound,
-            self._messages,
-            identity=admitted.identity,
-            remote_address=remote_address,
-            on_bind=self._admission.bind,
-            on_accepted=self._accepted,
-            on_work=self._work,
-            ask=self._ask,
+            transport, self._node, identity=admitted.identity, remote_address=remote_address
         )
         connection.authenticated = admitted.authenticated
         connection.password = admitted.password
+        connection.quirks = admitted.quirks
         self._registry.add(connection)
         self._deps.metrics.connections.set(len(self._registry))
         return connection
@@ -101,13 +91,15 @@ class Sockets:
             task.cancel()
         try:
             async with asyncio.timeout(self._deps.settings.shutdown_grace):
-                await asyncio.gather(*(connection.gone.wait() for connection in connections))
+                await asyncio.gather(*(connection.until_closed() for connection in connections))
                 await asyncio.gather(*self._releases)
         except TimeoutError:
             log.warning("sockets_left_open", count=len(self._registry))
 
     def _accepted(self, connection: Connection) -> None:
-        if self._deps.settings.connector_sync:
+        before = connection.record_before or {}
+        own = before.get("connectorSync")
+        if self._deps.settings.connector_sync if own is None else own:
             self._spawn(self._sync(connection), self._tasks)
 
     def _work(self, connection: Connection, work: Callable[[], Awaitable[None]]) -> None:

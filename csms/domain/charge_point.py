@@ -101,6 +101,9 @@ class ChargePointFields(BaseModel):
         None, description="corrected by what the charge point itself reports"
     )
     authorizationKey: AuthorizationKey | None = None
+    connectorSync: bool | None = Field(
+        None, description="ask for its connectors after a boot; null is as the setting says"
+    )
 
 
 class NewChargePoint(ChargePointFields):
@@ -166,6 +169,7 @@ class ChargePointView(BaseModel):
     isWhitelisted: bool = True
     hasAuthorizationKey: bool = Field(False, description="whether HTTP Basic is asked for")
     connectorCount: int | None = None
+    connectorSync: bool | None = None
     connectors: list[ConnectorView] = []
     status: str | None = Field(None, description="of the charge point as a whole (connector 0)")
     errorCode: str | None = None
@@ -182,6 +186,8 @@ class ChargePointView(BaseModel):
     firmwareStatusAt: datetime | None = None
     diagnosticsStatus: str | None = None
     diagnosticsStatusAt: datetime | None = None
+    criticalSecurityEvent: str | None = Field(None, description="type of the latest critical one")
+    criticalSecurityEventAt: datetime | None = None
     registrationStatus: str | None = None
     heartbeatIntervalSec: int | None = None
     connected: bool = False

@@ -30,6 +30,7 @@ class TypeSource(StrEnum):
     """Who said so. What an admin set is not overwritten."""
 
     CONFIGURATION = "configuration"
+    DATA_TRANSFER = "dataTransfer"
     ADMIN = "admin"
 
 
@@ -95,13 +96,28 @@ def reconcile(
     result = []
     for connector_id in range(1, count + 1):
         connector = on_record.get(connector_id) or new_connector(connector_id, now)
-        raw = types.get(connector_id)
-        if raw and connector.get("typeRaw") != raw:
-            connector |= {"typeRaw": raw, "updatedAt": now}
-        if raw and connector.get("typeSource") != TypeSource.ADMIN:
-            connector |= {
-                "type": parse_connector_type(raw),
-                "typeSource": TypeSource.CONFIGURATION,
-            }
+        if raw := types.get(connector_id):
+            _learn(connector, raw, TypeSource.CONFIGURATION, now)
         result.append(connector)
     return result
+
+
+def learn_types(
+    existing: Iterable[Mapping[str, Any]], types: Mapping[int, str], now: datetime
+) -> list[dict[str, Any]]:
+    """The connectors on record with the types of some told by the charge point of its own accord.
+
+    One that is not on record yet is created.
+    """
+    connectors = {connector["connectorId"]: dict(connector) for connector in existing}
+    for connector_id, raw in types.items():
+        connector = connectors.setdefault(connector_id, new_connector(connector_id, now))
+        _learn(connector, raw, TypeSource.DATA_TRANSFER, now)
+    return [connectors[connector_id] for connector_id in sorted(connectors)]
+
+
+def _learn(connector: dict[str, Any], raw: str, source: TypeSource, now: datetime) -> None:
+    if connector.get("typeRaw") != raw:
+        connector |= {"typeRaw": raw, "updatedAt": now}
+    if connector.get("typeSource") != TypeSource.ADMIN:
+        connector |= {"type": parse_connector_type(raw), "typeSource": source}

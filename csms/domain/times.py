@@ -12,6 +12,7 @@ _ISO = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,](?P<fraction>\d+))?"
     r"\s*(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?"
 )
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
 
 
@@ -29,7 +30,7 @@ def read_device_time(raw: object, received_at: datetime) -> DeviceTime:
     A time without a zone is UTC. One that cannot be read is replaced by `received_at` and flagged
     `unreadableTimestamp`; one more than five minutes off is flagged `clockSkew`.
     """
-    time = _parse(raw)
+    time = parse_time(raw)
     if time is None:
         return DeviceTime(received_at, ("unreadableTimestamp",))
     if abs(time - received_at) > MAX_SKEW:
@@ -37,7 +38,15 @@ def read_device_time(raw: object, received_at: datetime) -> DeviceTime:
     return DeviceTime(time)
 
 
-def _parse(raw: object) -> datetime | None:
+def is_rfc3339(raw: object) -> bool:
+    """Whether a timestamp is written as OCPP-J 1.6 wants it: RFC 3339, with a zone."""
+    return (
+        isinstance(raw, str) and _RFC3339.fullmatch(raw) is not None and parse_time(raw) is not None
+    )
+
+
+def parse_time(raw: object) -> datetime | None:
+    """A timestamp in UTC; None if it cannot be read."""
     if not isinstance(raw, str):
         return None
     text = raw.strip()

@@ -131,20 +131,18 @@ def _call_error(frame: list[Any]) -> CallError:
     )
 
 
-def encode_call(unique_id: str, action: str, payload: Payload) -> str:
-    """The text of a Call."""
-    return orjson.dumps([CALL, unique_id, action, payload]).decode()
+def encode_call(unique_id: str, action: str, payload: Payload) -> bytes:
+    """The text of a Call, in UTF-8."""
+    return orjson.dumps([CALL, unique_id, action, payload])
 
 
-def encode_result(unique_id: str, payload: Payload) -> str:
-    """The text of a CallResult."""
-    return orjson.dumps([CALL_RESULT, unique_id, payload]).decode()
+def encode_result(unique_id: str, payload: Payload) -> bytes:
+    """The text of a CallResult, in UTF-8."""
+    return orjson.dumps([CALL_RESULT, unique_id, payload])
 
 
 def encode_error(
     unique_id: str, code: str, description: str = "", details: Payload | None = None
-) -> str:
-    """The text of a CallError; the description is cut at 255 characters (4.2.3)."""
-    return orjson.dumps(
-        [CALL_ERROR, unique_id, code, description[:MAX_DESCRIPTION], details or {}]
-    ).decode()
+) -> bytes:
+    """The text of a CallError, in UTF-8; the description is cut at 255 characters (4.2.3)."""
+    return orjson.dumps([CALL_ERROR, unique_id, code, description[:MAX_DESCRIPTION], details or {}])

@@ -8,7 +8,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from csms.errors import FieldError, OcppError
 from csms.ocppj.frames import Payload
-from csms.ocppj.quirks import relaxed, tolerate
+from csms.ocppj.quirks import notice, relaxed, tolerate
 from csms.ocppj.schemas import strict
 
 _Kind = ValidationErrorKind
@@ -20,7 +20,6 @@ _CODES: tuple[tuple[tuple[type, ...], str], ...] = (
         "PropertyConstraintViolation",
     ),
 )
-_NO_QUIRKS: list[str] = []
 
 
 def check_inbound(action: str, payload: Payload) -> tuple[Payload, list[str]]:
@@ -33,10 +32,10 @@ def check_inbound(action: str, payload: Payload) -> tuple[Payload, list[str]]:
         OcppError: the payload breaks the schema in a way that is not tolerated (OCPP-J, 4.2.3).
     """
     if strict(action).is_valid(payload):
-        return payload, _NO_QUIRKS
+        return payload, notice(action, payload)
     repaired, quirks = tolerate(action, payload)
     if quirks and relaxed(action).is_valid(repaired):
-        return repaired, quirks
+        return repaired, list(dict.fromkeys(quirks + notice(action, repaired)))
     checker = relaxed(action) if quirks else strict(action)
     error = next(iter(checker.iter_errors(repaired)))
     raise OcppError(_code(error), _describe(error))

@@ -1,45 +1,46 @@
-"""Deviations of real charge points that are tolerated, each declared once.
+"""Deviations of real charge points that are tolerated: each is declared here, once.
 
-A payload that fails the standard's schema is repaired by the quirks that apply to its action and
-checked again, against the schema as those quirks relax it. What the standard allows never comes
-this way. Which quirks a message had is recorded with the charge point.
+A payload that fails the standard's schema is repaired by the quirks of its action and checked
+again, against the schema as those quirks relax it. What passes the schema is only looked at for
+the quirks that have a `notice`. Those of a connection are found where it is admitted. Which a
+charge point has, and how often, is counted in its record as `quirks`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import jsonschema_rs
 
+from csms.ocppj import repairs
 from csms.ocppj.frames import Payload
 from csms.ocppj.schemas import Schema, compile_schema, schema_of
-
-MAX_TOLERATED_LENGTH = 255
 
 
 @dataclass(frozen=True)
 class Quirk:
-    """One tolerated deviation.
+    """One tolerated deviation: what it is, and what is made of it.
 
-    `relax` widens the action's schema. `repair` mends a payload in place and says whether it had
-    to; a quirk without one is recognised by the caller's second check alone.
+    `repair` mends a payload in place and says whether it had to; `relax` widens the action's
+    schema for what is left as it is; `notice` finds it in a payload that the schema lets pass.
     """
 
     name: str
     tolerated: str
-    actions: frozenset[str]
-    repair: Callable[[Payload], bool]
+    handled: str
+    actions: frozenset[str] = frozenset()
+    repair: Callable[[Payload], bool] = lambda payload: False
     relax: Callable[[Schema], None] = lambda schema: None
+    notice: Callable[[Payload], bool] | None = None
 
 
 _METERING = frozenset({"MeterValues", "StopTransaction"})
 _TIMED = frozenset({"MeterValues", "StatusNotification", "StartTransaction", "StopTransaction"})
 _BOOT = frozenset({"BootNotification"})
-_ENUM_FIELDS = ("context", "format", "measurand", "phase", "location", "unit")
+_STATUS = frozenset({"StatusNotification"})
 _LONG_BOOT_FIELDS = (
     "chargePointSerialNumber",
     "chargeBoxSerialNumber",
@@ -52,192 +53,127 @@ _LONG_BOOT_FIELDS = (
 )
 _LONG_STATUS_FIELDS = ("info", "vendorErrorCode", "vendorId")
 
-
-def _values_key(payload: Payload) -> str:
-    return "meterValue" if "meterValue" in payload else "transactionData"
-
-
-def _meter_values(payload: Payload) -> Iterator[Payload]:
-    values = payload.get(_values_key(payload))
-    for value in values if isinstance(values, list) else []:
-        if isinstance(value, dict):
-            yield value
-
-
-def _sampled_values(payload: Payload) -> Iterator[Payload]:
-    for value in _meter_values(payload):
-        samples = value.get("sampledValue")
-        for sample in samples if isinstance(samples, list) else []:
-            if isinstance(sample, dict):
-                yield sample
-
-
-def _meter_value_schema(schema: Schema) -> Schema:
-    properties = schema["properties"]
-    found: Schema = properties.get("meterValue") or properties["transactionData"]
-    return found
-
-
-def _drop_nulls(payload: Any) -> bool:
-    """Treat null as absent, at every depth."""
-    found = False
-    if isinstance(payload, dict):
-        for key in [key for key, value in payload.items() if value is None]:
-            del payload[key]
-            found = True
-        for value in payload.values():
-            found |= _drop_nulls(value)
-    elif isinstance(payload, list):
-        for value in payload:
-            found |= _drop_nulls(value)
-    return found
-
-
-def _wrap_single_elements(payload: Payload) -> bool:
-    found = False
-    key = _values_key(payload)
-    if isinstance(payload.get(key), dict):
-        payload[key] = [payload[key]]
-        found = True
-    for value in _meter_values(payload):
-        if isinstance(value.get("sampledValue"), dict):
-            value["sampledValue"] = [value["sampledValue"]]
-            found = True
-    return found
-
-
-def _stringify_values(payload: Payload) -> bool:
-    found = False
-    for sample in _sampled_values(payload):
-        value = sample.get("value")
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            sample["value"] = repr(value)
-            found = True
-    return found
-
-
-def _stringify_timestamps(payload: Payload) -> bool:
-    found = False
-    for holder in (payload, *_meter_values(payload)):
-        stamp = holder.get("timestamp")
-        if isinstance(stamp, int | float) and not isinstance(stamp, bool):
-            holder["timestamp"] = repr(stamp)
-            found = True
-    return found
-
-
-def _has_unknown_enums(payload: Payload) -> bool:
-    known = _known_enums()
-    return any(
-        isinstance(sample.get(name), str) and sample[name] not in known[name]
-        for sample in _sampled_values(payload)
-        for name in _ENUM_FIELDS
-    )
-
-
-@cache
-def _known_enums() -> dict[str, frozenset[str]]:
-    properties = _meter_value_schema(schema_of("MeterValues"))["items"]["properties"]
-    sample = properties["sampledValue"]["items"]["properties"]
-    return {name: frozenset(sample[name]["enum"]) for name in _ENUM_FIELDS}
-
-
-def _open_enums(schema: Schema) -> None:
-    sample = _meter_value_schema(schema)["items"]["properties"]["sampledValue"]["items"]
-    for name in _ENUM_FIELDS:
-        del sample["properties"][name]["enum"]
-        sample["properties"][name]["maxLength"] = MAX_TOLERATED_LENGTH
-
-
-def _has_empty_list(payload: Payload) -> bool:
-    return payload.get(_values_key(payload)) == [] or any(
-        value.get("sampledValue") == [] for value in _meter_values(payload)
-    )
-
-
-def _allow_empty_lists(schema: Schema) -> None:
-    values = _meter_value_schema(schema)
-    values.pop("minItems", None)
-    values["items"]["properties"]["sampledValue"].pop("minItems", None)
-
-
-def _too_long(schema_name: str, fields: tuple[str, ...]) -> Callable[[Payload], bool]:
-    def found(payload: Payload) -> bool:
-        properties = schema_of(schema_name)["properties"]
-        return any(
-            isinstance(payload.get(name), str)
-            and len(payload[name]) > properties[name]["maxLength"]
-            for name in fields
-        )
-
-    return found
-
-
-def _lengthen(fields: tuple[str, ...]) -> Callable[[Schema], None]:
-    def relax(schema: Schema) -> None:
-        for name in fields:
-            schema["properties"][name]["maxLength"] = MAX_TOLERATED_LENGTH
-
-    return relax
-
-
-def _allow_serial_number(schema: Schema) -> None:
-    schema["properties"]["serialNumber"] = {"type": "string", "maxLength": MAX_TOLERATED_LENGTH}
-
+MISSING_SUBPROTOCOL = Quirk(
+    "missingSubprotocol",
+    "no WebSocket sub-protocol is offered",
+    "let in if `allow_missing_subprotocol` is set; OCPP 1.6 is taken for granted",
+)
+TRAILING_SLASH = Quirk(
+    "trailingSlash",
+    "a slash at the end of the URL",
+    "left out, if `allow_trailing_slash` is set",
+)
+IDENTITY_CASE = Quirk(
+    "identityCase",
+    "the identity in other case than on record",
+    "taken for the one on record, if `ignore_identity_case` is set",
+)
+NO_BOOT = Quirk(
+    "noBootAfterReconnect",
+    "a reconnect without a BootNotification",
+    "served at once, as it was accepted before",
+)
 
 QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "nullField",
-        "null where an optional field should be left out; taken as left out",
+        "null where an optional field should be left out",
+        "taken as left out",
         _METERING | _TIMED | _BOOT | {"DataTransfer"},
-        _drop_nulls,
+        repairs.drop_nulls,
     ),
     Quirk(
         "objectForList",
-        "a single object where a list of one is due; wrapped in a list",
+        "a single object where a list of one is due",
+        "wrapped in a list",
         _METERING,
-        _wrap_single_elements,
+        repairs.wrap_single_elements,
     ),
-    Quirk("numericValue", "a number as `value`; kept as its text", _METERING, _stringify_values),
     Quirk(
-        "numericTimestamp", "an epoch number as time; read as one", _TIMED, _stringify_timestamps
+        "numericValue",
+        "a number as `value`",
+        "kept as its text",
+        _METERING,
+        repairs.stringify_values,
+    ),
+    Quirk(
+        "oddTimestamp",
+        "an epoch number for a time, or a time without a zone, without seconds, ... or none at all",
+        "read as UTC where it can be, else replaced by the time of receipt and flagged",
+        _TIMED,
+        repairs.stringify_timestamps,
+        notice=repairs.has_odd_timestamp,
     ),
     Quirk(
         "unknownEnumeration",
-        "a measurand, unit, phase, ... that OCPP does not list; the sample is kept and flagged",
+        "a measurand, unit, phase, ... that OCPP does not list",
+        "the sample is kept as it is and flagged",
         _METERING,
-        _has_unknown_enums,
-        _open_enums,
+        repairs.has_unknown_enums,
+        repairs.open_enums,
+    ),
+    Quirk(
+        "misspelledCelsius",
+        "the unit `Celcius`, as the standard's first print has it",
+        "stored as `Celsius`",
+        _METERING,
+        notice=repairs.has_misspelled_celsius,
     ),
     Quirk(
         "emptyList",
-        "a meter value list without elements; answered, nothing to store",
+        "a meter value list without elements",
+        "answered; there is nothing to store",
         _METERING,
-        _has_empty_list,
-        _allow_empty_lists,
+        repairs.has_empty_list,
+        repairs.allow_empty_lists,
+    ),
+    Quirk(
+        "emptyVendor",
+        "a blank vendor or model",
+        "stored as unknown",
+        _BOOT,
+        notice=repairs.has_empty_vendor,
     ),
     Quirk(
         "overlongBootField",
-        "serials, versions, ... longer than the standard's limit; kept whole",
+        "serials, versions, ... longer than the standard's limit",
+        "kept whole",
         _BOOT,
-        _too_long("BootNotification", _LONG_BOOT_FIELDS),
-        _lengthen(_LONG_BOOT_FIELDS),
+        repairs.too_long("BootNotification", _LONG_BOOT_FIELDS),
+        repairs.lengthen(_LONG_BOOT_FIELDS),
     ),
     Quirk(
         "serialNumberField",
-        "the serial as `serialNumber`; used when the standard's two fields are missing",
+        "the serial as `serialNumber`",
+        "used when the standard's two fields are missing",
         _BOOT,
         lambda payload: "serialNumber" in payload,
-        _allow_serial_number,
+        repairs.allow_serial_number,
     ),
     Quirk(
         "overlongStatusText",
-        "info, vendorId or vendorErrorCode longer than the standard's limit; kept whole",
-        frozenset({"StatusNotification"}),
-        _too_long("StatusNotification", _LONG_STATUS_FIELDS),
-        _lengthen(_LONG_STATUS_FIELDS),
+        "info, vendorId or vendorErrorCode longer than the standard's limit",
+        "kept whole",
+        _STATUS,
+        repairs.too_long("StatusNotification", _LONG_STATUS_FIELDS),
+        repairs.lengthen(_LONG_STATUS_FIELDS),
     ),
+    MISSING_SUBPROTOCOL,
+    TRAILING_SLASH,
+    IDENTITY_CASE,
+    NO_BOOT,
 )
+
+
+def notice(action: str, payload: Payload) -> list[str]:
+    """The quirks of a payload that fits its schema."""
+    noticing = _noticing(action)
+    return [name for name, found in noticing if found(payload)] if noticing else []
+
+
+@cache
+def _noticing(action: str) -> list[tuple[str, Callable[[Payload], bool]]]:
+    return [(q.name, q.notice) for q in QUIRKS if action in q.actions and q.notice is not None]
 
 
 def tolerate(action: str, payload: Payload) -> tuple[Payload, list[str]]:

@@ -44,7 +44,7 @@ class Refused:
     """A Call that is no proper frame; `reply` is the text to send."""
 
     reason: str
-    reply: str
+    reply: bytes
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class Session:
         self.outstanding = None
         return Answered(action, frame)
 
-    def start_call(self, unique_id: str, action: str, payload: Payload) -> str:
+    def start_call(self, unique_id: str, action: str, payload: Payload) -> bytes:
         """Start a Call and return its text.
 
         Raises:

@@ -73,6 +73,18 @@ class ChargePoints:
                 }
             )
 
+    async def find_by_identity_in_any_case(self, identity: str) -> db.Document | None:
+        """The whitelisted record with this identity without case; None if two could be meant."""
+        async with db.errors():
+            found = await self.collection.find(
+                {
+                    "chargePointIdentity": {"$eq": identity, "$type": "string"},
+                    "isWhitelisted": {"$ne": False},
+                },
+                collation=db.CASE_INSENSITIVE,
+            ).to_list(2)
+        return found[0] if len(found) == 1 else None
+
     async def serial_only_exist(self) -> bool:
         """Whether any whitelisted record waits for its identity."""
         async with db.errors():
@@ -236,6 +248,16 @@ class ChargePoints:
                 )
             )
         await self._telemetry.update(COLLECTION, *operations)
+
+    async def count_quirks(self) -> dict[str, int]:
+        """How many charge points have each quirk."""
+        pipeline: list[db.Document] = [
+            {"$project": {"quirk": {"$objectToArray": "$quirks"}}},
+            {"$unwind": "$quirk"},
+            {"$group": {"_id": "$quirk.k", "count": {"$sum": 1}}},
+        ]
+        async with db.errors():
+            return {doc["_id"]: doc["count"] async for doc in self.collection.aggregate(pipeline)}
 
     async def connectors_of(self, charge_point_id: str) -> list[db.Document]:
         """The connectors on record."""

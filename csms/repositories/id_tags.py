@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pymongo import ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 
 from csms import db
 from csms.domain.id_tag import NewIdTag, fold
@@ -23,6 +23,12 @@ class IdTags:
         """The record of an id tag."""
         async with db.errors():
             return await self.collection.find_one({"_id": fold(id_tag)})
+
+    async def all(self) -> AsyncIterator[db.Document]:
+        """Every record, in the order of the folded tags."""
+        async with db.errors():
+            async for record in self.collection.find(sort=[("_id", ASCENDING)]):
+                yield record
 
     async def is_parent(self, id_tag: str) -> bool:
         """Whether other tags have this one as their group."""

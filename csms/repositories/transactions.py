@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pymongo import DESCENDING, ReturnDocument
 
@@ -13,7 +15,7 @@ from csms.domain.id_tag import IdTagInfo, fold
 from csms.domain.meter_value import DEFAULT_MEASURAND, energy_register
 from csms.domain.transaction import Start, Stop, TransactionStatus, abandoned, closed
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
-from csms.repositories.counters import TransactionIds
+from csms.repositories.counters import Ids
 
 
 class Transactions:
@@ -22,7 +24,12 @@ class Transactions:
     def __init__(self, database: db.Database) -> None:
         self.collection: db.Collection = database["transactions"]
         self._meter_values: db.Collection = database["meter_values"]
-        self._ids = TransactionIds(database)
+        self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._ids = Ids(database, "transactionId")
+
+    def starting(self, id_tag: str) -> asyncio.Lock:
+        """Held while a start with this id tag is decided, so that two do not share one slot."""
+        return self._starting.setdefault(fold(id_tag), asyncio.Lock())
 
     async def get(self, transaction_id: int) -> db.Document:
         """The transaction with this id.
@@ -53,18 +60,26 @@ class Transactions:
             return await self.collection.find_one({"startKey": start.key})
 
     async def count_active(self, id_tag: str) -> int:
-        """How many transactions of an id tag are running, on any charge point."""
+        """How many transactions that an id tag was let start are running, on any charge point."""
         async with db.errors():
             return await self.collection.count_documents(
-                {"idTagFolded": fold(id_tag), "status": TransactionStatus.ACTIVE}
+                {
+                    "idTagFolded": fold(id_tag),
+                    "status": TransactionStatus.ACTIVE,
+                    "authorizationStatus": "Accepted",
+                }
             )
 
-    async def start(self, start: Start, info: IdTagInfo, now: datetime) -> db.Document:
+    async def start(
+        self, start: Start, info: IdTagInfo, now: datetime, flags: Sequence[str] = ()
+    ) -> db.Document:
         """Store a new transaction and return it; for a retry, the one that is there already.
 
-        An older one that is active on the connector ends as abandoned.
+        An older one that is active on the connector ends as abandoned. `flags` name what looks
+        wrong with this one, besides what its own payload shows.
         """
         document = start.document(await self._ids.next(), info, now)
+        document["flags"] += flags
         try:
             async with db.errors():
                 await self.collection.insert_one(document)

@@ -87,7 +87,7 @@ class ChargePoint:
 
     # The way to the central system
 
-    def _serve(self, call: Call) -> tuple[str, Callable[[], None] | None]:
+    def _serve(self, call: Call) -> tuple[bytes, Callable[[], None] | None]:
         try:
             reply = commands.serve(self, call)
         except OcppError as error:

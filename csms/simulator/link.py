@@ -27,7 +27,7 @@ CONNECT_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 2.0
 MAX_UNANSWERED = 2
 
-Serve = Callable[[Call], tuple[str, Callable[[], None] | None]]
+Serve = Callable[[Call], tuple[bytes, Callable[[], None] | None]]
 """Serves a Call: the text to answer, and what to do once it is sent."""
 
 
@@ -180,7 +180,7 @@ class Link:
         elif isinstance(event, Unreadable) and event.hopeless:
             self.close(PROTOCOL_ERROR, "Too many unreadable messages")
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: bytes) -> None:
         try:
             written = self._socket.write_message(text)
         except WebSocketClosedError:

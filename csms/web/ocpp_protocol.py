@@ -2,8 +2,8 @@
 
 Tornado's own loop awaits three times a frame and starts a task for every message it writes. This
 one reads whatever the socket has, hands all frames in it over, and writes at once. It is stricter
-too (see `csms/ocppj/websocket.py`), never holds more than `max_unsent` bytes for a peer that does
-not read, and keeps nothing of the HTTP request alive while the socket is idle.
+too (see `csms/ocppj/websocket.py`), and keeps nothing of the HTTP request alive while the socket
+is idle. Pings are sent by whoever watches over the connections (`connections/watch.py`).
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from socket import SHUT_WR
 from typing import Any
 
 import structlog
-from tornado.iostream import SSLIOStream, StreamBufferFullError, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream, StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from csms.ocppj.websocket import (
+    CLOSE,
+    NO_STATUS,
     PING,
     PONG,
     TEXT,
     Close,
     Event,
-    Failure,
-    FrameParser,
+    FrameReader,
     Ping,
     Pong,
-    encode_close,
-    encode_frame,
+    Violation,
+    server_frame,
 )
 
 log = structlog.get_logger(__name__)
@@ -45,31 +46,24 @@ EVENTS_IN_A_ROW = 16
 
 CLOSING_SECONDS = 5.0
 INTERNAL_ERROR = 1011
-NO_STATUS = 1005
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one socket may take: bytes of a message, unsent bytes, seconds between pings (0: none).
-
-    A peer that is silent from one ping to the next is gone.
-    """
-
-    max_message: int
-    max_unsent: int
-    ping_interval: float
+MAX_REASON_BYTES = 123
 
 
 class OcppProtocol(WebSocketProtocol13):
-    """One accepted WebSocket."""
+    """One charge point's socket after the upgrade."""
 
-    def __init__(self, handler: WebSocketHandler, limits: Limits) -> None:
-        """Take the handler whose `open`, `on_message`, `on_pong` and `on_close` are to be run."""
+    stream: IOStream
+
+    def __init__(self, handler: WebSocketHandler, max_message: int, max_unsent: int) -> None:
+        """Take the handler whose `open`, `on_message`, `on_ping`, ... are to be run.
+
+        `max_message` is the largest message read, `max_unsent` what may wait for a peer that does
+        not read before it is dropped; both in bytes.
+        """
         super().__init__(handler, False, _NO_PARAMS)
-        self._limits = limits
-        self._parser = FrameParser(limits.max_message)
+        self._max_unsent = max_unsent
+        self._reader = FrameReader(max_message)
         self._events: Iterator[Event] | None = None
-        self._heard = True
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,26 +79,11 @@ class OcppProtocol(WebSocketProtocol13):
             raise ValueError("the key does not have 16 bytes")
 
     def start_pinging(self) -> None:
-        """Ping from now on, if the limits say so, and look whether anything comes back."""
+        """Leave the pings to the watch; this is the moment when the stream is ours."""
         self.stream.set_close_callback(self.on_connection_close)
-        self.stream.max_write_buffer_size = self._limits.max_unsent
+        self.stream.max_write_buffer_size = self._max_unsent
         self.stream.read_chunk_size = READ_AT_ONCE
         self.stream.set_nodelay(True)
-        if self._limits.ping_interval:
-            self._call_later(self._limits.ping_interval, self._ping_again)
-
-    def _ping_again(self) -> None:
-        if not self._heard:
-            self.close(INTERNAL_ERROR, "Ping timed out")
-            return
-        self._heard = False
-        self.ping()
-        self._call_later(self._limits.ping_interval, self._ping_again)
-
-    def _call_later(self, seconds: float, callback: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, callback)
 
     # Reading
 
@@ -124,8 +103,7 @@ class OcppProtocol(WebSocketProtocol13):
         if data.cancelled() or data.exception() is not None:
             self._end()
             return
-        self._heard = True
-        self._events = iter(self._parser.feed(data.result()))
+        self._events = iter(self._reader.feed(data.result()))
         self._handle_events()
 
     def _handle_events(self, waited_for: object = None) -> None:
@@ -148,15 +126,18 @@ class OcppProtocol(WebSocketProtocol13):
         if isinstance(event, str | bytes):
             return None if self.server_terminated else self._hand_over(event)
         if isinstance(event, Ping):
-            if not self.server_terminated:
-                self._write(encode_frame(PONG, event.data))
+            if not self.is_closing():
+                self._write(server_frame(PONG, event.data))
+            self.handler.on_ping(event.data)
         elif isinstance(event, Pong):
             self.handler.on_pong(event.data)
         elif isinstance(event, Close):
-            self.close_code, self.close_reason = event.code or NO_STATUS, event.reason
+            self.close_code, self.close_reason = event.code, event.reason
+            if event.code is None:
+                self.close_code = NO_STATUS
             self.client_terminated = True
             self.close(event.code)
-        elif isinstance(event, Failure):
+        elif isinstance(event, Violation):
             self._fail(event)
         return None
 
@@ -169,30 +150,34 @@ class OcppProtocol(WebSocketProtocol13):
             return None
         return None if result is None else asyncio.ensure_future(result)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, violation: Violation) -> None:
         """Close because the peer broke the protocol; what it still sends is read and dropped.
 
         To close the socket on data that was not read would reset it, and the peer would never see
         why. So our half is closed, and the peer's goes in its own time, or after a while.
         """
-        log.info("websocket_broken", code=failure.code, reason=failure.reason)
-        self.close_code, self.close_reason = failure.code, failure.reason
-        self.close(failure.code, failure.reason)
+        log.info("websocket_broken", code=violation.code, reason=violation.reason)
+        self.close_code, self.close_reason = violation.code, violation.reason
+        self.close(violation.code, violation.reason)
         if not isinstance(self.stream, SSLIOStream) and not self.stream.closed():
             with suppress(OSError):
                 self.stream.socket.shutdown(SHUT_WR)
 
     # Writing
 
-    def send(self, text: str) -> None:
-        """Send a message; a socket that is closing swallows it."""
-        if not self.server_terminated:
-            self._write(encode_frame(TEXT, text.encode()))
+    def send_text(self, text: bytes) -> None:
+        """Send a message, UTF-8; a socket that is closing swallows it."""
+        if not self.is_closing():
+            self._write(server_frame(TEXT, text))
 
-    def ping(self) -> None:
+    def write_ping(self, data: bytes) -> None:
         """Send a ping."""
-        if not self.server_terminated:
-            self._write(encode_frame(PING, b""))
+        if not self.is_closing():
+            self._write(server_frame(PING, data))
+
+    def is_closing(self) -> bool:
+        """Whether the socket is closed, or either side has begun to close it."""
+        return self.server_terminated or self.client_terminated or self.stream.closed()
 
     def _write(self, frame: bytes) -> None:
         stream = self.stream
@@ -213,7 +198,7 @@ class OcppProtocol(WebSocketProtocol13):
         except StreamClosedError:
             return
         except StreamBufferFullError:
-            log.warning("slow_reader_dropped", unsent_limit=self._limits.max_unsent)
+            log.warning("slow_reader_dropped", unsent_limit=self._max_unsent)
             self._abort()
 
     # Closing
@@ -222,13 +207,15 @@ class OcppProtocol(WebSocketProtocol13):
         """Send a close frame, then close the socket when the peer's has come, or after a while."""
         if not self.server_terminated:
             self.server_terminated = True
-            if code is None and reason is not None:
-                code = 1000
-            self._write(encode_close(code, reason or ""))
+            self._write(server_frame(CLOSE, _close_payload(code, reason)))
         if self.client_terminated:
             self._close_when_sent()
         else:
             self._call_later(CLOSING_SECONDS, self._abort)
+
+    def abort(self) -> None:
+        """Close the socket without a handshake: nobody is there to shake hands."""
+        self._abort()
 
     def _close_when_sent(self) -> None:
         if self.stream.writing():
@@ -237,6 +224,11 @@ class OcppProtocol(WebSocketProtocol13):
             flushed.add_done_callback(lambda _: self.stream.close())
         else:
             self.stream.close()
+
+    def _call_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, callback)
 
     def _abort(self) -> None:
         self.client_terminated = self.server_terminated = True
@@ -256,6 +248,13 @@ class OcppProtocol(WebSocketProtocol13):
             self._timer.cancel()
             self._timer = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+
+
+def _close_payload(code: int | None, reason: str | None) -> bytes:
+    if code is None:
+        return b""
+    text = (reason or "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+    return struct.pack("!H", code) + text
 
 
 _NO_PARAMS = _WebSocketParams()

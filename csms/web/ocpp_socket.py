@@ -8,11 +8,12 @@ from typing import Any
 
 from tornado.websocket import WebSocketHandler
 
+from csms.config import Settings
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
 from csms.errors import DatabaseUnavailable
-from csms.web.ocpp_protocol import Limits, OcppProtocol
+from csms.web.ocpp_protocol import OcppProtocol
 
 OCPP_PATH = r"/ocpp/1\.6(?:/.*)?"
 RETRY_AFTER = "10"
@@ -21,11 +22,11 @@ RETRY_AFTER = "10"
 class OcppSocket(WebSocketHandler):
     """One charge point's socket. It decides nothing: admission and connection do."""
 
-    def initialize(self, admission: Admission, sockets: Sockets, limits: Limits) -> None:
+    def initialize(self, admission: Admission, sockets: Sockets, settings: Settings) -> None:
         """Take the parts of the application."""
         self._admission = admission
         self._sockets = sockets
-        self._limits = limits
+        self._settings = settings
         self._verdict: Admitted | Refused | None = None
         self._connection: Connection | None = None
 
@@ -43,8 +44,8 @@ class OcppSocket(WebSocketHandler):
         """Our own frame loop, for version 13, which is the only one there is."""
         if self.request.headers.get("Sec-WebSocket-Version") != "13":
             return None
-        self._protocol = OcppProtocol(self, self._limits)
-        return self._protocol
+        settings = self._settings
+        return OcppProtocol(self, settings.max_message_bytes, settings.max_unsent_bytes)
 
     # The upgrade
 
@@ -91,8 +92,10 @@ class OcppSocket(WebSocketHandler):
     async def open(self, *args: str, **kwargs: str) -> None:
         """Act on the verdict. No message is read before this returns."""
         if isinstance(self._verdict, Admitted):
+            protocol = self.ws_connection
+            assert isinstance(protocol, OcppProtocol)
             remote = self.request.remote_ip or ""
-            self._connection = self._sockets.connect(self._protocol, self._verdict, remote)
+            self._connection = self._sockets.connect(_Socket(protocol), self._verdict, remote)
             await self._sockets.open(self._connection, self._verdict)
         elif isinstance(self._verdict, Refused):
             self.close(POLICY_VIOLATION, self._verdict.reason)
@@ -103,12 +106,35 @@ class OcppSocket(WebSocketHandler):
         """Hand a message over. Synchronous: the next one, or an answer, must not have to wait."""
         return None if self._connection is None else self._connection.receive(message)
 
-    def on_pong(self, data: bytes) -> None:
-        """Hand a pong over."""
+    def on_ping(self, data: bytes) -> None:
+        """Hand a sign of life over."""
         if self._connection is not None:
-            self._connection.pong()
+            self._connection.heard()
+
+    on_pong = on_ping
 
     def on_close(self) -> None:
         """Start the clean-up."""
         if self._connection is not None:
             self._sockets.closed(self._connection, self.close_code)
+
+
+class _Socket:
+    """A handler's protocol as a `Transport`."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: OcppProtocol) -> None:
+        self._protocol = protocol
+
+    def send(self, text: bytes) -> None:
+        self._protocol.send_text(text)
+
+    def close(self, code: int, reason: str) -> None:
+        self._protocol.close(code, reason)
+
+    def abort(self) -> None:
+        self._protocol.abort()
+
+    def ping(self) -> None:
+        self._protocol.write_ping(b"")

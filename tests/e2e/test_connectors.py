@@ -162,3 +162,17 @@ async def test_the_automatic_question_can_be_switched_off(system: System) -> Non
     assert (await refresh(system))[0] == 200
     _, commands = await system.rest("GET", "/admin/charge-points/CP1/commands")
     assert len(commands["items"]) == 2
+
+
+@pytest.mark.parametrize(("setting", "own"), [(True, False), (False, True)])
+async def test_a_charge_point_can_be_an_exception(system: System, setting: bool, own: bool) -> None:
+    system.central_system.settings.connector_sync = setting
+    await system.whitelist(connectorSync=own)
+    charge_point = await system.connect()
+    charge_point.configure({"NumberOfConnectors": "2"})
+    await charge_point.boot()
+    if own:
+        await eventually(system.record, lambda record: record["connectorCount"] == 2)
+    else:
+        await charge_point.call("Heartbeat", {})
+        assert (await system.record())["connectorCount"] is None

@@ -120,7 +120,8 @@ class TestPings:
     async def test_a_silent_peer_is_closed(self, system: System) -> None:
         async with raw(system) as peer:
             assert (await peer.receive())[0] == PING
-            assert await peer.close_code() == 1011
+            await peer.end()
+            await eventually(system.record, lambda record: record["ocppSessionId"] is None)
 
     async def test_who_answers_pings_stays(self, system: System) -> None:
         async with raw(system) as peer:

@@ -100,12 +100,14 @@ PAYLOADS = st.dictionaries(IDS, st.text(st.characters(exclude_categories=["Cs"])
 
 @given(IDS, IDS, PAYLOADS)
 def test_what_is_encoded_is_read_back(unique_id: str, action: str, payload: dict[str, str]) -> None:
-    assert parse(encode_call(unique_id, action, payload)) == Call(unique_id, action, payload)
-    assert parse(encode_result(unique_id, payload)) == CallResult(unique_id, payload)
-    encoded = encode_error(unique_id, action or "GenericError", action, payload)
+    assert parse(encode_call(unique_id, action, payload).decode()) == Call(
+        unique_id, action, payload
+    )
+    assert parse(encode_result(unique_id, payload).decode()) == CallResult(unique_id, payload)
+    encoded = encode_error(unique_id, action or "GenericError", action, payload).decode()
     assert parse(encoded) == CallError(unique_id, action or "GenericError", action, payload)
 
 
 def test_no_spaces_are_sent_and_descriptions_are_cut() -> None:
-    assert encode_call("1", "Reset", {"type": "Soft"}) == '[2,"1","Reset",{"type":"Soft"}]'
+    assert encode_call("1", "Reset", {"type": "Soft"}) == b'[2,"1","Reset",{"type":"Soft"}]'
     assert len(json.loads(encode_error("1", "GenericError", "x" * 300))[3]) == 255

@@ -20,7 +20,7 @@ from csms.ocppj.session import (
 
 def test_a_call_and_its_answer() -> None:
     session = Session()
-    assert session.start_call("a", "Reset", {"type": "Soft"}) == '[2,"a","Reset",{"type":"Soft"}]'
+    assert session.start_call("a", "Reset", {"type": "Soft"}) == b'[2,"a","Reset",{"type":"Soft"}]'
     assert session.receive('[3,"a",{"status":"Accepted"}]') == Answered(
         "Reset", CallResult("a", {"status": "Accepted"})
     )

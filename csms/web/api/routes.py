@@ -10,6 +10,7 @@ from tornado.routing import URLSpec
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
 from csms.web.api.charge_points import ChargePointHandler, ChargePointsHandler, ConnectorHandler
+from csms.web.api.charging_profiles import ChargingProfilesHandler, CompositeScheduleHandler
 from csms.web.api.commands import (
     CommandsHandler,
     RefreshConnectorsHandler,
@@ -20,8 +21,12 @@ from csms.web.api.commands import (
 from csms.web.api.heartbeats import HeartbeatsHandler
 from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
 from csms.web.api.imports import ImportHandler
+from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
+from csms.web.api.quirks import QuirksHandler
 from csms.web.api.rejected_connections import RejectedConnectionsHandler
+from csms.web.api.reservations import ReservationsHandler
+from csms.web.api.security_events import SecurityEventsHandler
 from csms.web.api.tokens import TokenHandler, TokensHandler
 from csms.web.api.transactions import (
     CloseTransactionHandler,
@@ -61,16 +66,22 @@ ROUTES: tuple[Route, ...] = (
     Route(_CHARGE_POINT + "/remote-stop", RemoteStopHandler),
     Route(_CHARGE_POINT + "/refresh-connectors", RefreshConnectorsHandler),
     Route(_CHARGE_POINT + "/verify", VerifyHandler),
+    Route(_CHARGE_POINT + "/composite-schedule", CompositeScheduleHandler),
+    Route(_CHARGE_POINT + "/local-list", LocalListHandler),
     Route(_CHARGE_POINT + "/commands", CommandsHandler),
     Route("/admin/transactions", TransactionsHandler),
     Route("/admin/transactions/{transactionId}", TransactionHandler),
     Route("/admin/transactions/{transactionId}/close", CloseTransactionHandler),
+    Route("/admin/reservations", ReservationsHandler),
+    Route("/admin/charging-profiles", ChargingProfilesHandler),
     Route("/admin/id-tags", IdTagsHandler),
     Route("/admin/id-tags/{idTag}", IdTagHandler),
     Route("/admin/meter-values", MeterValuesHandler),
     Route("/admin/heartbeats", HeartbeatsHandler),
     Route("/admin/boot-notifications", BootNotificationsHandler),
+    Route("/admin/security-events", SecurityEventsHandler),
     Route("/admin/rejected-connections", RejectedConnectionsHandler),
+    Route("/admin/quirks", QuirksHandler),
     Route("/admin/tokens", TokensHandler),
     Route("/admin/tokens/{id}", TokenHandler),
 )

@@ -1,0 +1,152 @@
+"""The Calls of one charge point: served in their order, each answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from csms.actions.context import Context, Inbound
+from csms.errors import DatabaseUnavailable, OcppError
+from csms.ocppj.frames import Call, Payload, encode_error, encode_result
+from csms.ocppj.payloads import check_inbound
+from csms.ocppj.quirks import NO_BOOT
+from csms.ocppj.schemas import REQUEST_ACTIONS
+
+if TYPE_CHECKING:
+    from csms.connections.connection import Connection
+
+BOOT_NOTIFICATION = "BootNotification"
+
+
+class Inbox:
+    """A bounded queue and the one task that works it off, while there is something to do."""
+
+    __slots__ = ("_connection", "_queue", "_worker", "_room", "_has_called")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._queue: deque[Call] | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._has_called = False
+
+    def put(self, call: Call) -> Awaitable[None] | None:
+        """Take a Call; what is returned, if anything, is to be awaited before the next."""
+        if self._worker is None:
+            inbound = self._connection.node.inbound.get(call.action)
+            if inbound is not None and inbound.at_once is not None:
+                self._serve_at_once(call, inbound)
+                return None
+            self._worker = asyncio.get_running_loop().create_task(self._work(call))
+            return None
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(call)
+        if len(self._queue) < self._connection.node.deps.settings.inbound_queue:
+            return None
+        self._room = asyncio.get_running_loop().create_future()
+        return self._room
+
+    async def drained(self) -> None:
+        """Return when every Call that was taken has been served."""
+        while self._worker is not None:
+            await asyncio.shield(self._worker)
+
+    async def _work(self, call: Call) -> None:
+        """Serve the waiting Calls in order, also those that were read before the socket closed."""
+        try:
+            await self._serve(call)
+            while self._queue:
+                call = self._queue.popleft()
+                if self._room is not None and not self._room.done():
+                    self._room.set_result(None)
+                await self._serve(call)
+        finally:
+            self._worker = self._queue = None
+
+    async def _serve(self, call: Call) -> None:
+        started = time.perf_counter()
+        answer: Payload | None = None
+        error: OcppError | None = None
+        try:
+            inbound, payload, context = self._admit(call)
+            answer = await inbound.serve(context, payload)
+            self._note_sign_of_life(context)
+        except Exception as failure:
+            error = self._translate(call, failure)
+        self._reply(call, answer, error, started)
+        if self._connection.waits_for_reply:
+            await self._connection.run_after_reply()
+
+    def _serve_at_once(self, call: Call, inbound: Inbound) -> None:
+        started = time.perf_counter()
+        answer: Payload | None = None
+        error: OcppError | None = None
+        try:
+            _, payload, context = self._admit(call)
+            assert inbound.at_once is not None
+            answer = inbound.at_once(context, payload)
+            self._note_sign_of_life(context)
+        except Exception as failure:
+            error = self._translate(call, failure)
+        self._reply(call, answer, error, started)
+
+    def _admit(self, call: Call) -> tuple[Inbound, Payload, Context]:
+        """See that a Call may be served, and make it ready.
+
+        Raises:
+            OcppError: it may not.
+        """
+        connection = self._connection
+        deps = connection.node.deps
+        inbound = connection.node.inbound.get(call.action)
+        if inbound is None:
+            if call.action in REQUEST_ACTIONS:
+                raise OcppError("NotSupported", f"{call.action} is not served here")
+            raise OcppError("NotImplemented", "unknown Action")
+        is_boot = call.action == BOOT_NOTIFICATION
+        if not is_boot and not (connection.accepted and connection.is_known):
+            raise OcppError("SecurityError", "send a BootNotification first")
+        payload, quirks = check_inbound(call.action, call.payload)
+        if not self._has_called:
+            self._has_called = True
+            quirks = [*connection.quirks, *([] if is_boot else [NO_BOOT.name]), *quirks]
+        for quirk in quirks:
+            deps.metrics.quirks.labels(quirk).inc()
+        now = deps.clock()
+        if is_boot:
+            connection.note_boot(payload)
+        return inbound, payload, Context(deps, connection, now, quirks)
+
+    def _note_sign_of_life(self, context: Context) -> None:
+        # After it was served: a boot that is turned away leaves no trace in the record.
+        if self._connection.accepted:
+            context.deps.charge_points.note_sign_of_life(
+                context.charge_point_id, context.received_at, context.quirks
+            )
+
+    def _translate(self, call: Call, failure: Exception) -> OcppError:
+        if isinstance(failure, OcppError):
+            return failure
+        if isinstance(failure, DatabaseUnavailable):
+            return OcppError("InternalError", "the database is away; try again")
+        self._connection.log.error("action_failed", action=call.action, exc_info=failure)
+        return OcppError("InternalError", "the central system failed; try again")
+
+    def _reply(
+        self, call: Call, answer: Payload | None, error: OcppError | None, started: float
+    ) -> None:
+        if error is None:
+            reply = encode_result(call.unique_id, answer or {})
+        else:
+            reply = encode_error(call.unique_id, error.code, error.description, error.details)
+        self._connection.transport.send(reply)
+        seconds = time.perf_counter() - started
+        node = self._connection.node
+        # The Action comes from outside: what is not known must not make a new time series.
+        label = call.action if call.action in REQUEST_ACTIONS else "unknown"
+        node.deps.metrics.call_received(label, error.code if error else "CallResult", seconds)
+        node.messages.inbound(self._connection, call, answer, error, seconds)
