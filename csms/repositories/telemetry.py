@@ -19,6 +19,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 from pymongo import InsertOne, UpdateOne
@@ -55,7 +56,7 @@ class Telemetry:
         Raises:
             DatabaseUnavailable: it may not be stored; the charge point should send it again.
         """
-        await self._lane(collection).add(InsertOne(document))
+        await self._lane(collection).add([InsertOne(document)])
 
     async def update(self, collection: str, *operations: UpdateOne) -> None:
         """Apply updates that do not depend on each other's order.
@@ -63,20 +64,17 @@ class Telemetry:
         Raises:
             DatabaseUnavailable: they may not be applied.
         """
-        lane = self._lane(collection)
-        await asyncio.gather(*(lane.add(operation) for operation in operations))
+        await self._lane(collection).add(operations)
 
-    async def insert_all(self, collection: str, documents: Sequence[db.Document]) -> None:
-        """Store some documents; returns when all of them are.
+    def insert_all(self, collection: str, documents: Sequence[db.Document]) -> asyncio.Future[None]:
+        """Store some documents, at least one; the future is done when all of them are.
+
+        It fails with DatabaseUnavailable if some may not be stored.
 
         Raises:
-            DatabaseUnavailable: some may not be stored.
+            DatabaseUnavailable: too much waits already.
         """
-        lane = self._lane(collection)
-        if len(documents) == 1:
-            await lane.add(InsertOne(documents[0]))
-        elif documents:
-            await asyncio.gather(*(lane.add(InsertOne(document)) for document in documents))
+        return self._lane(collection).add([InsertOne(document) for document in documents])
 
     def insert_behind(self, collection: str, document: db.Document) -> None:
         """Store a document some time soon."""
@@ -98,13 +96,30 @@ class Telemetry:
         return lane
 
 
+@dataclass(slots=True)
+class _Group:
+    """What one caller waits for."""
+
+    operations: Sequence[Operation]
+    done: asyncio.Future[None]
+
+    def settle(self, failure: Exception | None) -> None:
+        if self.done.done():
+            return
+        if failure is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(failure)
+
+
 class _Lane:
     """The batches of one collection, one on its way at a time."""
 
     def __init__(self, collection: db.Collection, metrics: Metrics, gather: float) -> None:
         self._collection = collection
         self._gather = gather
-        self._waiting: list[tuple[Operation, asyncio.Future[None]]] = []
+        self._waiting: deque[_Group] = deque()
+        self._count = 0
         self._behind: deque[Operation] = deque()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -112,13 +127,14 @@ class _Lane:
         self._seconds = metrics.commit_seconds.labels(collection.name)
         self._dropped: Callable[[], None] = metrics.lost_behind.labels(collection.name).inc
 
-    def add(self, operation: Operation) -> asyncio.Future[None]:
-        if len(self._waiting) >= MAX_WAITING:
+    def add(self, operations: Sequence[Operation]) -> asyncio.Future[None]:
+        if self._count >= MAX_WAITING:
             raise DatabaseUnavailable("too many writes are waiting for MongoDB")
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((operation, future))
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Group(operations, done))
+        self._count += len(operations)
         self._start()
-        return future
+        return done
 
     def add_behind(self, operation: Operation) -> None:
         if len(self._behind) >= MAX_BEHIND:
@@ -146,10 +162,11 @@ class _Lane:
             self._task = None
 
     async def _commit(self) -> None:
-        waiting, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-        room = MAX_BATCH - len(waiting)
+        waiting = self._next_groups()
+        operations = [operation for group in waiting for operation in group.operations]
+        room = max(MAX_BATCH - len(operations), 0)
         behind = [self._behind.popleft() for _ in range(min(room, len(self._behind)))]
-        operations = [operation for operation, _ in waiting] + behind
+        operations += behind
         try:
             failures = await self._write(operations)
         except PyMongoError as error:
@@ -158,13 +175,22 @@ class _Lane:
         except Exception as error:  # a document that BSON cannot hold: find it, spare the others
             await self._one_by_one(error, waiting, behind)
             return
-        for index, (_, future) in enumerate(waiting):
-            if future.done():
-                continue
-            if failure := failures.get(index):
-                future.set_exception(failure)
-            else:
-                future.set_result(None)
+        index = 0
+        for group in waiting:
+            following = index + len(group.operations)
+            failed = [failures[i] for i in range(index, following) if i in failures]
+            group.settle(failed[0] if failed else None)
+            index = following
+
+    def _next_groups(self) -> list[_Group]:
+        groups: list[_Group] = []
+        size = 0
+        while self._waiting and size < MAX_BATCH:
+            group = self._waiting.popleft()
+            size += len(group.operations)
+            groups.append(group)
+        self._count -= size
+        return groups
 
     async def _write(self, operations: Sequence[Operation]) -> dict[int, Exception]:
         """Write one batch; returns what failed for good, by position."""
@@ -182,15 +208,11 @@ class _Lane:
         return failures
 
     async def _failed(
-        self,
-        error: PyMongoError,
-        waiting: list[tuple[Operation, asyncio.Future[None]]],
-        behind: list[Operation],
+        self, error: PyMongoError, waiting: list[_Group], behind: list[Operation]
     ) -> None:
         log.warning("commit_failed", collection=self._collection.name, error=type(error).__name__)
-        for _, future in waiting:
-            if not future.done():
-                future.set_exception(DatabaseUnavailable("MongoDB did not acknowledge the write"))
+        for group in waiting:
+            group.settle(DatabaseUnavailable("MongoDB did not acknowledge the write"))
         if self._closing:
             for _ in behind:
                 self._dropped()
@@ -203,24 +225,16 @@ class _Lane:
             await asyncio.sleep(RETRY_BEHIND_AFTER)
 
     async def _one_by_one(
-        self,
-        error: Exception,
-        waiting: list[tuple[Operation, asyncio.Future[None]]],
-        behind: list[Operation],
+        self, error: Exception, waiting: list[_Group], behind: list[Operation]
     ) -> None:
         log.error("commit_unencodable", collection=self._collection.name, error=repr(error))
-        for operation, future in waiting:
+        for group in waiting:
             failure: Exception | None = None
             try:
-                failure = (await self._write([operation])).get(0)
+                failure = next(iter((await self._write(group.operations)).values()), None)
             except Exception as single:
                 failure = single
-            if future.done():
-                continue
-            if failure is None:
-                future.set_result(None)
-            else:
-                future.set_exception(failure)
+            group.settle(failure)
         for operation in behind:
             with suppress(Exception):
                 await self._write([operation])
