@@ -9,8 +9,9 @@ Two promises, by method:
     return at once. The write follows; while the database is away the newest are kept, up to a
     bound, and the rest are counted as dropped.
 
-While one commit of a collection is on its way the next gathers; so batches grow with the load and
-a lone message waits no longer than the gathering time.
+While commits of a collection are on their way the next gathers; so batches grow with the load and
+a lone message waits no longer than the gathering time. Where documents are updated, one commit
+follows the other, for the order counts.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 Operation = InsertOne[db.Document] | UpdateOne
 
+COMMITS_AT_ONCE = 2
+"""So the database works while we gather, and we while it works."""
+
+_UPDATED = frozenset({"charge_points", "rejected_connections", "nodes"})
 MAX_BATCH = 1_000
 MAX_WAITING = 20_000
 MAX_BEHIND = 20_000
@@ -91,7 +96,8 @@ class Telemetry:
     def _lane(self, collection: str) -> _Lane:
         lane = self._lanes.get(collection)
         if lane is None:
-            lane = _Lane(self._database[collection], self._metrics, self._gather)
+            at_once = 1 if collection in _UPDATED else COMMITS_AT_ONCE
+            lane = _Lane(self._database[collection], self._metrics, self._gather, at_once)
             self._lanes[collection] = lane
         return lane
 
@@ -113,15 +119,20 @@ class _Group:
 
 
 class _Lane:
-    """The batches of one collection, one on its way at a time."""
+    """The batches of one collection, at most `at_once` of them on their way at a time."""
 
-    def __init__(self, collection: db.Collection, metrics: Metrics, gather: float) -> None:
+    def __init__(
+        self, collection: db.Collection, metrics: Metrics, gather: float, at_once: int
+    ) -> None:
         self._collection = collection
         self._gather = gather
         self._waiting: deque[_Group] = deque()
         self._count = 0
         self._behind: deque[Operation] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_once = at_once
+        self._running = 0
+        self._gathering = False
         self._closing = False
         self._size = metrics.commit_size.labels(collection.name)
         self._seconds = metrics.commit_seconds.labels(collection.name)
@@ -146,20 +157,28 @@ class _Lane:
     async def drain(self) -> None:
         self._closing = True
         self._start()
-        while self._task is not None:
-            await asyncio.shield(self._task)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _start(self) -> None:
-        if self._task is None and (self._waiting or self._behind):
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        # The last to have started has not taken anything yet: it will take this too.
+        if self._gathering or self._running >= self._at_once:
+            return
+        if self._waiting or self._behind:
+            self._gathering = True
+            self._running += 1
+            task = asyncio.get_running_loop().create_task(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
         try:
             await asyncio.sleep(self._gather)
+            self._gathering = False
             while self._waiting or self._behind:
                 await self._commit()
         finally:
-            self._task = None
+            self._running -= 1
 
     async def _commit(self) -> None:
         waiting = self._next_groups()
