@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from ocpp.v16.enums import Measurand, UnitOfMeasure
@@ -44,6 +46,8 @@ _UNITS: dict[str, tuple[str, Decimal | None]] = {
     "hz": ("Hz", None),
     "hertz": ("Hz", None),
 }
+# Most values: nothing that a Decimal would read otherwise, nor out of bounds.
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 _KELVIN_OFFSET = Decimal("273.15")
 assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, "k", "fahrenheit"}
 
@@ -122,49 +126,101 @@ def _content_id(source: MeterSource, meter_value: Mapping[str, Any]) -> str:
 
 
 def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
-    measurand = sample.get("measurand") or DEFAULT_MEASURAND
-    if measurand not in _KNOWN_MEASURANDS:
-        flags.add("unknownMeasurand")
     raw = sample["value"]
-    unit = sample.get("unit") or None
-    sample_format = sample.get("format") or "Raw"
-    if sample_format == "SignedData":
-        value = None
-    else:
-        value, unit = _normalise(measurand, raw, unit, flags)
+    reading = _reading(
+        sample.get("measurand"),
+        sample.get("unit"),
+        sample.get("phase"),
+        sample.get("context"),
+        sample.get("location"),
+        sample.get("format"),
+    )
+    if reading.flags:
+        flags.update(reading.flags)
     return {
-        "measurand": measurand,
-        "value": value,
+        "measurand": reading.measurand,
+        "value": _value(raw, reading, flags),
         "raw": raw,
-        "unit": unit,
-        "phase": sample.get("phase") or None,
-        "context": sample.get("context") or "Sample.Periodic",
-        "location": sample.get("location") or "Outlet",
-        "format": sample_format,
+        "unit": reading.unit,
+        "phase": reading.phase,
+        "context": reading.context,
+        "location": reading.location,
+        "format": reading.format,
     }
 
 
-def _normalise(
-    measurand: str, raw: str, unit: str | None, flags: set[str]
-) -> tuple[float | None, str | None]:
-    number = _number(raw)
-    if number is None:
-        flags.add("unreadableValue")
+class _Reading(NamedTuple):
+    """What the samples of one kind have in common; `convert` is None where values stay as sent."""
+
+    measurand: str
+    unit: str | None
+    phase: str | None
+    context: str
+    location: str
+    format: str
+    convert: Callable[[Decimal], Decimal] | None
+    flags: tuple[str, ...]
+
+
+# A meter sends the same few kinds for ever; the bound is for one that makes kinds up.
+@lru_cache(4096)
+def _reading(
+    measurand: str | None,
+    unit: str | None,
+    phase: str | None,
+    context: str | None,
+    location: str | None,
+    sample_format: str | None,
+) -> _Reading:
+    measurand = measurand or DEFAULT_MEASURAND
+    sample_format = sample_format or "Raw"
+    flags = [] if measurand in _KNOWN_MEASURANDS else ["unknownMeasurand"]
+    convert = None
+    unit = unit or None
+    if sample_format != "SignedData":
+        unit, convert, known = _normal_unit(measurand, unit)
+        if not known:
+            flags.append("unknownUnit")
+    return _Reading(
+        measurand,
+        unit,
+        phase or None,
+        context or "Sample.Periodic",
+        location or "Outlet",
+        sample_format,
+        convert,
+        tuple(flags),
+    )
+
+
+def _normal_unit(
+    measurand: str, unit: str | None
+) -> tuple[str | None, Callable[[Decimal], Decimal] | None, bool]:
+    """The unit that is stored, how a value is brought to it, and whether the unit is known."""
     if unit is None:
         default = next((u for name, u in _DEFAULT_UNITS if measurand.startswith(name)), None)
-        return _finite(number), default
+        return default, None, True
     folded = unit.strip().casefold()
     if folded in _UNITS:
         stored, factor = _UNITS[folded]
-        if number is not None and factor is not None:
-            number *= factor
-        return _finite(number), stored
+        return stored, None if factor is None else factor.__mul__, True
     if folded in ("k", "kelvin"):
-        return _finite(None if number is None else number - _KELVIN_OFFSET), "Celsius"
+        return "Celsius", lambda number: number - _KELVIN_OFFSET, True
     if folded in ("fahrenheit", "f"):
-        return _finite(None if number is None else (number - 32) * 5 / 9), "Celsius"
-    flags.add("unknownUnit")
-    return _finite(number), unit
+        return "Celsius", lambda number: (number - 32) * 5 / 9, True
+    return unit, None, False
+
+
+def _value(raw: str, reading: _Reading, flags: set[str]) -> float | None:
+    if reading.format == "SignedData":
+        return None
+    if reading.convert is None and _PLAIN_NUMBER.fullmatch(raw):
+        return float(raw)
+    number = _number(raw)
+    if number is None:
+        flags.add("unreadableValue")
+        return None
+    return _finite(number if reading.convert is None else reading.convert(number))
 
 
 def _number(raw: str) -> Decimal | None:
@@ -178,8 +234,6 @@ def _number(raw: str) -> Decimal | None:
     return number
 
 
-def _finite(number: Decimal | None) -> float | None:
-    if number is None:
-        return None
+def _finite(number: Decimal) -> float | None:
     value = float(number)
     return value if math.isfinite(value) else None

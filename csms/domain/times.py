@@ -13,6 +13,8 @@ _ISO = re.compile(
     r"\s*(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?"
 )
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
+# What nearly all send, read fast; a fraction of a second has three digits or six.
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?Z", re.ASCII)
 _EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
 
 
@@ -51,6 +53,8 @@ def parse_time(raw: object) -> datetime | None:
         return None
     text = raw.strip()
     try:
+        if _USUAL.fullmatch(text):
+            return datetime.fromisoformat(text)
         if iso := _ISO.fullmatch(text):
             return _from_iso(iso)
         if _EPOCH.fullmatch(text):
