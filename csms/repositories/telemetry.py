@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from pymongo import InsertOne, UpdateOne
@@ -38,6 +39,9 @@ COMMITS_AT_ONCE = 2
 """So the database works while we gather, and we while it works."""
 
 _UPDATED = frozenset({"charge_points", "rejected_connections", "nodes"})
+ENOUGH = 64
+"""Writes that are waited for and need no more company."""
+
 MAX_BATCH = 1_000
 MAX_WAITING = 20_000
 MAX_BEHIND = 20_000
@@ -118,6 +122,19 @@ class _Group:
             self.done.set_exception(failure)
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What one commit writes: groups that are waited for, and what goes with them."""
+
+    waiting: list[_Group]
+    behind: list[Operation]
+
+    @property
+    def operations(self) -> list[Operation]:
+        operations = [operation for group in self.waiting for operation in group.operations]
+        return operations + self.behind
+
+
 class _Lane:
     """The batches of one collection, at most `at_once` of them on their way at a time."""
 
@@ -131,7 +148,7 @@ class _Lane:
         self._behind: deque[Operation] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_once = at_once
-        self._running = 0
+        self._on_their_way = 0
         self._gathering = False
         self._closing = False
         self._size = metrics.commit_size.labels(collection.name)
@@ -156,50 +173,68 @@ class _Lane:
 
     async def drain(self) -> None:
         self._closing = True
-        self._start()
-        while self._tasks:
+        while self._tasks or self._waiting or self._behind:
+            if not self._tasks:
+                self._launch()
             await asyncio.wait(self._tasks)
 
     def _start(self) -> None:
-        # The last to have started has not taken anything yet: it will take this too.
-        if self._gathering or self._running >= self._at_once:
+        # Who comes back from a commit takes what has gathered meanwhile.
+        if self._on_their_way >= self._at_once:
             return
-        if self._waiting or self._behind:
+        if self._count >= ENOUGH:
+            self._launch()
+        elif not self._gathering:
             self._gathering = True
-            self._running += 1
-            task = asyncio.get_running_loop().create_task(self._run())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            asyncio.get_running_loop().call_later(self._gather, self._gathered)
 
-    async def _run(self) -> None:
+    def _gathered(self) -> None:
+        self._gathering = False
+        if (self._waiting or self._behind) and self._on_their_way < self._at_once:
+            self._launch()
+
+    def _launch(self) -> None:
+        """Start a commit. The driver gets it now, not when the loop has time for a new task."""
+        self._on_their_way += 1
+        batch = self._next_batch()
+        task = asyncio.get_running_loop().create_task(self._run(batch, self._write(batch)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, batch: _Batch, write: Awaitable[Any]) -> None:
         try:
-            await asyncio.sleep(self._gather)
-            self._gathering = False
+            await self._commit(batch, write)
             while self._waiting or self._behind:
-                await self._commit()
+                batch = self._next_batch()
+                await self._commit(batch, self._write(batch))
         finally:
-            self._running -= 1
+            self._on_their_way -= 1
 
-    async def _commit(self) -> None:
-        waiting = self._next_groups()
-        operations = [operation for group in waiting for operation in group.operations]
-        room = max(MAX_BATCH - len(operations), 0)
-        behind = [self._behind.popleft() for _ in range(min(room, len(self._behind)))]
-        operations += behind
+    def _write(self, batch: _Batch) -> Awaitable[Any]:
+        return self._collection.bulk_write(batch.operations, ordered=False)
+
+    async def _commit(self, batch: _Batch, write: Awaitable[Any]) -> None:
         try:
-            failures = await self._write(operations)
+            failures = await self._failures(write)
         except PyMongoError as error:
-            await self._failed(error, waiting, behind)
+            await self._failed(error, batch)
             return
         except Exception as error:  # a document that BSON cannot hold: find it, spare the others
-            await self._one_by_one(error, waiting, behind)
+            await self._one_by_one(error, batch)
             return
         index = 0
-        for group in waiting:
+        for group in batch.waiting:
             following = index + len(group.operations)
             failed = [failures[i] for i in range(index, following) if i in failures]
             group.settle(failed[0] if failed else None)
             index = following
+        self._size.observe(index + len(batch.behind))
+
+    def _next_batch(self) -> _Batch:
+        groups = self._next_groups()
+        room = MAX_BATCH - sum(len(group.operations) for group in groups)
+        behind = [self._behind.popleft() for _ in range(min(max(room, 0), len(self._behind)))]
+        return _Batch(groups, behind)
 
     def _next_groups(self) -> list[_Group]:
         groups: list[_Group] = []
@@ -211,49 +246,45 @@ class _Lane:
         self._count -= size
         return groups
 
-    async def _write(self, operations: Sequence[Operation]) -> dict[int, Exception]:
-        """Write one batch; returns what failed for good, by position."""
+    async def _failures(self, write: Awaitable[Any]) -> dict[int, Exception]:
+        """Wait for a write; returns what failed for good, by position."""
         failures: dict[int, Exception] = {}
         with self._seconds.time():
             try:
-                await self._collection.bulk_write(operations, ordered=False)
+                await write
             except BulkWriteError as error:
                 if error.details.get("writeConcernErrors"):
                     raise
                 for failure in error.details["writeErrors"]:
                     if failure["code"] != _DUPLICATE_KEY:
                         failures[failure["index"]] = RuntimeError(failure["errmsg"])
-        self._size.observe(len(operations))
         return failures
 
-    async def _failed(
-        self, error: PyMongoError, waiting: list[_Group], behind: list[Operation]
-    ) -> None:
+    async def _failed(self, error: PyMongoError, batch: _Batch) -> None:
         log.warning("commit_failed", collection=self._collection.name, error=type(error).__name__)
-        for group in waiting:
+        for group in batch.waiting:
             group.settle(DatabaseUnavailable("MongoDB did not acknowledge the write"))
         if self._closing:
-            for _ in behind:
+            for _ in batch.behind:
                 self._dropped()
             return
-        self._behind.extendleft(reversed(behind))
+        self._behind.extendleft(reversed(batch.behind))
         while len(self._behind) > MAX_BEHIND:
             self._behind.popleft()
             self._dropped()
         if not self._waiting:
             await asyncio.sleep(RETRY_BEHIND_AFTER)
 
-    async def _one_by_one(
-        self, error: Exception, waiting: list[_Group], behind: list[Operation]
-    ) -> None:
+    async def _one_by_one(self, error: Exception, batch: _Batch) -> None:
         log.error("commit_unencodable", collection=self._collection.name, error=repr(error))
-        for group in waiting:
+        for group in batch.waiting:
             failure: Exception | None = None
             try:
-                failure = next(iter((await self._write(group.operations)).values()), None)
+                failures = await self._failures(self._write(_Batch([group], [])))
+                failure = next(iter(failures.values()), None)
             except Exception as single:
                 failure = single
             group.settle(failure)
-        for operation in behind:
+        for operation in batch.behind:
             with suppress(Exception):
-                await self._write([operation])
+                await self._failures(self._write(_Batch([], [operation])))

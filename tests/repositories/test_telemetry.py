@@ -69,12 +69,12 @@ async def test_what_arrives_meanwhile_goes_in_one_batch(
     collection.free.clear()
     first = asyncio.ensure_future(telemetry.insert("c", {"_id": 0}))
     await collection.arrived.wait()
-    others = [asyncio.ensure_future(telemetry.insert("c", {"_id": n})) for n in range(1, 100)]
-    telemetry.insert_behind("c", {"_id": 100})
+    others = [asyncio.ensure_future(telemetry.insert("c", {"_id": n})) for n in range(1, 50)]
+    telemetry.insert_behind("c", {"_id": 50})
     await asyncio.sleep(0)
     collection.free.set()
     await asyncio.gather(first, *others)
-    assert sorted(len(batch) for batch in collection.batches) == [1, 100]
+    assert sorted(len(batch) for batch in collection.batches) == [1, 50]
 
 
 async def test_updates_follow_each_other(collection: Collection) -> None:
