@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from socket import socket
@@ -55,8 +56,7 @@ BODY_SECONDS = 300.0
 
 def now() -> datetime:
     """The time, UTC, in the milliseconds that MongoDB keeps."""
-    time = datetime.now(UTC)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
 
 class CentralSystem:

@@ -47,7 +47,7 @@ _UNITS: dict[str, tuple[str, Decimal | None]] = {
     "hertz": ("Hz", None),
 }
 # Most values: nothing that a Decimal would read otherwise, nor out of bounds.
-_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+_is_plain = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?").fullmatch
 _KELVIN_OFFSET = Decimal("273.15")
 assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, "k", "fahrenheit"}
 
@@ -126,71 +126,59 @@ def _content_id(source: MeterSource, meter_value: Mapping[str, Any]) -> str:
 
 
 def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
-    raw = sample["value"]
-    reading = _reading(
-        sample.get("measurand"),
-        sample.get("unit"),
-        sample.get("phase"),
-        sample.get("context"),
-        sample.get("location"),
-        sample.get("format"),
+    get = sample.get
+    kind = _kind(
+        get("measurand"), get("unit"), get("phase"), get("context"), get("location"), get("format")
     )
-    if reading.flags:
-        flags.update(reading.flags)
-    return {
-        "measurand": reading.measurand,
-        "value": _value(raw, reading, flags),
-        "raw": raw,
-        "unit": reading.unit,
-        "phase": reading.phase,
-        "context": reading.context,
-        "location": reading.location,
-        "format": reading.format,
-    }
+    if kind.flags:
+        flags.update(kind.flags)
+    raw = sample["value"]
+    stored = kind.stored.copy()
+    stored["raw"] = raw
+    if kind.is_number:
+        stored["value"] = _value(raw, kind.convert, flags)
+    return stored
 
 
-class _Reading(NamedTuple):
-    """What the samples of one kind have in common; `convert` is None where values stay as sent."""
+class _Kind(NamedTuple):
+    """What the samples of one kind have in common; without `convert` values stay as sent."""
 
-    measurand: str
-    unit: str | None
-    phase: str | None
-    context: str
-    location: str
-    format: str
+    stored: dict[str, Any]
+    is_number: bool
     convert: Callable[[Decimal], Decimal] | None
     flags: tuple[str, ...]
 
 
 # A meter sends the same few kinds for ever; the bound is for one that makes kinds up.
 @lru_cache(4096)
-def _reading(
+def _kind(
     measurand: str | None,
     unit: str | None,
     phase: str | None,
     context: str | None,
     location: str | None,
     sample_format: str | None,
-) -> _Reading:
+) -> _Kind:
     measurand = measurand or DEFAULT_MEASURAND
-    sample_format = sample_format or "Raw"
+    is_number = sample_format != "SignedData"
     flags = [] if measurand in _KNOWN_MEASURANDS else ["unknownMeasurand"]
     convert = None
     unit = unit or None
-    if sample_format != "SignedData":
+    if is_number:
         unit, convert, known = _normal_unit(measurand, unit)
         if not known:
             flags.append("unknownUnit")
-    return _Reading(
-        measurand,
-        unit,
-        phase or None,
-        context or "Sample.Periodic",
-        location or "Outlet",
-        sample_format,
-        convert,
-        tuple(flags),
-    )
+    stored = {
+        "measurand": measurand,
+        "value": None,
+        "raw": None,
+        "unit": unit,
+        "phase": phase or None,
+        "context": context or "Sample.Periodic",
+        "location": location or "Outlet",
+        "format": sample_format or "Raw",
+    }
+    return _Kind(stored, is_number, convert, tuple(flags))
 
 
 def _normal_unit(
@@ -211,16 +199,14 @@ def _normal_unit(
     return unit, None, False
 
 
-def _value(raw: str, reading: _Reading, flags: set[str]) -> float | None:
-    if reading.format == "SignedData":
-        return None
-    if reading.convert is None and _PLAIN_NUMBER.fullmatch(raw):
+def _value(raw: str, convert: Callable[[Decimal], Decimal] | None, flags: set[str]) -> float | None:
+    if convert is None and _is_plain(raw):
         return float(raw)
     number = _number(raw)
     if number is None:
         flags.add("unreadableValue")
         return None
-    return _finite(number if reading.convert is None else reading.convert(number))
+    return _finite(number if convert is None else convert(number))
 
 
 def _number(raw: str) -> Decimal | None:

@@ -99,4 +99,6 @@ def to_utc(time: datetime) -> datetime:
 
 def rfc3339(time: datetime) -> str:
     """UTC with milliseconds and `Z`, as OCPP and the REST interface write it."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat(timespec="milliseconds")[:-6] + "Z"

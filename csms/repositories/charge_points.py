@@ -291,7 +291,9 @@ class ChargePoints:
         """Note that a charge point spoke, and with which quirks; stored within a second."""
         if not self._signs:
             asyncio.get_running_loop().call_later(SIGNS_EVERY, self.store_signs_of_life)
-        signs = self._signs.setdefault(charge_point_id, _SignsOfLife(now, Counter()))
+        signs = self._signs.get(charge_point_id)
+        if signs is None:
+            signs = self._signs[charge_point_id] = _SignsOfLife(now, Counter())
         signs.last_seen = now
         if quirks:
             signs.quirks.update(quirks)
