@@ -1,9 +1,9 @@
-"""The frame loop of OCPP sockets, behind Tornado's hook `get_websocket_protocol`.
+"""The WebSocket protocol of OCPP sockets, behind Tornado's hook `get_websocket_protocol`.
 
-Tornado's own loop awaits three times a frame and starts a task for every message it writes. This
-one reads whatever the socket has, hands all frames in it over, and writes at once. It is stricter
-too (see `csms/ocppj/websocket.py`), and keeps nothing of the HTTP request alive while the socket
-is idle. Pings are sent by whoever watches over the connections (`connections/watch.py`).
+Tornado's own awaits three times a frame and starts a task for every message it writes. This one
+hands over all frames that have come, and writes at once. It is stricter too (see
+`csms/ocppj/websocket.py`), and keeps nothing of the HTTP request alive while the socket is idle.
+Pings are sent by whoever watches over the connections (`connections/watch.py`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ import asyncio
 import base64
 import binascii
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from socket import SHUT_WR
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import structlog
-from tornado.iostream import IOStream, SSLIOStream, StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from csms.ocppj.websocket import (
@@ -35,11 +33,9 @@ from csms.ocppj.websocket import (
     Violation,
     server_frame,
 )
+from csms.web.ocpp_wire import Wire, take_over
 
 log = structlog.get_logger(__name__)
-
-READ_AT_ONCE = 16_384
-"""Bytes. OCPP messages are small, and the buffer of every read is made anew."""
 
 EVENTS_IN_A_ROW = 16
 """So many messages of one peer, then the others have their turn."""
@@ -52,8 +48,6 @@ MAX_REASON_BYTES = 123
 class OcppProtocol(WebSocketProtocol13):
     """One charge point's socket after the upgrade."""
 
-    stream: IOStream
-
     def __init__(self, handler: WebSocketHandler, max_message: int, max_unsent: int) -> None:
         """Take the handler whose `open`, `on_message`, `on_ping`, ... are to be run.
 
@@ -64,47 +58,64 @@ class OcppProtocol(WebSocketProtocol13):
         self._max_unsent = max_unsent
         self._reader = FrameReader(max_message)
         self._events: Iterator[Event] | None = None
+        self._paused = False
+        self._lost = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
+        self._wire: Wire
 
-    # The opening handshake (4.2): the base class's, but for a key that is none.
+    # The opening handshake (4.2)
 
-    def _handle_websocket_headers(self, handler: WebSocketHandler) -> None:
-        super()._handle_websocket_headers(handler)
+    async def accept_connection(self, handler: WebSocketHandler) -> None:
+        """Answer the upgrade, open the handler, then read; returns when the reading begins."""
+        headers = handler.request.headers
+        if not headers.get("Host") or not _is_key(headers.get("Sec-WebSocket-Key", "")):
+            handler.set_status(400)
+            handler.finish("Missing or invalid WebSocket headers\n")
+            return
+        self._answer_upgrade(handler)
+        self._wire = await take_over(handler._detach_stream())
         try:
-            key = base64.b64decode(handler.request.headers["Sec-WebSocket-Key"], validate=True)
-        except binascii.Error:
-            raise ValueError("the key is not base64") from None
-        if len(key) != 16:
-            raise ValueError("the key does not have 16 bytes")
+            opening = handler.open(*handler.open_args, **handler.open_kwargs)
+            if opening is not None:
+                await opening
+        except Exception:
+            log.exception("socket_not_opened")
+            self._wire.abort()
+        self._wire.start(self)
 
-    def start_pinging(self) -> None:
-        """Leave the pings to the watch; this is the moment when the stream is ours."""
-        self.stream.set_close_callback(self.on_connection_close)
-        self.stream.max_write_buffer_size = self._max_unsent
-        self.stream.read_chunk_size = READ_AT_ONCE
-        self.stream.set_nodelay(True)
+    def _answer_upgrade(self, handler: WebSocketHandler) -> None:
+        headers = handler.request.headers
+        offered = headers.get("Sec-WebSocket-Protocol", "")
+        names = [name.strip() for name in offered.split(",") if name.strip()]
+        self.selected_subprotocol = handler.select_subprotocol(names)
+        if self.selected_subprotocol:
+            handler.set_header("Sec-WebSocket-Protocol", self.selected_subprotocol)
+        handler.clear_header("Content-Type")
+        handler.set_status(101)
+        handler.set_header("Upgrade", "websocket")
+        handler.set_header("Connection", "Upgrade")
+        accepted = self.compute_accept_value(headers["Sec-WebSocket-Key"])
+        handler.set_header("Sec-WebSocket-Accept", accepted)
+        handler.finish()
 
     # Reading
 
-    async def _receive_frame_loop(self) -> None:
-        # Not a loop of awaits: the coroutines of the HTTP request end here, and are freed.
-        self._read()
-
-    def _read(self) -> None:
-        try:
-            data = asyncio.ensure_future(self.stream.read_bytes(READ_AT_ONCE, partial=True))
-        except StreamClosedError:
-            self._end()
+    def received(self, data: bytes) -> None:
+        """Take bytes from the wire."""
+        events = self._reader.feed(data)
+        if self._events is not None:
+            # They came although the wire was paused: the order counts.
+            self._events = chain(self._events, events)
             return
-        data.add_done_callback(self._have_read)
-
-    def _have_read(self, data: asyncio.Future[bytes]) -> None:
-        if data.cancelled() or data.exception() is not None:
-            self._end()
-            return
-        self._events = iter(self._reader.feed(data.result()))
+        self._events = iter(events)
         self._handle_events()
+
+    def lost(self) -> None:
+        """End, once what was read before is handled."""
+        self._lost = True
+        if self._events is None:
+            self._end()
 
     def _handle_events(self, waited_for: object = None) -> None:
         """Handle what was read, until it is done or something has to be waited for."""
@@ -115,19 +126,29 @@ class OcppProtocol(WebSocketProtocol13):
             waiting = self._handle(event)
             if waiting is not None:
                 waiting.add_done_callback(self._handle_events)
+                self._pause()
                 return
             if count >= EVENTS_IN_A_ROW:
                 asyncio.get_running_loop().call_soon(self._handle_events)
+                self._pause()
                 return
         self._events = None
-        self._read()
+        if self._lost:
+            self._end()
+        elif self._paused:
+            self._paused = False
+            self._wire.resume()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._wire.pause()
 
     def _handle(self, event: Event) -> asyncio.Future[Any] | None:
         if isinstance(event, str | bytes):
             return None if self.server_terminated else self._hand_over(event)
         if isinstance(event, Ping):
-            if not self.is_closing():
-                self._write(server_frame(PONG, event.data))
+            self._send(PONG, event.data)
             self.handler.on_ping(event.data)
         elif isinstance(event, Pong):
             self.handler.on_pong(event.data)
@@ -159,45 +180,27 @@ class OcppProtocol(WebSocketProtocol13):
         log.info("websocket_broken", code=violation.code, reason=violation.reason)
         self.close_code, self.close_reason = violation.code, violation.reason
         self.close(violation.code, violation.reason)
-        if not isinstance(self.stream, SSLIOStream) and not self.stream.closed():
-            with suppress(OSError):
-                self.stream.socket.shutdown(SHUT_WR)
+        self._wire.end_sending()
 
     # Writing
 
     def send_text(self, text: bytes) -> None:
         """Send a message, UTF-8; a socket that is closing swallows it."""
-        if not self.is_closing():
-            self._write(server_frame(TEXT, text))
+        self._send(TEXT, text)
 
     def write_ping(self, data: bytes) -> None:
         """Send a ping."""
-        if not self.is_closing():
-            self._write(server_frame(PING, data))
+        self._send(PING, data)
 
     def is_closing(self) -> bool:
         """Whether the socket is closed, or either side has begun to close it."""
-        return self.server_terminated or self.client_terminated or self.stream.closed()
+        return self.server_terminated or self.client_terminated or self._wire.closed
 
-    def _write(self, frame: bytes) -> None:
-        stream = self.stream
-        if stream.closed():
+    def _send(self, opcode: int, payload: bytes) -> None:
+        if self.server_terminated or self.client_terminated:
             return
-        try:
-            # The stream makes a future of every write. Most frames fit the socket at once.
-            sent = 0 if stream.writing() else stream.write_to_fd(memoryview(frame))
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            stream.close()
-            return
-        if sent == len(frame):
-            return
-        try:
-            stream.write(frame[sent:])
-        except StreamClosedError:
-            return
-        except StreamBufferFullError:
+        self._wire.write(server_frame(opcode, payload))
+        if self._wire.unsent() > self._max_unsent:
             log.warning("slow_reader_dropped", unsent_limit=self._max_unsent)
             self._abort()
 
@@ -207,37 +210,23 @@ class OcppProtocol(WebSocketProtocol13):
         """Send a close frame, then close the socket when the peer's has come, or after a while."""
         if not self.server_terminated:
             self.server_terminated = True
-            self._write(server_frame(CLOSE, _close_payload(code, reason)))
+            self._wire.write(server_frame(CLOSE, _close_payload(code, reason)))
         if self.client_terminated:
-            self._close_when_sent()
-        else:
-            self._call_later(CLOSING_SECONDS, self._abort)
+            self._wire.close()
+        if self._timer is None and not self._ended:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(CLOSING_SECONDS, self._abort)
 
     def abort(self) -> None:
         """Close the socket without a handshake: nobody is there to shake hands."""
         self._abort()
 
-    def _close_when_sent(self) -> None:
-        if self.stream.writing():
-            self._call_later(CLOSING_SECONDS, self.stream.close)
-            flushed = self.stream.write(b"")
-            flushed.add_done_callback(lambda _: self.stream.close())
-        else:
-            self.stream.close()
-
-    def _call_later(self, seconds: float, callback: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, callback)
-
     def _abort(self) -> None:
         self.client_terminated = self.server_terminated = True
-        self.stream.close()
+        self._wire.abort()
 
     def on_connection_close(self) -> None:
-        """Tell the handler that the socket is gone, once what was read before is handled."""
-        if self._events is None:
-            self._end()
+        """Be told by the handler what it was told by us."""
 
     def _end(self) -> None:
         if self._ended:
@@ -248,6 +237,13 @@ class OcppProtocol(WebSocketProtocol13):
             self._timer.cancel()
             self._timer = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _close_payload(code: int | None, reason: str | None) -> bytes:

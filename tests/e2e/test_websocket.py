@@ -139,3 +139,12 @@ async def test_a_reset_connection_frees_the_charge_point(system: System) -> None
         peer.send(client_frame(TEXT, heartbeat())[:7])
         peer.close()
         await eventually(system.record, lambda record: record["ocppSessionId"] is None)
+
+
+async def test_frames_may_come_right_behind_the_request(system: System) -> None:
+    await system.whitelist("CP1")
+    peer = await RawSocket.dial(system.ocpp)
+    peer.send(upgrade_request("/ocpp/1.6", "CP1"), client_frame(TEXT, BOOT))
+    assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    assert json.loads((await peer.receive())[1])[2]["status"] == "Accepted"
+    peer.close()
