@@ -27,6 +27,7 @@ from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
+from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
@@ -121,6 +122,7 @@ class CentralSystem:
         first_token = await self.services.api_tokens.ensure_first(
             configured.get_secret_value() if configured else None
         )
+        await search.refresh(self.charge_points.collection, {})
         await self.lease.start()
         self.watch.start()
         self._server = HTTPServer(

@@ -157,7 +157,7 @@ async def connect(url: str, identity: str) -> Peer | float:
     make = partial(Peer, parts.path, identity)
     loop = asyncio.get_running_loop()
     try:
-        _, peer = await loop.create_connection(make, parts.hostname, parts.port)
+        _, peer = await loop.create_connection(make, parts.hostname or "", parts.port or 80)
     except OSError:
         return 1.0
     return peer if await peer.ready else peer.retry_after
@@ -204,7 +204,8 @@ class Loop:
 
     def _send(self) -> None:
         if self._stopped:
-            self.idle.done() or self.idle.set_result(None)
+            if not self.idle.done():
+                self.idle.set_result(None)
             return
         self._sent = time.perf_counter()
         self._peer.transport.write(self._call(next(self._numbers)))

@@ -42,9 +42,12 @@ class Server:
 
 @contextmanager
 def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    environment = options.pop("env", dict(os.environ))
+    environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(HERE.parent)))
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
+        env=environment,
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -64,7 +67,7 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[st
 @contextmanager
 def baseline(name: str, *args: str) -> Iterator[Server]:
     """A baseline server: echo or stock."""
-    with _running(["-m", f"scripts.bench.{name}", *args]) as process:
+    with _running(["-m", f"benchmark.{name}", *args]) as process:
         assert process.stdout is not None
         yield Server(process, int(process.stdout.readline()))
 
@@ -113,5 +116,5 @@ def generator(what: str, url: str, **options: Any) -> Iterator[subprocess.Popen[
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
         args += [option.replace("--", "--no-")] if value is False else [option, str(value)]
-    with _running(["-m", "scripts.bench.load", what, url, *args]) as process:
+    with _running(["-m", "benchmark.load", what, url, *args]) as process:
         yield process

@@ -16,18 +16,18 @@ from ocpp.v16 import ChargePoint, call_result
 from websockets.asyncio.server import ServerConnection, serve
 
 
-class CentralSystem(ChargePoint):
+class CentralSystem(ChargePoint):  # type: ignore[misc]
     """One charge point, as the package's own example has it."""
 
     meter_values: Any = None
 
-    @on("BootNotification")
+    @on("BootNotification")  # type: ignore[untyped-decorator]
     async def on_boot(self, **payload: Any) -> call_result.BootNotification:
         """Accept whoever comes."""
         now = datetime.now(UTC).isoformat()
         return call_result.BootNotification(current_time=now, interval=300, status="Accepted")
 
-    @on("MeterValues")
+    @on("MeterValues")  # type: ignore[untyped-decorator]
     async def on_meter_values(self, **payload: Any) -> call_result.MeterValues:
         """Store the message, then answer."""
         await self.meter_values.insert_one(
