@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from socket import socket
@@ -27,6 +28,7 @@ from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
+from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
@@ -53,13 +55,15 @@ from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
 
-IDLE_HTTP_SECONDS = 60.0
+HEADER_SECONDS = 10.0
+"""How long a request's header may take, and a connection may idle between requests."""
+
+BODY_SECONDS = 300.0
 
 
 def now() -> datetime:
     """The time, UTC, in the milliseconds that MongoDB keeps."""
-    time = datetime.now(UTC)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
 
 class CentralSystem:
@@ -134,6 +138,7 @@ class CentralSystem:
         first_token = await self.services.api_tokens.ensure_first(
             configured.get_secret_value() if configured else None
         )
+        await search.refresh(self.charge_points.collection, {})
         await self.lease.start()
         self.watch.start()
         application = self._application()
@@ -149,7 +154,8 @@ class CentralSystem:
             application,
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
-            idle_connection_timeout=IDLE_HTTP_SECONDS,
+            idle_connection_timeout=HEADER_SECONDS,
+            body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
         )
         server.add_sockets(sockets)

@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(
         1_048_576, ge=4096, description="largest OCPP message read, bytes"
     )
+    max_unsent_bytes: int = Field(
+        1_048_576,
+        ge=65536,
+        description="unsent bytes after which a charge point that does not read is dropped",
+    )
     inbound_queue: int = Field(
         64,
         ge=1,

@@ -78,6 +78,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name="serial_only",
             partialFilterExpression={"chargePointIdentity": None},
         ),
+        IndexModel("searchGrams", name="search"),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
     ],
     "heartbeats": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,25 +117,27 @@ class Context:
 Handler = Callable[[Context, Payload], Awaitable[Payload]]
 
 
+@dataclass(slots=True)
+class Stored:
+    """An answer that may be sent when `written` is done."""
+
+    written: asyncio.Future[None]
+    answer: Payload
+
+
 @dataclass(frozen=True)
 class Inbound:
     """An action that charge points call.
 
     `handle` gets a payload that passed the schema and returns the CallResult's payload. It raises
-    OcppError or DatabaseUnavailable for a CallError. One that has nothing to wait for is given as
-    `at_once`.
+    OcppError or DatabaseUnavailable for a CallError. One that has nothing to wait for, or for a
+    write only, is given as `at_once`, which costs no task; it may return None to leave a Call to
+    `handle` after all.
     """
 
     action: str
     handle: Handler | None = None
-    at_once: Callable[[Context, Payload], Payload] | None = None
-
-    async def serve(self, context: Context, payload: Payload) -> Payload:
-        """Answer, whichever of the two it is."""
-        if self.handle is not None:
-            return await self.handle(context, payload)
-        assert self.at_once is not None, f"{self.action} has no handler"
-        return self.at_once(context, payload)
+    at_once: Callable[[Context, Payload], Payload | Stored | None] | None = None
 
 
 def _same(payload: Payload) -> Payload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,25 @@ async def store_meter_values(
         DatabaseUnavailable: some may not be stored.
     """
     flags = await _transaction_flags(context, transaction_id)
+    written = write_meter_values(context, connector_id, transaction_id, meter_values, flags)
+    if written is not None:
+        await written
+
+
+def write_meter_values(
+    context: Context,
+    connector_id: int,
+    transaction_id: int | None,
+    meter_values: Iterable[Mapping[str, Any]],
+    flags: tuple[str, ...] = (),
+) -> asyncio.Future[None] | None:
+    """Have readings written, with what is known of their transaction as `flags`.
+
+    The future is done when all are acknowledged; None if there are none.
+
+    Raises:
+        DatabaseUnavailable: too much waits already.
+    """
     source = MeterSource(
         context.charge_point_id,
         context.peer.identity,
@@ -37,7 +57,7 @@ async def store_meter_values(
         if _went_backwards(context.peer.meters.registers, document):
             document["flags"].append("registerWentBackwards")
         documents.append(document)
-    await context.deps.telemetry.insert_all("meter_values", documents)
+    return context.deps.telemetry.insert_all("meter_values", documents) if documents else None
 
 
 async def _transaction_flags(context: Context, transaction_id: int | None) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from csms.actions.context import Context, Inbound
+from csms.actions.context import Context, Inbound, Stored
 from csms.errors import DatabaseUnavailable, OcppError
 from csms.ocppj.frames import Call, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
@@ -22,25 +23,22 @@ BOOT_NOTIFICATION = "BootNotification"
 
 
 class Inbox:
-    """A bounded queue and the one task that works it off, while there is something to do."""
+    """A bounded queue, worked off in order; a task runs only while a handler has to wait."""
 
-    __slots__ = ("_connection", "_queue", "_worker", "_room", "_has_called")
+    __slots__ = ("_connection", "_queue", "_worker", "_written", "_room", "_has_called")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._queue: deque[Call] | None = None
         self._worker: asyncio.Task[None] | None = None
+        self._written: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._has_called = False
 
     def put(self, call: Call) -> Awaitable[None] | None:
         """Take a Call; what is returned, if anything, is to be awaited before the next."""
-        if self._worker is None:
-            inbound = self._connection.node.inbound.get(call.action)
-            if inbound is not None and inbound.at_once is not None:
-                self._serve_at_once(call, inbound)
-                return None
-            self._worker = asyncio.get_running_loop().create_task(self._work(call))
+        if not self._is_busy:
+            self._begin(call)
             return None
         if self._queue is None:
             self._queue = deque()
@@ -50,49 +48,80 @@ class Inbox:
         self._room = asyncio.get_running_loop().create_future()
         return self._room
 
+    @property
+    def _is_busy(self) -> bool:
+        return self._worker is not None or self._written is not None
+
     async def drained(self) -> None:
         """Return when every Call that was taken has been served."""
-        while self._worker is not None:
-            await asyncio.shield(self._worker)
+        while (waiting := self._worker or self._written) is not None:
+            await asyncio.wait((waiting,))
 
-    async def _work(self, call: Call) -> None:
-        """Serve the waiting Calls in order, also those that were read before the socket closed."""
-        try:
-            await self._serve(call)
-            while self._queue:
-                call = self._queue.popleft()
-                if self._room is not None and not self._room.done():
-                    self._room.set_result(None)
-                await self._serve(call)
-        finally:
-            self._worker = self._queue = None
-
-    async def _serve(self, call: Call) -> None:
+    def _begin(self, call: Call) -> None:
+        """Serve a Call at once, or start what it has to wait for."""
         started = time.perf_counter()
-        answer: Payload | None = None
-        error: OcppError | None = None
         try:
             inbound, payload, context = self._admit(call)
-            answer = await inbound.serve(context, payload)
-            self._note_sign_of_life(context)
+            answer = None if inbound.at_once is None else inbound.at_once(context, payload)
         except Exception as failure:
-            error = self._translate(call, failure)
-        self._reply(call, answer, error, started)
-        if self._connection.waits_for_reply:
-            await self._connection.run_after_reply()
+            self._reply(call, None, self._translate(call, failure), started)
+            return
+        if answer is None:
+            work = self._work(call, inbound, payload, context, started)
+            self._worker = asyncio.get_running_loop().create_task(work)
+        elif isinstance(answer, Stored):
+            self._written = answer.written
+            have_written = partial(self._have_written, call, context, answer.answer, started)
+            answer.written.add_done_callback(have_written)
+        else:
+            self._note_sign_of_life(context)
+            self._reply(call, answer, None, started)
 
-    def _serve_at_once(self, call: Call, inbound: Inbound) -> None:
-        started = time.perf_counter()
+    def _go_on(self) -> None:
+        """Serve the Calls that waited, also those that were read before the socket closed."""
+        while self._queue and not self._is_busy:
+            call = self._queue.popleft()
+            if self._room is not None and not self._room.done():
+                self._room.set_result(None)
+            self._begin(call)
+        if not self._queue:
+            self._queue = None
+
+    def _have_written(
+        self,
+        call: Call,
+        context: Context,
+        answer: Payload,
+        started: float,
+        written: asyncio.Future[None],
+    ) -> None:
+        self._written = None
+        failure = written.exception()
+        if failure is None:
+            self._note_sign_of_life(context)
+            self._reply(call, answer, None, started)
+        else:
+            self._reply(call, None, self._translate(call, failure), started)
+        self._go_on()
+
+    async def _work(
+        self, call: Call, inbound: Inbound, payload: Payload, context: Context, started: float
+    ) -> None:
         answer: Payload | None = None
         error: OcppError | None = None
         try:
-            _, payload, context = self._admit(call)
-            assert inbound.at_once is not None
-            answer = inbound.at_once(context, payload)
+            assert inbound.handle is not None, f"{call.action} has no handler"
+            answer = await inbound.handle(context, payload)
             self._note_sign_of_life(context)
         except Exception as failure:
             error = self._translate(call, failure)
         self._reply(call, answer, error, started)
+        try:
+            if self._connection.waits_for_reply:
+                await self._connection.run_after_reply()
+        finally:
+            self._worker = None
+            self._go_on()
 
     def _admit(self, call: Call) -> tuple[Inbound, Payload, Context]:
         """See that a Call may be served, and make it ready.
@@ -128,7 +157,7 @@ class Inbox:
                 context.charge_point_id, context.received_at, context.quirks
             )
 
-    def _translate(self, call: Call, failure: Exception) -> OcppError:
+    def _translate(self, call: Call, failure: BaseException) -> OcppError:
         if isinstance(failure, OcppError):
             return failure
         if isinstance(failure, DatabaseUnavailable):

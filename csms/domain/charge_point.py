@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource
+from csms.domain.search import GRAMS, grams
 
 MAX_IDENTITY = 255
 
@@ -218,7 +219,8 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     record: dict[str, Any] = dict.fromkeys(sorted(fields))
     record |= new.model_dump(exclude={"id", "authorizationKey"})
     record |= {"connectors": [], "flags": [], "quirks": {}, "createdAt": now, "updatedAt": now}
-    return {"_id": new.id, **record, "authorizationKeyHash": key_hash}
+    record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
+    return {**record, GRAMS: grams(record)}
 
 
 def view(record: dict[str, Any]) -> ChargePointView:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from ocpp.v16.enums import Measurand, UnitOfMeasure
@@ -46,15 +46,10 @@ _UNITS: dict[str, tuple[str, Decimal | None]] = {
     "hz": ("Hz", None),
     "hertz": ("Hz", None),
 }
-_TO_CELSIUS: dict[str, Callable[[Decimal], Decimal]] = {
-    "k": lambda kelvin: kelvin - Decimal("273.15"),
-    "kelvin": lambda kelvin: kelvin - Decimal("273.15"),
-    "fahrenheit": lambda degrees: (degrees - 32) * 5 / 9,
-    "f": lambda degrees: (degrees - 32) * 5 / 9,
-}
-SIGNED = "SignedData"
-_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
-assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, *_TO_CELSIUS}
+# Most values: nothing that a Decimal would read otherwise, nor out of bounds.
+_is_plain = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?").fullmatch
+_KELVIN_OFFSET = Decimal("273.15")
+assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, "k", "fahrenheit"}
 
 # What a missing unit means, by the first words of the measurand that say it.
 _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
@@ -130,23 +125,32 @@ def _content_id(source: MeterSource, meter_value: Mapping[str, Any]) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What samples that are described alike have in common."""
+def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
+    get = sample.get
+    kind = _kind(
+        get("measurand"), get("unit"), get("phase"), get("context"), get("location"), get("format")
+    )
+    if kind.flags:
+        flags.update(kind.flags)
+    raw = sample["value"]
+    stored = kind.stored.copy()
+    stored["raw"] = raw
+    if kind.is_number:
+        stored["value"] = _value(raw, kind.convert, flags)
+    return stored
 
-    measurand: str
-    unit: str | None
-    phase: str | None
-    context: str
-    location: str
-    format: str
-    factor: Decimal | None
-    to_celsius: Callable[[Decimal], Decimal] | None
-    flags: frozenset[str]
+
+class _Kind(NamedTuple):
+    """What the samples of one kind have in common; without `convert` values stay as sent."""
+
+    stored: dict[str, Any]
+    is_number: bool
+    convert: Callable[[Decimal], Decimal] | None
+    flags: tuple[str, ...]
 
 
-# A charge point describes its samples in the same few ways, thousands of times.
-@lru_cache(maxsize=4096)
+# A meter sends the same few kinds for ever; the bound is for one that makes kinds up.
+@lru_cache(4096)
 def _kind(
     measurand: str | None,
     unit: str | None,
@@ -155,70 +159,54 @@ def _kind(
     location: str | None,
     sample_format: str | None,
 ) -> _Kind:
-    flags = set()
     measurand = measurand or DEFAULT_MEASURAND
-    if measurand not in _KNOWN_MEASURANDS:
-        flags.add("unknownMeasurand")
-    factor: Decimal | None = None
-    to_celsius = None
-    folded = (unit or "").strip().casefold()
-    if not unit:
-        unit = next((u for name, u in _DEFAULT_UNITS if measurand.startswith(name)), None)
-    elif folded in _UNITS:
-        unit, factor = _UNITS[folded]
-    elif folded in _TO_CELSIUS:
-        unit, to_celsius = "Celsius", _TO_CELSIUS[folded]
-    elif sample_format != SIGNED:
-        flags.add("unknownUnit")
-    return _Kind(
-        measurand,
-        unit,
-        phase or None,
-        context or "Sample.Periodic",
-        location or "Outlet",
-        sample_format or "Raw",
-        factor,
-        to_celsius,
-        frozenset(flags),
-    )
-
-
-def _sample(sample: Mapping[str, Any], flags: set[str]) -> dict[str, Any]:
-    get = sample.get
-    kind = _kind(
-        get("measurand"), get("unit"), get("phase"), get("context"), get("location"), get("format")
-    )
-    flags |= kind.flags
-    raw = sample["value"]
-    value = None
-    if kind.format != SIGNED:
-        value = _value(raw, kind)
-        if value is None:
-            flags.add("unreadableValue")
-    return {
-        "measurand": kind.measurand,
-        "value": value,
-        "raw": raw,
-        "unit": kind.unit,
-        "phase": kind.phase,
-        "context": kind.context,
-        "location": kind.location,
-        "format": kind.format,
+    is_number = sample_format != "SignedData"
+    flags = [] if measurand in _KNOWN_MEASURANDS else ["unknownMeasurand"]
+    convert = None
+    unit = unit or None
+    if is_number:
+        unit, convert, known = _normal_unit(measurand, unit)
+        if not known:
+            flags.append("unknownUnit")
+    stored = {
+        "measurand": measurand,
+        "value": None,
+        "raw": None,
+        "unit": unit,
+        "phase": phase or None,
+        "context": context or "Sample.Periodic",
+        "location": location or "Outlet",
+        "format": sample_format or "Raw",
     }
+    return _Kind(stored, is_number, convert, tuple(flags))
 
 
-def _value(raw: str, kind: _Kind) -> float | None:
-    if kind.factor is None and kind.to_celsius is None and _PLAIN_NUMBER.fullmatch(raw):
+def _normal_unit(
+    measurand: str, unit: str | None
+) -> tuple[str | None, Callable[[Decimal], Decimal] | None, bool]:
+    """The unit that is stored, how a value is brought to it, and whether the unit is known."""
+    if unit is None:
+        default = next((u for name, u in _DEFAULT_UNITS if measurand.startswith(name)), None)
+        return default, None, True
+    folded = unit.strip().casefold()
+    if folded in _UNITS:
+        stored, factor = _UNITS[folded]
+        return stored, None if factor is None else factor.__mul__, True
+    if folded in ("k", "kelvin"):
+        return "Celsius", lambda number: number - _KELVIN_OFFSET, True
+    if folded in ("fahrenheit", "f"):
+        return "Celsius", lambda number: (number - 32) * 5 / 9, True
+    return unit, None, False
+
+
+def _value(raw: str, convert: Callable[[Decimal], Decimal] | None, flags: set[str]) -> float | None:
+    if convert is None and _is_plain(raw):
         return float(raw)
     number = _number(raw)
     if number is None:
+        flags.add("unreadableValue")
         return None
-    if kind.factor is not None:
-        number *= kind.factor
-    elif kind.to_celsius is not None:
-        number = kind.to_celsius(number)
-    value = float(number)
-    return value if math.isfinite(value) else None
+    return _finite(number if convert is None else convert(number))
 
 
 def _number(raw: str) -> Decimal | None:
@@ -230,3 +218,8 @@ def _number(raw: str) -> Decimal | None:
     if not number.is_finite() or abs(number.adjusted()) > 30:
         return None
     return number
+
+
+def _finite(number: Decimal) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None

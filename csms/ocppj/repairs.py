@@ -168,15 +168,20 @@ def has_odd_timestamp(payload: Payload) -> bool:
     if isinstance(stamp, str) and _RFC3339.fullmatch(stamp) is None:
         return True
     values = payload.get("meterValue") or payload.get("transactionData") or ()
-    return any(_RFC3339.fullmatch(value["timestamp"]) is None for value in values)
+    for value in values:
+        if _RFC3339.fullmatch(value["timestamp"]) is None:
+            return True
+    return False
 
 
 def has_misspelled_celsius(payload: Payload) -> bool:
     """Whether a sample has the unit as the standard's first print misspells it."""
     values = payload.get("meterValue") or payload.get("transactionData") or ()
-    return any(
-        sample.get("unit") == "Celcius" for value in values for sample in value["sampledValue"]
-    )
+    for value in values:
+        for sample in value["sampledValue"]:
+            if sample.get("unit") == "Celcius":
+                return True
+    return False
 
 
 def has_empty_vendor(payload: Payload) -> bool:

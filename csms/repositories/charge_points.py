@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,8 @@ from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
 from csms.domain.connector import MAX_CONNECTORS, new_connector
-from csms.errors import NotFound
+from csms.errors import DatabaseUnavailable, NotFound
+from csms.repositories import search
 from csms.repositories.telemetry import Telemetry
 
 COLLECTION = "charge_points"
@@ -120,8 +122,12 @@ class ChargePoints:
         async with db.errors():
             result = await self.collection.update_one(
                 {"_id": charge_point_id, "chargePointIdentity": None},
-                {"$set": {"chargePointIdentity": identity, "updatedAt": now}},
+                {
+                    "$set": {"chargePointIdentity": identity, "updatedAt": now},
+                    **search.forget_if_changed({"chargePointIdentity": identity}),
+                },
             )
+        await self._refresh_search(charge_point_id)
         return result.modified_count == 1
 
     async def change(
@@ -144,12 +150,18 @@ class ChargePoints:
                     "_id": charge_point_id,
                     **({relying_on: {"$type": "string"}} if relying_on else {}),
                 },
-                {"$set": {**fields, "updatedAt": now}},
+                {"$set": {**fields, "updatedAt": now}, **search.forget_if_changed(fields)},
                 return_document=ReturnDocument.AFTER,
             )
+        await self._refresh_search(charge_point_id)
         if record is None:
             raise NotFound("charge point", charge_point_id)
         return record
+
+    async def _refresh_search(self, charge_point_id: str) -> None:
+        # What was changed is changed, whether it can be found fast yet or not.
+        with suppress(DatabaseUnavailable):
+            await search.refresh(self.collection, {"_id": charge_point_id})
 
     async def delete(self, charge_point_id: str) -> None:
         """Remove a record.

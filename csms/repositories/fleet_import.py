@@ -20,6 +20,7 @@ from csms.domain.fleet_columns import EXPORTED, SECRET
 from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
 from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
 from csms.errors import DatabaseUnavailable, FieldError
+from csms.repositories import search
 
 BATCH = 500
 SLOW_BATCH = 50
@@ -160,6 +161,7 @@ class FleetImport:
                     await self._collection.bulk_write([u for _, u in changed], ordered=False)
             except BulkWriteError as error:
                 errors = _write_errors(error)
+            await search.refresh(self._collection, {"_id": {"$in": [r.id for r in results]}})
         return await self._without_deleted(_with_errors(results, errors))
 
     async def _without_deleted(self, results: dict[int, RowResult]) -> dict[int, RowResult]:
@@ -189,7 +191,8 @@ def _update(row: FleetRow, result: RowResult, key_hash: str | None, now: datetim
     fields = {name: row.fields[name] for name in result.changes if name != SECRET}
     if SECRET in result.changes:
         fields |= {"authorizationKeyHash": key_hash, "nextAuthorizationKeyHash": None}
-    return UpdateOne({"_id": result.id}, {"$set": {**fields, "updatedAt": now}})
+    changes = {"$set": {**fields, "updatedAt": now}, **search.forget_if_changed(fields)}
+    return UpdateOne({"_id": result.id}, changes)
 
 
 def _write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:

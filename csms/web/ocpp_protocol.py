@@ -1,17 +1,23 @@
-"""The WebSocket protocol of the OCPP endpoint, behind Tornado's hook for it.
+"""The WebSocket protocol of OCPP sockets, behind Tornado's hook `get_websocket_protocol`.
 
-Tornado's own reads a frame in three awaits, writes with a task, and forgives what RFC 6455 does
-not. This one takes whatever the socket has and hands on every message in it. Pings are sent by
-whoever watches over the connections (`connections/watch.py`), not by a task per socket.
+Tornado's own awaits three times a frame and starts a task for every message it writes. This one
+hands over all frames that have come, and writes at once. It is stricter too (see
+`csms/ocppj/websocket.py`), and keeps nothing of the HTTP request alive while the socket is idle.
+Pings are sent by whoever watches over the connections (`connections/watch.py`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 import struct
-from collections.abc import Awaitable
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
 
-from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
-from tornado.websocket import WebSocketProtocol13
+import structlog
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from csms.ocppj.websocket import (
     CLOSE,
@@ -27,114 +33,217 @@ from csms.ocppj.websocket import (
     Violation,
     server_frame,
 )
+from csms.web.ocpp_wire import Wire, take_over
 
-READ_BYTES = 65_536
-MAX_UNSENT_BYTES = 1_048_576
-"""What may wait for a slow reader before it is dropped."""
-CLOSE_SECONDS = 5.0
+log = structlog.get_logger(__name__)
+
+EVENTS_IN_A_ROW = 16
+"""So many messages of one peer, then the others have their turn."""
+
+CLOSING_SECONDS = 5.0
+INTERNAL_ERROR = 1011
 MAX_REASON_BYTES = 123
 
 
 class OcppProtocol(WebSocketProtocol13):
     """One charge point's socket after the upgrade."""
 
-    stream: IOStream
+    def __init__(self, handler: WebSocketHandler, max_message: int, max_unsent: int) -> None:
+        """Take the handler whose `open`, `on_message`, `on_ping`, ... are to be run.
 
-    @classmethod
-    def like(cls, stock: WebSocketProtocol13) -> OcppProtocol:
-        """The same as a protocol of Tornado's that has not begun."""
-        return cls(stock.handler, stock.mask_outgoing, stock.params)
+        `max_message` is the largest message read, `max_unsent` what may wait for a peer that does
+        not read before it is dropped; both in bytes.
+        """
+        super().__init__(handler, False, _NO_PARAMS)
+        self._max_unsent = max_unsent
+        self._reader = FrameReader(max_message)
+        self._events: Iterator[Event] | None = None
+        self._paused = False
+        self._lost = False
+        self._ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._wire: Wire
 
-    def send_text(self, text: bytes) -> bool:
-        """Send a text message; False if the socket is closing or its reader too slow."""
-        return not self.is_closing() and self._send(TEXT, text)
+    # The opening handshake (4.2)
+
+    async def accept_connection(self, handler: WebSocketHandler) -> None:
+        """Answer the upgrade, open the handler, then read; returns when the reading begins."""
+        headers = handler.request.headers
+        if not headers.get("Host") or not _is_key(headers.get("Sec-WebSocket-Key", "")):
+            handler.set_status(400)
+            handler.finish("Missing or invalid WebSocket headers\n")
+            return
+        self._answer_upgrade(handler)
+        self._wire = await take_over(handler._detach_stream())
+        try:
+            opening = handler.open(*handler.open_args, **handler.open_kwargs)
+            if opening is not None:
+                await opening
+        except Exception:
+            log.exception("socket_not_opened")
+            self._wire.abort()
+        self._wire.start(self)
+
+    def _answer_upgrade(self, handler: WebSocketHandler) -> None:
+        headers = handler.request.headers
+        offered = headers.get("Sec-WebSocket-Protocol", "")
+        names = [name.strip() for name in offered.split(",") if name.strip()]
+        self.selected_subprotocol = handler.select_subprotocol(names)
+        if self.selected_subprotocol:
+            handler.set_header("Sec-WebSocket-Protocol", self.selected_subprotocol)
+        handler.clear_header("Content-Type")
+        handler.set_status(101)
+        handler.set_header("Upgrade", "websocket")
+        handler.set_header("Connection", "Upgrade")
+        accepted = self.compute_accept_value(headers["Sec-WebSocket-Key"])
+        handler.set_header("Sec-WebSocket-Accept", accepted)
+        handler.finish()
+
+    # Reading
+
+    def received(self, data: bytes) -> None:
+        """Take bytes from the wire."""
+        events = self._reader.feed(data)
+        if self._events is not None:
+            # They came although the wire was paused: the order counts.
+            self._events = chain(self._events, events)
+            return
+        self._events = iter(events)
+        self._handle_events()
+
+    def lost(self) -> None:
+        """End, once what was read before is handled."""
+        self._lost = True
+        if self._events is None:
+            self._end()
+
+    def _handle_events(self, waited_for: object = None) -> None:
+        """Handle what was read, until it is done or something has to be waited for."""
+        assert self._events is not None
+        for count, event in enumerate(self._events, 1):
+            if self.client_terminated:
+                break
+            waiting = self._handle(event)
+            if waiting is not None:
+                waiting.add_done_callback(self._handle_events)
+                self._pause()
+                return
+            if count >= EVENTS_IN_A_ROW:
+                asyncio.get_running_loop().call_soon(self._handle_events)
+                self._pause()
+                return
+        self._events = None
+        if self._lost:
+            self._end()
+        elif self._paused:
+            self._paused = False
+            self._wire.resume()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._wire.pause()
+
+    def _handle(self, event: Event) -> asyncio.Future[Any] | None:
+        if isinstance(event, str | bytes):
+            return None if self.server_terminated else self._hand_over(event)
+        if isinstance(event, Ping):
+            self._send(PONG, event.data)
+            self.handler.on_ping(event.data)
+        elif isinstance(event, Pong):
+            self.handler.on_pong(event.data)
+        elif isinstance(event, Close):
+            self.close_code, self.close_reason = event.code, event.reason
+            if event.code is None:
+                self.close_code = NO_STATUS
+            self.client_terminated = True
+            self.close(event.code)
+        elif isinstance(event, Violation):
+            self._fail(event)
+        return None
+
+    def _hand_over(self, message: str | bytes) -> asyncio.Future[Any] | None:
+        try:
+            result = self.handler.on_message(message)
+        except Exception:
+            log.exception("socket_failed")
+            self.close(INTERNAL_ERROR, "The central system failed")
+            return None
+        return None if result is None else asyncio.ensure_future(result)
+
+    def _fail(self, violation: Violation) -> None:
+        """Close because the peer broke the protocol; what it still sends is read and dropped.
+
+        To close the socket on data that was not read would reset it, and the peer would never see
+        why. So our half is closed, and the peer's goes in its own time, or after a while.
+        """
+        log.info("websocket_broken", code=violation.code, reason=violation.reason)
+        self.close_code, self.close_reason = violation.code, violation.reason
+        self.close(violation.code, violation.reason)
+        self._wire.end_sending()
+
+    # Writing
+
+    def send_text(self, text: bytes) -> None:
+        """Send a message, UTF-8; a socket that is closing swallows it."""
+        self._send(TEXT, text)
 
     def write_ping(self, data: bytes) -> None:
         """Send a ping."""
-        if not self.is_closing():
-            self._send(PING, data)
-
-    def start_pinging(self) -> None:
-        """Leave it to the watch."""
+        self._send(PING, data)
 
     def is_closing(self) -> bool:
         """Whether the socket is closed, or either side has begun to close it."""
-        return self.server_terminated or self.client_terminated or self.stream.closed()
+        return self.server_terminated or self.client_terminated or self._wire.closed
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        if self.server_terminated or self.client_terminated:
+            return
+        self._wire.write(server_frame(opcode, payload))
+        if self._wire.unsent() > self._max_unsent:
+            log.warning("slow_reader_dropped", unsent_limit=self._max_unsent)
+            self._abort()
+
+    # Closing
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begin or complete the closing handshake; the socket is closed in any case soon."""
+        """Send a close frame, then close the socket when the peer's has come, or after a while."""
         if not self.server_terminated:
             self.server_terminated = True
-            if not self.stream.closed():
-                self._send(CLOSE, _close_payload(code, reason))
+            self._wire.write(server_frame(CLOSE, _close_payload(code, reason)))
         if self.client_terminated:
-            self._stop_waiting()
-            self.stream.close()
-        elif self._waiting is None and not self.stream.closed():
-            self._waiting = self.stream.io_loop.call_later(CLOSE_SECONDS, self._abort)
+            self._wire.close()
+        if self._timer is None and not self._ended:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(CLOSING_SECONDS, self._abort)
 
     def abort(self) -> None:
         """Close the socket without a handshake: nobody is there to shake hands."""
         self._abort()
 
-    async def _receive_frame_loop(self) -> None:
-        reader = FrameReader(self.params.max_message_size)
-        self.stream.max_write_buffer_size = MAX_UNSENT_BYTES
-        try:
-            while not self.client_terminated:
-                data = await self.stream.read_bytes(READ_BYTES, partial=True)
-                for event in reader.feed(data):
-                    room = self._take(event)
-                    if room is not None:
-                        await room
-        except StreamClosedError:
-            self._abort()
-        finally:
-            self._stop_waiting()
-            self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+    def _abort(self) -> None:
+        self.client_terminated = self.server_terminated = True
+        self._wire.abort()
 
-    def _take(self, event: Event) -> Awaitable[None] | None:
-        if isinstance(event, str | bytes):
-            return None if self.server_terminated else self._hand_on(event)
-        if isinstance(event, Ping):
-            if not self.is_closing():
-                self._send(PONG, event.data)
-            self.handler.on_ping(event.data)
-        elif isinstance(event, Pong):
-            self.handler.on_pong(event.data)
-        elif isinstance(event, Close):
-            self.client_terminated = True
-            self.close_code = NO_STATUS if event.code is None else event.code
-            self.close_reason = event.reason
-            self.close(event.code)
-        elif isinstance(event, Violation):
-            self.client_terminated = True
-            self.close_code, self.close_reason = event.code, event.reason
-            self.close(event.code, event.reason)
-        return None
+    def on_connection_close(self) -> None:
+        """Be told by the handler what it was told by us."""
 
-    def _hand_on(self, message: str | bytes) -> Awaitable[None] | None:
-        try:
-            return self.handler.on_message(message)
-        except Exception as error:
-            self.handler.log_exception(type(error), error, error.__traceback__)
-            self._abort()
-            return None
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._abort()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
-    def _send(self, opcode: int, payload: bytes) -> bool:
-        try:
-            self.stream.write(server_frame(opcode, payload))
-        except StreamClosedError:
-            return False
-        except StreamBufferFullError:
-            self._abort()
-            return False
-        return True
 
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self.stream.io_loop.remove_timeout(self._waiting)
-            self._waiting = None
+def _is_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _close_payload(code: int | None, reason: str | None) -> bytes:
@@ -142,3 +251,6 @@ def _close_payload(code: int | None, reason: str | None) -> bytes:
         return b""
     text = (reason or "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
     return struct.pack("!H", code) + text
+
+
+_NO_PARAMS = _WebSocketParams()

@@ -8,8 +8,9 @@ from math import ceil
 from typing import Any
 
 from tornado.iostream import SSLIOStream
-from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
+from tornado.websocket import WebSocketHandler
 
+from csms.config import Settings
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
@@ -24,7 +25,7 @@ RETRY_AFTER = "10"
 class OcppSocket(WebSocketHandler):
     """One charge point's socket. It decides nothing: admission and connection do."""
 
-    def initialize(self, admission: Admission, sockets: Sockets, settings: Any) -> None:
+    def initialize(self, admission: Admission, sockets: Sockets, settings: Settings) -> None:
         """Take the parts of the application."""
         self._admission = admission
         self._sockets = sockets
@@ -42,15 +43,12 @@ class OcppSocket(WebSocketHandler):
         """Pick ocpp1.6 from what is offered."""
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
-    @property
-    def max_message_size(self) -> int:
-        """The largest message read, bytes."""
-        return int(self._settings.max_message_bytes)
-
-    def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """Our own protocol, with what Tornado's would have been given."""
-        stock = super().get_websocket_protocol()
-        return OcppProtocol.like(stock) if isinstance(stock, WebSocketProtocol13) else stock
+    def get_websocket_protocol(self) -> OcppProtocol | None:
+        """Our own frame loop, for version 13, which is the only one there is."""
+        if self.request.headers.get("Sec-WebSocket-Version") != "13":
+            return None
+        settings = self._settings
+        return OcppProtocol(self, settings.max_message_bytes, settings.max_unsent_bytes)
 
     # The upgrade
 

@@ -69,12 +69,28 @@ async def test_what_arrives_meanwhile_goes_in_one_batch(
     collection.free.clear()
     first = asyncio.ensure_future(telemetry.insert("c", {"_id": 0}))
     await collection.arrived.wait()
-    others = [asyncio.ensure_future(telemetry.insert("c", {"_id": n})) for n in range(1, 100)]
-    telemetry.insert_behind("c", {"_id": 100})
+    others = [asyncio.ensure_future(telemetry.insert("c", {"_id": n})) for n in range(1, 50)]
+    telemetry.insert_behind("c", {"_id": 50})
     await asyncio.sleep(0)
     collection.free.set()
     await asyncio.gather(first, *others)
-    assert [len(batch) for batch in collection.batches] == [1, 100]
+    assert sorted(len(batch) for batch in collection.batches) == [1, 50]
+
+
+async def test_updates_follow_each_other(collection: Collection) -> None:
+    telemetry = Telemetry(cast(db.Database, {"charge_points": collection}), Metrics(), 0)
+    collection.free.clear()
+    operations = [UpdateOne({"_id": 1}, {"$set": {"n": n}}) for n in range(2)]
+    first = asyncio.ensure_future(telemetry.update("charge_points", operations[0]))
+    await collection.arrived.wait()
+    collection.arrived.clear()
+    second = asyncio.ensure_future(telemetry.update("charge_points", operations[1]))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not collection.arrived.is_set()
+    collection.free.set()
+    await asyncio.gather(first, second)
+    assert collection.batches == [[operation] for operation in operations]
 
 
 async def test_a_database_that_is_away_fails_who_waits_and_keeps_what_is_behind(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -16,11 +15,10 @@ from csms.domain.charge_point import (
     NewChargePoint,
     view,
 )
+from csms.domain.search import containing
 from csms.errors import NotFound
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
-
-_SEARCHED = ("_id", "name", "stationName", "location", "serialNumber", "chargePointIdentity")
 
 
 class ChargePointQuery(PageQuery):
@@ -39,8 +37,7 @@ class ChargePointQuery(PageQuery):
         """The query as a MongoDB filter."""
         found: dict[str, Any] = {}
         if self.q is not None:
-            contains = {"$regex": re.escape(self.q), "$options": "i"}
-            found["$or"] = [{field: contains} for field in _SEARCHED]
+            found |= containing(self.q)
         if self.connected is not None:
             found["ocppSessionId"] = {"$ne": None} if self.connected else None
         if self.status is not None:
