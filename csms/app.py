@@ -19,7 +19,9 @@ from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission
+from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
+from csms.connections.holding import Holding
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
@@ -30,7 +32,9 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
 from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.boot_notifications import BootNotifications
 from csms.repositories.certificates import Certificates
+from csms.repositories.changes import Changes
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
@@ -38,6 +42,7 @@ from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.local_lists import LocalLists
+from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
@@ -94,24 +99,29 @@ class CentralSystem:
             jobs=Jobs(self.database),
             files=Files(self.database),
             certificates=Certificates(self.database),
+            boot_notifications=BootNotifications(self.database),
             authority=LocalAuthority.load(authority_folder(settings)),
         )
         outbound = find_outbound()
         registry = Registry()
-        self.admission = Admission(deps, registry, KeyVerifier())
         messages = MessageLog(settings, self.telemetry, outbound, clock)
-        commands = CommandRouter(deps, registry, outbound)
+        nodes = Nodes(self.database)
+        changes = Changes(self.database, settings.node_id)
+        holding = Holding(deps, registry)
+        self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
+        self.admission = Admission(deps, registry, KeyVerifier(), self.bus)
+        commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(registry, settings.ping_interval)
-        self.lease = Lease(Nodes(self.database), self.charge_points, settings.node_id, clock)
+        self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         self.services = Services(
             deps=deps,
             database=self.database,
             accepting=lambda: self.sockets.accepting,
             api_tokens=ApiTokens(self.database, clock),
-            whitelisting=Whitelisting(deps, registry),
+            whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )
         self._servers: list[HTTPServer] = []
@@ -183,6 +193,7 @@ class CentralSystem:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()
         await self.telemetry.close()
+        await self.bus.stop()
         await self.lease.stop()
         self._client.close()
         log.info("stopped")

@@ -114,6 +114,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "commands": [
         IndexModel([("chargePointId", ASCENDING), *_newest("requestedAt")]),
         IndexModel(_newest("requestedAt")),
+        IndexModel("nodeId", name="pending", partialFilterExpression={"status": "Pending"}),
     ],
     "rejected_connections": [
         IndexModel(_newest("lastSeen")),
@@ -155,6 +156,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "files.chunks": [IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True)],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
     "nodes": [],
+    "node_calls": [IndexModel("at", expireAfterSeconds=60)],
     "counters": [],
 }
 

@@ -68,9 +68,7 @@ async def _accept(context: Context, payload: Payload, serial: str | None) -> Pay
         "ocppProtocolRaw": "ocpp1.6",
     }
     await asyncio.gather(
-        context.deps.charge_points.record_boot(
-            context.charge_point_id, context.peer.session_id, fields
-        ),
+        context.deps.charge_points.set_fields(context.charge_point_id, fields),
         _store_boot(context, payload, "Accepted", None),
     )
     context.peer.accept()

@@ -13,6 +13,7 @@ from csms.config import Settings
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
+from csms.repositories.boot_notifications import BootNotifications
 from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
@@ -46,6 +47,7 @@ class Deps:
     jobs: Jobs
     files: Files
     certificates: Certificates
+    boot_notifications: BootNotifications
     authority: CertificateAuthority | None
 
 

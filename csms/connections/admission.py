@@ -20,12 +20,14 @@ from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
+from csms.connections.bus import Bus
 from csms.connections.connection import Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
+from csms.connections.holding import GOING_AWAY
 from csms.connections.registry import Registry
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import MAX_IDENTITY
-from csms.errors import DatabaseUnavailable, Duplicate
+from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import IDENTITY_CASE, MISSING_SUBPROTOCOL, TRAILING_SLASH
 from csms.repositories.charge_points import Claim
 from csms.repositories.rejected_connections import Rejection
@@ -33,7 +35,7 @@ from csms.repositories.rejected_connections import Rejection
 log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
-GOING_AWAY = 1001
+CLAIM_ATTEMPTS = 5
 
 
 class Reason(StrEnum):
@@ -127,9 +129,10 @@ def _quirks_of(visitor: Visitor, identity: str, record: db.Document | None) -> t
 class Admission:
     """Decides who gets a connection on this node."""
 
-    def __init__(self, deps: Deps, registry: Registry, verifier: KeyVerifier) -> None:
+    def __init__(self, deps: Deps, registry: Registry, verifier: KeyVerifier, bus: Bus) -> None:
         self._deps = deps
         self._registry = registry
+        self._bus = bus
         self._checker = CredentialChecker(deps, verifier)
         self._attempts = FailedAttempts(deps.settings.max_failed_attempts)
 
@@ -220,7 +223,7 @@ class Admission:
                 return False
             if connection.closed:
                 return False
-            return await self._claim(connection, record["_id"])
+            return await self._claim(connection, record)
 
     async def bind(self, connection: Connection, serial: str) -> bool:
         """Step 6: give the record that waits for this serial the connection's identity."""
@@ -237,7 +240,7 @@ class Admission:
                 )
             except Duplicate:
                 return False
-            return bound and await self._claim(connection, record["_id"])
+            return bound and await self._claim(connection, record)
 
     async def _replace(self, holder: Connection, newcomer: Connection) -> bool:
         """Whether the newcomer may have the place; if so the holder is on its way out."""
@@ -251,11 +254,11 @@ class Admission:
         holder.close(GOING_AWAY, "Replaced by a new connection")
         return True
 
-    async def _claim(self, connection: Connection, charge_point_id: str) -> bool:
+    async def _claim(self, connection: Connection, record: db.Document) -> bool:
         # In the registry before the claim: whoever un-whitelists after it finds the socket there,
         # whoever did before is seen in the record that the claim returns.
         claim = Claim(
-            charge_point_id,
+            record["_id"],
             connection.session_id,
             self._deps.settings.node_id,
             connection.remote_address,
@@ -263,20 +266,45 @@ class Admission:
         )
         connection.claim = claim
         self._registry.seat(connection)
-        before = await self._deps.charge_points.claim(claim, self._deps.clock())
+        before = await self._take(connection, claim, record)
+        if isinstance(before, Reason):
+            await self._refuse(connection, before)
+            return False
         connection.record_before = before
         if (
-            before is None
-            or before.get("isWhitelisted") is False
+            before.get("isWhitelisted") is False
             or before.get("chargePointIdentity") != connection.identity
         ):
             await self._refuse(connection, Reason.NOT_WHITELISTED)
             return False
         connection.accepted = before.get("registrationStatus") == "Accepted"
-        connection.log.info(
-            "connected", charge_point=charge_point_id, remote=connection.remote_address
-        )
+        connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
+
+    async def _take(
+        self, connection: Connection, claim: Claim, record: db.Document
+    ) -> db.Document | Reason:
+        """Take the record from the session that has it, unless that is alive on another node.
+
+        Nodes that want it at the same time look again, and one of them gets it.
+        """
+        for _ in range(CLAIM_ATTEMPTS):
+            if not connection.authenticated and await self._is_alive_elsewhere(record):
+                return Reason.ALREADY_CONNECTED
+            now = self._deps.clock()
+            before = await self._deps.charge_points.claim(claim, record.get("ocppSessionId"), now)
+            if before is not None:
+                return before
+            try:
+                record = await self._deps.charge_points.get(record["_id"])
+            except NotFound:
+                return Reason.NOT_WHITELISTED
+        return Reason.ALREADY_CONNECTED
+
+    async def _is_alive_elsewhere(self, record: db.Document) -> bool:
+        if record.get("nodeId") in (None, self._deps.settings.node_id):
+            return False
+        return await self._bus.is_alive(record)
 
     async def _refuse(self, connection: Connection, reason: Reason) -> None:
         await connection.reject(Rejection(connection.identity, connection.remote_address, reason))

@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
+from csms import db
 from csms.actions.context import Deps, Outbound
-from csms.connections.connection import Connection
+from csms.connections.bus import Bus
 from csms.connections.registry import Registry
 from csms.errors import (
     CallErrorReceived,
@@ -23,7 +24,7 @@ from csms.errors import (
 )
 from csms.ocppj.frames import Payload
 from csms.ocppj.payloads import outbound_errors
-from csms.repositories.commands import CommandStatus
+from csms.repositories.commands import CommandStatus, Travel
 
 log = structlog.get_logger(__name__)
 
@@ -42,26 +43,31 @@ class CommandOutcome(BaseModel):
 class CommandRouter:
     """Gets a command to the socket of its charge point."""
 
-    def __init__(self, deps: Deps, registry: Registry, outbound: Mapping[str, Outbound]) -> None:
+    def __init__(
+        self, deps: Deps, registry: Registry, outbound: Mapping[str, Outbound], bus: Bus
+    ) -> None:
         self._deps = deps
         self._registry = registry
         self._outbound = outbound
+        self._bus = bus
+        bus.send = self._send_for_another
 
     @property
     def actions(self) -> list[str]:
         """What may be asked for."""
         return sorted(self._outbound)
 
-    def connection_of(self, charge_point_id: str) -> Connection:
-        """The live socket of a charge point.
+    async def require_connected(self, charge_point_id: str) -> db.Document:
+        """The record of a charge point that is connected, on whatever node.
 
         Raises:
-            ChargePointOffline: there is none.
+            NotFound: there is no such charge point.
+            ChargePointOffline: it is not connected.
         """
-        connection = self._registry.of(charge_point_id)
-        if connection is None or not connection.accepted:
+        record = await self._deps.charge_points.get(charge_point_id)
+        if record.get("ocppSessionId") is None or record.get("registrationStatus") != "Accepted":
             raise ChargePointOffline(NOT_CONNECTED)
-        return connection
+        return record
 
     async def execute(
         self, charge_point_id: str, action: str, payload: Payload, requested_by: str
@@ -91,35 +97,66 @@ class CommandRouter:
     async def _execute(
         self, charge_point_id: str, action: str, payload: Payload, requested_by: str
     ) -> tuple[Payload, str]:
-        await self._deps.charge_points.get(charge_point_id)
+        record = await self._deps.charge_points.get(charge_point_id)
         outbound = self._known(action)
         payload = await outbound.prepare(self._deps, charge_point_id, payload)
         if errors := outbound_errors(action, payload) or outbound.check(payload):
             raise InvalidInput(*errors)
-        commands = self._deps.commands
-        command_id = await commands.create(
-            charge_point_id,
-            action,
-            outbound.mask_request(payload),
-            requested_by,
-            self._deps.clock(),
-            self._deps.settings.node_id,
-        )
-        try:
-            connection = self.connection_of(charge_point_id)
-            answer = await connection.call(
-                action, payload, on_sent=lambda: self._mark_sent(command_id)
+        command_id = ""
+
+        async def create(node_id: str, travel: Travel | None = None) -> None:
+            nonlocal command_id
+            command_id = await self._deps.commands.create(
+                charge_point_id,
+                action,
+                outbound.mask_request(payload),
+                requested_by,
+                self._deps.clock(),
+                node_id,
+                travel,
             )
+
+        own = self._deps.settings.node_id
+        try:
+            if self._registry.of(charge_point_id) is None and record.get("nodeId") not in (
+                None,
+                own,
+            ):
+                answer = await self._bus.command(record, payload, create)
+            else:
+                await create(own)
+                answer = await self._send(charge_point_id, action, payload, command_id)
         except CsmsError as error:
+            if not command_id:
+                await create(own)
             await self._record_failure(command_id, error)
             raise
-        masked = outbound.mask_response(answer)
-        await commands.finish(
-            command_id, CommandStatus.ANSWERED, self._deps.clock(), response=masked
-        )
         await outbound.after(self._deps, charge_point_id, payload, answer)
         log.info("command_answered", charge_point=charge_point_id, action=action, id=command_id)
         return answer, command_id
+
+    async def _send(
+        self, charge_point_id: str, action: str, payload: Payload, command_id: str
+    ) -> Payload:
+        """Send a command on a socket of this node, and record the answer."""
+        connection = self._registry.of(charge_point_id)
+        if connection is None or not connection.accepted:
+            raise ChargePointOffline(NOT_CONNECTED)
+        answer = await connection.call(action, payload, on_sent=lambda: self._mark_sent(command_id))
+        masked = self._outbound[action].mask_response(answer)
+        await self._deps.commands.finish(
+            command_id, CommandStatus.ANSWERED, self._deps.clock(), response=masked
+        )
+        return answer
+
+    async def _send_for_another(
+        self, charge_point_id: str, action: str, payload: Payload, command_id: str
+    ) -> None:
+        """Send a command that another node has recorded; the outcome is in the record."""
+        try:
+            await self._send(charge_point_id, action, payload, command_id)
+        except CsmsError as error:
+            await self._record_failure(command_id, error)
 
     def _known(self, action: str) -> Outbound:
         outbound = self._outbound.get(action)

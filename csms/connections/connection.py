@@ -75,8 +75,8 @@ class Connection:
 
     __slots__ = (
         "identity", "remote_address", "session_id", "node", "transport", "session", "meters",
-        "claim", "record_before", "accepted", "authenticated", "credentials", "boot", "quirks",
-        "closed", "last_heard", "_inbox", "_outbox", "_signs", "_boots",
+        "claim", "record_before", "accepted", "authenticated", "credentials", "quirks",
+        "closed", "last_heard", "_inbox", "_outbox", "_signs",
         "_after_reply", "_gone", "__weakref__",
     )  # fmt: skip
 
@@ -95,7 +95,6 @@ class Connection:
         self.accepted = False
         self.authenticated = False
         self.credentials = Credentials()
-        self.boot: Payload | None = None
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
@@ -104,7 +103,6 @@ class Connection:
         # Most connections are idle most of the time: what they may need is made when they do.
         self._outbox: Outbox | None = None
         self._signs: list[asyncio.Future[None]] | None = None
-        self._boots: list[asyncio.Future[Payload]] | None = None
         self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
         self._gone: asyncio.Event | None = None
 
@@ -241,20 +239,6 @@ class Connection:
             self._outbox = Outbox(self)
         return await self._outbox.call(action, payload, on_sent)
 
-    def note_boot(self, payload: Payload) -> None:
-        """Keep a BootNotification, and give it to whoever expects one."""
-        self.boot = payload
-        for waiter in self._boots or ():
-            if not waiter.done():
-                waiter.set_result(payload)
-        self._boots = None
-
-    def expect_boot(self) -> asyncio.Future[Payload]:
-        """A future for the next BootNotification's payload, whatever its verdict will be."""
-        waiter: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-        self._boots = [*(self._boots or ()), waiter]
-        return waiter
-
     # Closing
 
     def close(self, code: int, reason: str) -> None:
@@ -288,11 +272,6 @@ class Connection:
         offline = ChargePointOffline("the connection closed before the charge point answered")
         if self._outbox is not None:
             self._outbox.was_closed(offline)
-        for waiter in self._boots or ():
-            if not waiter.done():
-                waiter.set_exception(offline)
-                # Not everyone who could have waited does.
-                waiter.exception()
         self.heard()
 
     async def until_closed(self) -> None:

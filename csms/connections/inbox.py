@@ -146,8 +146,6 @@ class Inbox:
         for quirk in quirks:
             deps.metrics.quirks.labels(quirk).inc()
         now = deps.clock()
-        if is_boot:
-            connection.note_boot(payload)
         return inbound, payload, Context(deps, connection, now, quirks)
 
     def _note_sign_of_life(self, context: Context) -> None:

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import structlog
 
+from csms.connections.bus import Bus
+from csms.connections.holding import Holding
 from csms.errors import DatabaseUnavailable
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.nodes import RENEW_EVERY, Nodes
@@ -23,10 +25,14 @@ class Lease:
         self,
         nodes: Nodes,
         charge_points: ChargePoints,
+        bus: Bus,
+        holding: Holding,
         node_id: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._nodes = nodes
+        self._bus = bus
+        self._holding = holding
         self._charge_points = charge_points
         self._node_id = node_id
         self._clock = clock
@@ -39,8 +45,9 @@ class Lease:
             DatabaseUnavailable: MongoDB did not answer.
         """
         await self._nodes.remove(self._node_id)
-        await self._nodes.renew(self._node_id, self._clock())
+        await self._nodes.renew(self._node_id, self._clock(), self._bus.public_key)
         await self._take_off_line(self._node_id)
+        await self._look_around()
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     async def stop(self) -> None:
@@ -56,12 +63,24 @@ class Lease:
         while True:
             await asyncio.sleep(RENEW_EVERY)
             try:
-                await self._nodes.renew(self._node_id, self._clock())
+                await self._renew()
+                await self._look_around()
                 for node_id in await self._nodes.expired(self._clock()):
                     await self._take_off_line(node_id)
                     await self._nodes.remove(node_id)
             except DatabaseUnavailable as error:
                 log.warning("lease_not_renewed", error=str(error))
+
+    async def _renew(self) -> None:
+        if not await self._nodes.renew(self._node_id, self._clock(), self._bus.public_key):
+            # The database was away for long. Others may have shown our charge points off line.
+            log.warning("lease_had_run_out", node=self._node_id)
+            await self._holding.recheck_all()
+
+    async def _look_around(self) -> None:
+        """Follow other nodes, once there are some; to follow nobody would cost the database."""
+        if not await self._nodes.is_alone(self._node_id, self._clock()):
+            self._bus.follow()
 
     async def _take_off_line(self, node_id: str) -> None:
         count = await self._charge_points.release_node(node_id, self._clock())

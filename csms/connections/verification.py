@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
+from csms import db
 from csms.actions.context import Deps
 from csms.connections.commands import CommandRouter
 from csms.connections.connector_sync import MAX_KEYS, ask_configuration, read_max_keys
@@ -11,6 +13,9 @@ from csms.domain.times import rfc3339
 from csms.domain.verification import NUMBER_OF_CONNECTORS, Verification, compare, keys_to_ask
 from csms.errors import CallErrorReceived, CommandTimeout
 from csms.ocppj.frames import Payload
+from csms.repositories.boot_notifications import BootNotifications
+
+LOOK_EVERY = 0.02
 
 
 async def verify(
@@ -24,8 +29,7 @@ async def verify(
         CallErrorReceived: it refused to boot.
     """
     # The record as it is before a fresh boot writes what that boot told.
-    record = await deps.charge_points.get(charge_point_id)
-    connection = router.connection_of(charge_point_id)
+    record = await router.require_connected(charge_point_id)
 
     async def call(action: str, payload: Payload) -> Payload:
         return await router.ask(charge_point_id, action, payload, requested_by)
@@ -38,18 +42,29 @@ async def verify(
     except CallErrorReceived:
         # It is alive, and what it says of itself elsewhere still counts.
         pass
-    boot = connection.boot
-    boot_source = "BootNotification of this connection"
+    boots = deps.boot_notifications
+    boot = await boots.last(charge_point_id, record["connectedAt"])
+    source = "BootNotification of this connection"
     if fresh_boot:
-        coming = connection.expect_boot()
-        try:
-            answer = await call("TriggerMessage", {"requestedMessage": "BootNotification"})
-            if answer.get("status") == "Accepted":
-                async with asyncio.timeout(deps.settings.call_timeout):
-                    boot = await coming
-                boot_source = f"BootNotification asked for at {rfc3339(deps.clock())}"
-        except TimeoutError:
-            raise CommandTimeout("the charge point accepted to boot again, and did not") from None
-        finally:
-            coming.cancel()
-    return compare(record, connection.identity, boot, boot_source, configuration)
+        asked_at = deps.clock()
+        answer = await call("TriggerMessage", {"requestedMessage": "BootNotification"})
+        if answer.get("status") == "Accepted":
+            boot = await _next_boot(deps, boots, charge_point_id, asked_at)
+            source = f"BootNotification asked for at {rfc3339(asked_at)}"
+    identity = str(record["chargePointIdentity"])
+    return compare(record, identity, boot["payload"] if boot else None, source, configuration)
+
+
+async def _next_boot(
+    deps: Deps, boots: BootNotifications, charge_point_id: str, since: datetime
+) -> db.Document:
+    """The boot that follows, whatever its verdict, and whichever node it comes to."""
+    try:
+        async with asyncio.timeout(deps.settings.call_timeout):
+            while True:
+                boot = await boots.last(charge_point_id, since)
+                if boot is not None:
+                    return boot
+                await asyncio.sleep(LOOK_EVERY)
+    except TimeoutError:
+        raise CommandTimeout("the charge point accepted to boot again, and did not") from None

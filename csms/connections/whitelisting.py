@@ -12,7 +12,7 @@ from typing import Any
 
 from csms import db
 from csms.actions.context import Deps
-from csms.connections.registry import Registry
+from csms.connections.holding import Holding
 from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
@@ -25,9 +25,9 @@ _EITHER = ("serialNumber", "chargePointIdentity")
 class Whitelisting:
     """Creates, changes and deletes charge points."""
 
-    def __init__(self, deps: Deps, registry: Registry) -> None:
+    def __init__(self, deps: Deps, holding: Holding) -> None:
         self._deps = deps
-        self._registry = registry
+        self._holding = holding
 
     async def create(self, new: NewChargePoint) -> db.Document:
         """Whitelist a charge point.
@@ -54,7 +54,7 @@ class Whitelisting:
         if "securityProfile" in fields:
             fields["nextSecurityProfile"] = None
         record = await self._change(charge_point_id, fields)
-        self._enforce(charge_point_id, record)
+        self._holding.enforce(charge_point_id, record)
         return record
 
     async def _change(self, charge_point_id: str, fields: Mapping[str, Any]) -> db.Document:
@@ -79,18 +79,11 @@ class Whitelisting:
             NotFound: there is no such record.
         """
         await self._deps.charge_points.delete(charge_point_id)
-        self._enforce(charge_point_id, None)
+        self._holding.enforce(charge_point_id, None)
 
     async def records_changed(self, charge_point_ids: Iterable[str]) -> None:
         """Close the sockets that records changed elsewhere no longer allow."""
-        for charge_point_id in charge_point_ids:
-            if self._registry.of(charge_point_id) is None:
-                continue
-            try:
-                record = await self._deps.charge_points.get(charge_point_id)
-            except NotFound:
-                record = None
-            self._enforce(charge_point_id, record)
+        await self._holding.recheck(charge_point_ids)
 
     async def set_connector_type(
         self, charge_point_id: str, connector_id: int, connector_type: ConnectorType
@@ -122,17 +115,6 @@ class Whitelisting:
             if await self._deps.charge_points.put_connectors(charge_point_id, before, after, now):
                 return {**record, "connectors": after, "updatedAt": now}
         raise InvalidInput(FieldError("type", "the connectors keep changing; try again"))
-
-    def _enforce(self, charge_point_id: str, record: db.Document | None) -> None:
-        connection = self._registry.of(charge_point_id)
-        if connection is None:
-            return
-        if (
-            record is None
-            or record.get("isWhitelisted") is False
-            or record.get("chargePointIdentity") != connection.identity
-        ):
-            connection.forget_whitelisting()
 
     async def _hash(self, key: str | None) -> str | None:
         return None if key is None else await asyncio.to_thread(hash_key, key)

@@ -174,11 +174,16 @@ class ChargePoints:
         if result.deleted_count == 0:
             raise NotFound("charge point", charge_point_id)
 
-    async def claim(self, claim: Claim, now: datetime) -> db.Document | None:
-        """Take the record for a new socket; returns it as it was before, None if it is gone."""
+    async def claim(
+        self, claim: Claim, instead_of: str | None, now: datetime
+    ) -> db.Document | None:
+        """Take the record for a new socket, from the session that is known to have to go.
+
+        Returns the record as it was before; None if it is gone, or another session has it now.
+        """
         async with db.errors():
             return await self.collection.find_one_and_update(
-                {"_id": claim.charge_point_id},
+                {"_id": claim.charge_point_id, "ocppSessionId": instead_of},
                 {
                     "$set": {
                         "ocppSessionId": claim.session_id,
@@ -190,6 +195,18 @@ class ChargePoints:
                 },
                 return_document=ReturnDocument.BEFORE,
             )
+
+    async def reclaim(self, claim: Claim) -> bool:
+        """Take a record again that was given up for this node; False if another session has it."""
+        async with db.errors():
+            result = await self.collection.update_one(
+                {
+                    "_id": claim.charge_point_id,
+                    "ocppSessionId": {"$in": [None, claim.session_id]},
+                },
+                {"$set": {"ocppSessionId": claim.session_id, "nodeId": claim.node_id}},
+            )
+        return result.matched_count == 1
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """Give the record up, unless another session has taken it since."""
@@ -215,15 +232,6 @@ class ChargePoints:
                 {"$set": {"ocppSessionId": None, "nodeId": None, "disconnectedAt": now}},
             )
         return result.modified_count
-
-    async def record_boot(
-        self, charge_point_id: str, session_id: str, fields: Mapping[str, Any]
-    ) -> None:
-        """Store what an accepted BootNotification told; returns when it is acknowledged."""
-        await self._telemetry.update(
-            COLLECTION,
-            UpdateOne({"_id": charge_point_id}, {"$set": {**fields, "ocppSessionId": session_id}}),
-        )
 
     async def set_fields(self, charge_point_id: str, fields: Mapping[str, Any]) -> None:
         """Set what a charge point reported of itself; returns when it is acknowledged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -27,6 +28,15 @@ class CommandStatus(StrEnum):
     OFFLINE = "Offline"
 
 
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """What a command for a socket on another node has with it."""
+
+    command_id: str
+    origin_node_id: str
+    sealed_payload: bytes
+
+
 class Commands:
     """Reads and writes commands. Payloads given here must have their secrets masked."""
 
@@ -41,9 +51,14 @@ class Commands:
         requested_by: str,
         now: datetime,
         node_id: str | None,
+        travel: Travel | None = None,
     ) -> str:
-        """Record a command before it is sent; returns its id."""
-        command_id = uuid4().hex
+        """Record a command before it is sent; returns its id.
+
+        `node_id` is the node that holds the socket. If that is not the one that asks, the payload
+        travels sealed, for as long as it is on the way.
+        """
+        command_id = travel.command_id if travel else uuid4().hex
         async with db.errors():
             await self.collection.insert_one(
                 {
@@ -59,9 +74,36 @@ class Commands:
                     "completedAt": None,
                     "nodeId": node_id,
                     "transactionId": None,
+                    "originNodeId": travel.origin_node_id if travel else node_id,
+                    "sealedPayload": travel.sealed_payload if travel else None,
                 }
             )
         return command_id
+
+    async def get(self, command_id: str) -> db.Document | None:
+        """A command."""
+        async with db.errors():
+            return await self.collection.find_one({"_id": command_id})
+
+    async def pending_for(self, node_id: str) -> list[db.Document]:
+        """Commands of other nodes that wait for this one."""
+        async with db.errors():
+            return await self.collection.find(
+                {
+                    "nodeId": node_id,
+                    "status": CommandStatus.PENDING,
+                    "originNodeId": {"$ne": node_id},
+                }
+            ).to_list(1000)
+
+    async def claim(self, command_id: str) -> db.Document | None:
+        """Take a command of another node to send it; None if it was taken or given up."""
+        async with db.errors():
+            return await self.collection.find_one_and_update(
+                {"_id": command_id, "status": CommandStatus.PENDING},
+                {"$set": {"status": CommandStatus.SENT, "sealedPayload": None}},
+                return_document=ReturnDocument.BEFORE,
+            )
 
     async def mark_sent(self, command_id: str) -> None:
         """Note that the Call is on its way."""
@@ -83,13 +125,14 @@ class Commands:
         """Note the outcome."""
         async with db.errors():
             await self.collection.update_one(
-                {"_id": command_id},
+                {"_id": command_id, "completedAt": None},
                 {
                     "$set": {
                         "status": status,
                         "response": response,
                         "error": error,
                         "completedAt": now,
+                        "sealedPayload": None,
                     }
                 },
             )

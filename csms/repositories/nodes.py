@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from csms import db
 
-LEASE = timedelta(seconds=15)
-RENEW_EVERY = 5.0
+LEASE = timedelta(seconds=10)
+RENEW_EVERY = 3.0
 
 
 class Nodes:
@@ -18,17 +18,35 @@ class Nodes:
     def __init__(self, database: db.Database) -> None:
         self.collection: db.Collection = database["nodes"]
 
-    async def renew(self, node_id: str, now: datetime) -> None:
-        """Say that this node is alive."""
+    async def renew(self, node_id: str, now: datetime, public_key: bytes) -> bool:
+        """Say that this node is alive; False if others had reason to think it was not."""
         async with db.errors():
-            await self.collection.update_one(
+            before = await self.collection.find_one_and_update(
                 {"_id": node_id},
                 {
-                    "$set": {"leaseUntil": now + LEASE, "host": socket.gethostname()},
+                    "$set": {
+                        "leaseUntil": now + LEASE,
+                        "host": socket.gethostname(),
+                        "publicKey": public_key,
+                    },
                     "$setOnInsert": {"startedAt": now, "pid": os.getpid()},
                 },
                 upsert=True,
             )
+        return before is not None and bool(before["leaseUntil"] >= now)
+
+    async def find_living(self, node_id: str, now: datetime) -> db.Document | None:
+        """A node whose lease has not run out."""
+        async with db.errors():
+            return await self.collection.find_one({"_id": node_id, "leaseUntil": {"$gte": now}})
+
+    async def is_alone(self, node_id: str, now: datetime) -> bool:
+        """Whether no other node is alive."""
+        async with db.errors():
+            other = await self.collection.find_one(
+                {"_id": {"$ne": node_id}, "leaseUntil": {"$gte": now}}, {"_id": 1}
+            )
+        return other is None
 
     async def remove(self, node_id: str) -> None:
         """Give the lease up."""

@@ -237,7 +237,7 @@ class UpdateFirmwareHandler(_LinkHandler):
         file = await deps.files.get(body.fileId)
         if file["metadata"]["kind"] != JobKind.FIRMWARE:
             raise NotFound("firmware file", body.fileId)
-        self.services.commands.connection_of(charge_point_id)
+        await self.services.commands.require_connected(charge_point_id)
         location = await self.url(charge_point_id, JobKind.FIRMWARE, body.fileId, file["filename"])
         payload = {
             "location": location,
@@ -260,8 +260,7 @@ class GetDiagnosticsHandler(_LinkHandler):
         errors=_ERRORS,
     )
     async def post(self, charge_point_id: str, body: DiagnosticsRequest) -> CommandOutcome:
-        await self.services.deps.charge_points.get(charge_point_id)
-        self.services.commands.connection_of(charge_point_id)
+        await self.services.commands.require_connected(charge_point_id)
         payload = {
             "location": await self.url(charge_point_id, JobKind.DIAGNOSTICS, None, ""),
             **_times(body.model_dump()),
@@ -280,8 +279,7 @@ class GetLogHandler(_LinkHandler):
         errors=_ERRORS,
     )
     async def post(self, charge_point_id: str, body: LogRequest) -> CommandOutcome:
-        await self.services.deps.charge_points.get(charge_point_id)
-        self.services.commands.connection_of(charge_point_id)
+        await self.services.commands.require_connected(charge_point_id)
         span = {"oldestTimestamp": body.oldestTimestamp, "latestTimestamp": body.latestTimestamp}
         location = await self.url(charge_point_id, JobKind.LOG, None, "")
         payload = {

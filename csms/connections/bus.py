@@ -1,0 +1,256 @@
+"""The way to the other nodes: through the database that is there anyway.
+
+A command for a socket on another node is written to `commands` with that node's id; the node sees
+it in its change stream, sends it, and writes the outcome, which this node sees in turn. Questions
+whether a socket is alive go through `node_calls`. Changes of `charge_points` tell a node which of
+its sockets may no longer be open. A node that is alone does not follow anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing, suppress
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from csms.actions.context import Deps
+from csms.connections.holding import Holding
+from csms.connections.registry import Registry
+from csms.connections.seal import Seal, seal
+from csms.errors import (
+    CallErrorReceived,
+    ChargePointOffline,
+    CommandTimeout,
+    CsmsError,
+    DatabaseUnavailable,
+)
+from csms.ocppj.frames import Payload
+from csms.repositories.changes import Change, Changes
+from csms.repositories.commands import CommandStatus, Travel
+from csms.repositories.node_calls import NodeCalls
+from csms.repositories.nodes import Nodes
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = 0.5
+GRACE = 5.0
+"""Seconds that a node may take beyond what its charge point takes."""
+
+Fields = dict[str, Any]
+Send = Callable[[str, str, Payload, str], Awaitable[None]]
+"""Sends a command that came from another node: charge point, Action, payload, command id."""
+
+
+class Bus:
+    """What this node asks of others, and they of it."""
+
+    def __init__(
+        self,
+        deps: Deps,
+        registry: Registry,
+        holding: Holding,
+        nodes: Nodes,
+        changes: Changes,
+        calls: NodeCalls,
+    ) -> None:
+        self._deps = deps
+        self._registry = registry
+        self._holding = holding
+        self._nodes = nodes
+        self._changes = changes
+        self._calls = calls
+        self._seal = Seal()
+        self._waiting: dict[str, asyncio.Future[Fields]] = {}
+        self._opened = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.send: Send | None = None
+
+    @property
+    def public_key(self) -> bytes:
+        """What others seal secrets for this node with."""
+        return self._seal.public_key
+
+    # Following
+
+    def follow(self) -> None:
+        """Follow what other nodes write, because there are some."""
+        if self._follower is None:
+            self._follower = asyncio.get_running_loop().create_task(self._keep_following())
+
+    async def stop(self) -> None:
+        """Stop following."""
+        for task in (self._follower, *self._tasks):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _keep_following(self) -> None:
+        while True:
+            self._opened.clear()
+            self._spawn(self._catch_up())
+            try:
+                async with aclosing(self._changes.follow(self._opened)) as changes:
+                    async for change in changes:
+                        self._take(change)
+            except DatabaseUnavailable as error:
+                log.warning("changes_not_followed", error=str(error))
+            except CsmsError:
+                log.exception("changes_not_followed")
+            await asyncio.sleep(RETRY_AFTER)
+
+    async def _catch_up(self) -> None:
+        """What happened while nobody followed is looked up."""
+        try:
+            await self._opened.wait()
+            for command in await self._deps.commands.pending_for(self._deps.settings.node_id):
+                self._spawn(self._serve(command))
+            for command_id in list(self._waiting):
+                self._finished(command_id, await self._deps.commands.get(command_id))
+            await self._holding.recheck_all()
+        except CsmsError as error:
+            log.warning("not_caught_up", error=str(error))
+
+    def _take(self, change: Change) -> None:
+        if change.collection == "commands":
+            if change.operation == "insert":
+                self._spawn(self._serve(change.fields))
+            else:
+                self._finished(change.record_id, change.fields)
+        elif change.collection == "node_calls":
+            if change.operation == "insert":
+                self._spawn(self._answer(change.fields))
+            elif change.fields.get("isAlive") is not None:
+                self._resolve(change.record_id, change.fields)
+        elif self._is_news(change):
+            self._spawn(self._holding.recheck([change.record_id]))
+
+    def _is_news(self, change: Change) -> bool:
+        """Whether a change of a record is about a socket here, and not this node's own claim."""
+        connection = self._registry.of(change.record_id)
+        return connection is not None and (
+            change.fields.get("ocppSessionId") != connection.session_id
+        )
+
+    # Asking
+
+    async def command(
+        self, record: Fields, payload: Payload, create: Callable[[str, Travel], Awaitable[None]]
+    ) -> Payload:
+        """Have the node that holds the socket send a command; returns the answer, secrets masked.
+
+        `create` records the command; it is given the node, and what travels with it.
+
+        Raises:
+            ChargePointOffline, CommandTimeout, CallErrorReceived: there was no CallResult.
+        """
+        node = await self._living_node(record)
+        if node is None:
+            raise ChargePointOffline("Charger not connected")
+        await self._ready()
+        travel = Travel(uuid4().hex, self._deps.settings.node_id, seal(payload, node["publicKey"]))
+        # Expected before it is there: the answer may be quicker than the insert's.
+        waiting = self._expect(travel.command_id)
+        patience = self._deps.settings.call_timeout * 2 + GRACE
+        await create(node["_id"], travel)
+        fields = await self._within(travel.command_id, waiting, patience)
+        if fields is None:
+            raise CommandTimeout("the node that holds the socket did not answer in time")
+        return _outcome(fields)
+
+    async def is_alive(self, record: Fields) -> bool:
+        """Whether the socket that another node holds for a charge point answers a ping."""
+        node = await self._living_node(record)
+        if node is None:
+            return False
+        await self._ready()
+        call_id, now = uuid4().hex, self._deps.clock()
+        waiting = self._expect(call_id)
+        await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"], now)
+        patience = self._deps.settings.replace_ping_timeout + GRACE
+        fields = await self._within(call_id, waiting, patience)
+        return bool(fields and fields.get("isAlive"))
+
+    async def _living_node(self, record: Fields) -> Fields | None:
+        node_id = record.get("nodeId")
+        if record.get("ocppSessionId") is None or node_id is None:
+            return None
+        node = await self._nodes.find_living(node_id, self._deps.clock())
+        return node if node and node.get("publicKey") else None
+
+    async def _ready(self) -> None:
+        self.follow()
+        try:
+            async with asyncio.timeout(GRACE):
+                await self._opened.wait()
+        except TimeoutError:
+            raise DatabaseUnavailable("MongoDB's change streams are not to be had") from None
+
+    def _expect(self, key: str) -> asyncio.Future[Fields]:
+        return self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
+
+    async def _within(
+        self, key: str, waiting: asyncio.Future[Fields], seconds: float
+    ) -> Fields | None:
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiting
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting.pop(key, None)
+
+    def _finished(self, command_id: str, fields: Fields | None) -> None:
+        if fields is not None and fields.get("completedAt") is not None:
+            self._resolve(command_id, fields)
+
+    def _resolve(self, key: str, fields: Fields) -> None:
+        waiting = self._waiting.get(key)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(fields)
+
+    # Being asked
+
+    async def _serve(self, command: Fields) -> None:
+        claimed = await self._deps.commands.claim(command["_id"])
+        if claimed is None or self.send is None:
+            return
+        payload = self._seal.open(claimed["sealedPayload"])
+        await self.send(claimed["chargePointId"], claimed["action"], payload, claimed["_id"])
+
+    async def _answer(self, call: Fields) -> None:
+        connection = self._registry.of(call["chargePointId"])
+        alive = connection is not None and connection.session_id == call["sessionId"]
+        if alive and connection is not None:
+            alive = await connection.is_alive(self._deps.settings.replace_ping_timeout)
+        await self._calls.answer(call["_id"], alive)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except CsmsError as error:
+            log.warning("bus_work_failed", error=str(error))
+        except Exception:
+            log.exception("bus_work_failed")
+
+
+def _outcome(fields: Fields) -> Payload:
+    status, error = fields["status"], fields.get("error") or {}
+    message = str(error.get("message", ""))
+    if status == CommandStatus.ANSWERED:
+        answer: Payload = fields.get("response") or {}
+        return answer
+    if status == CommandStatus.CALL_ERROR:
+        raise CallErrorReceived(error.get("code", ""), error.get("description", ""), {})
+    if status == CommandStatus.TIMEOUT:
+        raise CommandTimeout(message)
+    raise ChargePointOffline(message)

@@ -1,0 +1,74 @@
+"""What other nodes have written that concerns this one: one change stream for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from csms import db
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write. `fields` are those of the new document, or those that an update has set."""
+
+    collection: str
+    operation: str
+    record_id: Any
+    fields: db.Document = field(default_factory=dict)
+
+
+class Changes:
+    """Follows the database."""
+
+    def __init__(self, database: db.Database, node_id: str) -> None:
+        self._database = database
+        self._node_id = node_id
+
+    async def follow(self, opened: asyncio.Event) -> AsyncGenerator[Change, None]:
+        """Every change from now on; sets `opened` when none can be missed any more.
+
+        Raises:
+            DatabaseUnavailable: MongoDB is away; what happens meanwhile is not told later.
+        """
+        async with db.errors():
+            async with self._database.watch(self._pipeline()) as stream:
+                opened.set()
+                async for change in stream:
+                    updated = (change.get("updateDescription") or {}).get("updatedFields")
+                    yield Change(
+                        change["ns"]["coll"],
+                        change["operationType"],
+                        change["documentKey"]["_id"],
+                        change.get("fullDocument") or updated or {},
+                    )
+
+    def _pipeline(self) -> list[db.Document]:
+        updated = "updateDescription.updatedFields"
+        for_me: list[db.Document] = [
+            {
+                "ns.coll": "commands",
+                "operationType": "insert",
+                "fullDocument.nodeId": self._node_id,
+                "fullDocument.originNodeId": {"$ne": self._node_id},
+            },
+            {
+                "ns.coll": "commands",
+                "operationType": "update",
+                f"{updated}.completedAt": {"$type": "date"},
+            },
+            {"ns.coll": "node_calls", "operationType": "insert", "fullDocument.to": self._node_id},
+            {"ns.coll": "node_calls", "operationType": "update"},
+            {"ns.coll": "charge_points", "operationType": {"$in": ["delete", "replace"]}},
+            {
+                "ns.coll": "charge_points",
+                "operationType": "update",
+                "$or": [
+                    {f"{updated}.{name}": {"$exists": True}}
+                    for name in ("isWhitelisted", "chargePointIdentity", "ocppSessionId")
+                ],
+            },
+        ]
+        return [{"$match": {"$or": for_me}}]
