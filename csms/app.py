@@ -155,6 +155,9 @@ class CentralSystem:
         self._listen(application, plain, None if secure else tls)
         if secure:
             self._listen(application, secure, tls)
+        if settings.metrics_port is not None:
+            only_metrics = Application([("/metrics", MetricsHandler, {"services": self.services})])
+            self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
 
     def _listen(
@@ -176,7 +179,7 @@ class CentralSystem:
     def _bind(self, port: int) -> list[socket]:
         host = self.settings.host
         try:
-            return bind_sockets(port, host)
+            return bind_sockets(port, host, reuse_port=self.settings.reuse_port)
         except OSError as error:
             raise OSError(
                 f"cannot listen on {host}:{port}: {error.strerror}; set host and port to what is"

@@ -12,13 +12,14 @@ import json
 import signal
 import stat
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pymongo
+import structlog
 import uvloop
 from pydantic import SecretStr, ValidationError
 from pymongo.errors import PyMongoError
@@ -30,6 +31,7 @@ from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError
 
 TOKEN_FILE = "admin-token"
+MONGOD_LOOKED_AT_EVERY = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = fleet.import_main if arguments[0] == "import" else fleet.export_main
         return command(arguments[1:])
     args = _parser().parse_args(arguments)
+    args.given = arguments[1:]
     try:
         return int(args.run(args))
     except ValidationError as error:
@@ -103,16 +106,16 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 @contextmanager
-def _mongodb(settings: Settings) -> Iterator[str]:
-    """The URI of the database: the configured one, or that of a private mongod."""
+def _mongodb(settings: Settings) -> Iterator[tuple[str, EmbeddedMongod | None]]:
+    """The URI of the database: the configured one, or that of a private mongod, given as well."""
     if settings.mongodb_uri is not None:
-        yield settings.mongodb_uri.get_secret_value()
+        yield settings.mongodb_uri.get_secret_value(), None
         return
     mongod = EmbeddedMongod(
         settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
     )
     try:
-        yield mongod.start()
+        yield mongod.start(), mongod
     finally:
         mongod.stop()
 
@@ -127,11 +130,46 @@ def _serve(args: argparse.Namespace) -> int:
     logs.configure(settings.log_level, settings.log_format)
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _mongodb(settings) as uri:
-        return _run(_serve_until_signal(settings, uri))
+    with _mongodb(settings) as (uri, mongod):
+        if settings.workers > 1:
+            return _run(_supervise(settings, uri, mongod, args.given))
+        return _run(_serve_until_signal(settings, uri, mongod))
 
 
-async def _serve_until_signal(settings: Settings, uri: str) -> int:
+async def _supervise(
+    settings: Settings, uri: str, mongod: EmbeddedMongod | None, given: Sequence[str]
+) -> int:
+    from csms.workers import Supervisor
+
+    async with _revived(mongod):
+        await Supervisor(settings, uri, given).run()
+    return 0
+
+
+@asynccontextmanager
+async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
+    """Have a private mongod that dies started again."""
+
+    async def keep_alive() -> None:
+        log = structlog.get_logger(__name__)
+        while mongod is not None:
+            await asyncio.sleep(MONGOD_LOOKED_AT_EVERY)
+            try:
+                if await asyncio.to_thread(mongod.revive):
+                    log.error("mongod_had_died", message="it was started again")
+            except CsmsError as error:
+                log.error("mongod_not_started", error=str(error))
+
+    keeper = asyncio.create_task(keep_alive())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
     from csms.app import CentralSystem
 
     stop = asyncio.Event()
@@ -143,7 +181,8 @@ async def _serve_until_signal(settings: Settings, uri: str) -> int:
     _collect_garbage_seldom()
     try:
         _say_where(settings, central_system.port, uri, first_token)
-        await stop.wait()
+        async with _revived(mongod):
+            await stop.wait()
         print("csms is stopping ...", flush=True)
     finally:
         await central_system.stop()
@@ -244,7 +283,7 @@ def _token(args: argparse.Namespace) -> int:
     running = None if settings.mongodb_uri else running_uri(settings.data_dir)
     if running is not None:
         settings = settings.model_copy(update={"mongodb_uri": SecretStr(running)})
-    with _mongodb(settings) as uri:
+    with _mongodb(settings) as (uri, _):
         return _run(_token_action(settings, uri, args))
 
 

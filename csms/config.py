@@ -75,6 +75,21 @@ class Settings(BaseSettings):
         "",
         description="name of this process in the database; default host name and port",
     )
+    workers: int = Field(
+        1, ge=1, le=64, description="processes on the port; each is a node of its own"
+    )
+    reuse_port: bool = Field(
+        False, description="let other processes listen on the same port, as workers do"
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_000,
+        description="port for /metrics alone; worker N has this plus N - 1",
+    )
+    drain_seconds: Seconds = Field(
+        5.0, description="seconds over which many sockets are closed at shutdown"
+    )
     shutdown_grace: Seconds = Field(10.0, description="seconds that running work gets at shutdown")
 
     mongodb_uri: SecretStr | None = Field(
@@ -190,6 +205,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_cert and tls_key go together: set both, or neither")
         if self.tls_port is not None and self.tls_cert is None:
             raise ValueError("tls_port needs tls_cert and tls_key")
+        if self.workers > 1 and (self.port == 0 or self.tls_port == 0):
+            raise ValueError("workers need a port that they can share: set port, and not to 0")
         if not self.node_id:
             self.node_id = f"{socket.gethostname()}:{self.port}"
         return self

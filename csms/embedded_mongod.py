@@ -134,6 +134,18 @@ class EmbeddedMongod:
             raise
         return state.uri
 
+    def revive(self) -> bool:
+        """Start the mongod again if it has ended; says whether it had.
+
+        Raises:
+            MongodNotFound, MongodFailed: as they say.
+        """
+        if self._lock is None or self._state is None or not self._has_ended(self._state):
+            return False
+        self._forget()
+        self._launch()
+        return True
+
     def stop(self) -> None:
         """Shut the mongod down in order, and let the data directory go."""
         if self._lock is None:

@@ -280,6 +280,11 @@ class Connection:
             self._gone = self._gone or asyncio.Event()
             await self._gone.wait()
 
+    async def settled(self) -> None:
+        """Return when no Call of ours is waiting for its turn or its answer."""
+        if self._outbox is not None:
+            await self._outbox.settled()
+
     async def drained(self) -> None:
         """Return when every Call that was read has been served."""
         await self._inbox.drained()

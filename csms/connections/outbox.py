@@ -57,6 +57,11 @@ class Outbox:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
+    async def settled(self) -> None:
+        """Return when nothing is waiting for its turn or its answer."""
+        async with self._turn:
+            return
+
     def was_closed(self, error: ChargePointOffline) -> None:
         """End the Call that is out: its answer will not come."""
         if self._answer is not None and not self._answer.done():

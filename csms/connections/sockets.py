@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
+CLOSED_AT_ONCE = 50
 
 
 class Sockets:
@@ -82,13 +83,25 @@ class Sockets:
             connection.log.error("release_failed")
 
     async def close_all(self) -> None:
-        """Close every socket because this node stops; returns when all are gone or time is up."""
+        """Close every socket because this node stops; returns when all are gone or time is up.
+
+        Commands that are running end first. Many sockets are closed a few at a time, so that
+        their charge points do not come back in the same instant.
+        """
         self.accepting = False
-        connections = list(self._registry)
-        for connection in connections:
-            connection.close(SERVICE_RESTART, "The central system restarts")
         for task in self._tasks:
             task.cancel()
+        connections = list(self._registry)
+        try:
+            async with asyncio.timeout(self._deps.settings.shutdown_grace):
+                await asyncio.gather(*(connection.settled() for connection in connections))
+        except TimeoutError:
+            log.warning("commands_left_running")
+        for count, connection in enumerate(connections):
+            connection.close(SERVICE_RESTART, "The central system restarts")
+            if count % CLOSED_AT_ONCE == CLOSED_AT_ONCE - 1:
+                batches = len(connections) / CLOSED_AT_ONCE
+                await asyncio.sleep(min(0.1, self._deps.settings.drain_seconds / batches))
         try:
             async with asyncio.timeout(self._deps.settings.shutdown_grace):
                 await asyncio.gather(*(connection.until_closed() for connection in connections))

@@ -1,0 +1,122 @@
+"""Several processes on one port: each is a node of its own, and is started again if it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+from csms.config import Settings
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+LIVED_WELL = 60.0
+"""Seconds after which a worker that dies is started again without a longer pause."""
+
+
+class Supervisor:
+    """Keeps the workers alive until it is told to stop."""
+
+    def __init__(self, settings: Settings, mongodb_uri: str, arguments: Sequence[str]) -> None:
+        """`arguments` are those that `csms serve` was given."""
+        self._settings = settings
+        self._uri = mongodb_uri
+        self._arguments = list(arguments)
+        self._stop = asyncio.Event()
+        self._running: dict[int, asyncio.subprocess.Process] = {}
+
+    async def run(self) -> None:
+        """Run the workers; returns when all have ended after a SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        # One first: it prepares the database, and makes the first token.
+        ready = asyncio.Event()
+        keepers = [asyncio.create_task(self._keep(1, ready))]
+        waits = [asyncio.create_task(event.wait()) for event in (ready, self._stop)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        keepers += [
+            asyncio.create_task(self._keep(number, None))
+            for number in range(2, self._settings.workers + 1)
+        ]
+        await self._stop.wait()
+        sys.stdout.write("csms is stopping ...\n")
+        sys.stdout.flush()
+        await self._end()
+        await asyncio.gather(*keepers)
+
+    async def _keep(self, number: int, ready: asyncio.Event | None) -> None:
+        pause = FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        while not self._stop.is_set():
+            started = loop.time()
+            worker = await self._start(number)
+            self._running[number] = worker
+            await self._relay(worker, ready)
+            status = await worker.wait()
+            del self._running[number]
+            if self._stop.is_set():
+                return
+            lived_well = loop.time() - started > LIVED_WELL
+            pause = FIRST_PAUSE if lived_well else min(pause * 2, LONGEST_PAUSE)
+            log.error("worker_died", worker=number, status=status, again_in_seconds=pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+
+    async def _start(self, number: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "csms",
+            "serve",
+            *self._arguments,
+            # The last one counts.
+            "--workers=1",
+            f"--node-id={self._settings.node_id}#{number}",
+            env=self._environment(number),
+            stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C is for the supervisor, which tells the workers in its own time.
+            start_new_session=True,
+        )
+
+    def _environment(self, number: int) -> Mapping[str, str]:
+        environment = dict(os.environ)
+        environment["CSMS_MONGODB_URI"] = self._uri
+        environment["CSMS_REUSE_PORT"] = "true"
+        if self._settings.metrics_port is not None:
+            environment["CSMS_METRICS_PORT"] = str(self._settings.metrics_port + number - 1)
+        return environment
+
+    async def _relay(self, worker: asyncio.subprocess.Process, ready: asyncio.Event | None) -> None:
+        """Say what the first worker says when it first starts; the others say the same."""
+        assert worker.stdout is not None
+        async for line in worker.stdout:
+            if ready is not None and not ready.is_set():
+                sys.stdout.write(line.decode())
+                sys.stdout.flush()
+                if b"admin token" in line:
+                    ready.set()
+
+    async def _end(self) -> None:
+        for worker in self._running.values():
+            with suppress(ProcessLookupError):
+                worker.terminate()
+        patience = self._settings.shutdown_grace + self._settings.drain_seconds + 5
+        _, late = await asyncio.wait(
+            [asyncio.create_task(worker.wait()) for worker in self._running.values()]
+            or [asyncio.create_task(asyncio.sleep(0))],
+            timeout=patience,
+        )
+        if late:
+            log.error("workers_killed", count=len(late))
+            for worker in list(self._running.values()):
+                with suppress(ProcessLookupError):
+                    worker.kill()
