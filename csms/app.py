@@ -29,6 +29,7 @@ from csms.connections.sockets import Sockets
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.job import mask_location
 from csms.metrics import Metrics
 from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
@@ -230,7 +231,7 @@ def _log_request(handler: RequestHandler) -> None:
     log.debug(
         "http",
         method=request.method,
-        path=request.path,
+        path=mask_location(request.path),
         status=handler.get_status(),
         seconds=round(request.request_time(), 4),
     )

@@ -150,7 +150,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "file_links": [
         IndexModel("expiresAt", expireAfterSeconds=0),
-        IndexModel([("chargePointId", ASCENDING), ("kind", ASCENDING)]),
+        IndexModel("jobId"),
     ],
     "files.files": [IndexModel([("filename", ASCENDING), ("uploadDate", ASCENDING)])],
     "files.chunks": [IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True)],

@@ -34,7 +34,7 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         REQUESTED if file_name else "NothingToUpload",
         file_name=file_name,
     )
-    await begin(deps, job, "diagnosticsStatus")
+    await begin(deps, job, payload["location"], "diagnosticsStatus")
 
 
 OUTBOUND = Outbound("GetDiagnostics", check=check, mask_request=mask_request, after=after)

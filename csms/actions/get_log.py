@@ -45,7 +45,7 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         request_id=payload["requestId"],
         file_name=answer.get("filename"),
     )
-    await begin(deps, job, "logStatus")
+    await begin(deps, job, payload["log"]["remoteLocation"], "logStatus")
 
 
 OUTBOUND = Outbound("GetLog", prepare=prepare, check=check, mask_request=mask_request, after=after)

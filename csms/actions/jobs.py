@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from csms.actions.checks import time_error
 from csms.actions.context import Context, Deps
-from csms.domain.job import ENDED, JobKind, new_job
+from csms.domain.job import ACTIONS, ENDED, FINAL, JobKind, new_job, token_of
 from csms.errors import FieldError
 
-JUST_NOW = timedelta(seconds=2)
+REJECTED = "Rejected"
 
 
 def location_error(payload: Mapping[str, Any], name: str, path: str = "") -> list[FieldError]:
     """A mistake if the field `name` is no URL that a charge point could go to."""
     try:
         url = urlsplit(payload[name])
-        is_url = bool(url.scheme and url.netloc)
+        # Reading the port finds what is no host: a password with a raw / or ? or # in it.
+        is_url = bool(url.scheme and url.netloc) and url.port != 0
     except ValueError:
         is_url = False
     if is_url:
         return []
-    return [FieldError(f"{path}{name}", "must be a URL such as https://... or ftp://...")]
+    return [
+        FieldError(
+            f"{path}{name}",
+            "must be a URL such as https://... or ftp://...; encode what is special in it",
+        )
+    ]
 
 
 def retry_errors(payload: Mapping[str, Any]) -> list[FieldError]:
@@ -41,15 +46,26 @@ def time_errors(payload: Mapping[str, Any], *names: str, path: str = "") -> list
     return [error for name in names for error in time_error(payload, name, path)]
 
 
-async def begin(deps: Deps, job: dict[str, Any], told_as: str) -> None:
-    """Keep a new job. What the charge point told of it before its answer was read counts.
+async def begin(deps: Deps, job: dict[str, Any], location: str, told_as: str) -> None:
+    """Keep a new job. What the charge point told or uploaded before its answer was read counts.
 
-    `told_as` is where its record has the last status that came without a request id.
+    `location` is the URL as it was sent; one of ours is good for this job alone. `told_as` is where
+    the charge point's record has the last status that came.
     """
     await deps.jobs.create(job)
+    if token := token_of(location):
+        file_id = await deps.files.tie_link(token, job["_id"])
+        if file_id is not None:
+            await deps.jobs.attach(job["_id"], file_id)
+    if job["status"] == REJECTED:
+        await deps.files.end_link(job["_id"], job["createdAt"])
+    if job["ended"]:
+        return
     record = await deps.charge_points.get(job["chargePointId"])
     status, at = record.get(told_as), record.get(f"{told_as}At")
-    if status and at and at >= job["createdAt"] - JUST_NOW:
+    asked_at = await deps.commands.last_requested_at(job["chargePointId"], ACTIONS[job["kind"]])
+    # An end is that of the job before: this one has hardly begun.
+    if status and status not in ENDED and at and asked_at and at >= asked_at:
         await deps.jobs.note(job["chargePointId"], job["kind"], status, at)
 
 
@@ -68,6 +84,6 @@ async def progress(
     await deps.charge_points.set_fields(
         context.charge_point_id, {told_as: status, f"{told_as}At": now}
     )
-    await deps.jobs.note(context.charge_point_id, kind, status, now, request_id)
-    if status in ENDED:
-        await deps.files.end_links(context.charge_point_id, kind, now)
+    job_id = await deps.jobs.note(context.charge_point_id, kind, status, now, request_id)
+    if job_id is not None and status in FINAL:
+        await deps.files.end_link(job_id, now)

@@ -39,7 +39,7 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         str(answer.get("status")),
         request_id=payload["requestId"],
     )
-    await begin(deps, job, "firmwareStatus")
+    await begin(deps, job, payload["firmware"]["location"], "firmwareStatus")
 
 
 OUTBOUND = Outbound(

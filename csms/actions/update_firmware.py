@@ -26,7 +26,7 @@ def mask_request(payload: Payload) -> Payload:
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
     """Keep the job; its status is told by notifications."""
     job = job_of(deps, charge_point_id, JobKind.FIRMWARE, payload["location"], REQUESTED)
-    await begin(deps, job, "firmwareStatus")
+    await begin(deps, job, payload["location"], "firmwareStatus")
 
 
 OUTBOUND = Outbound("UpdateFirmware", check=check, mask_request=mask_request, after=after)

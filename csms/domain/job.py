@@ -24,6 +24,14 @@ class JobKind(StrEnum):
     LOG = "log"
 
 
+ACTIONS = {
+    JobKind.FIRMWARE: "UpdateFirmware",
+    JobKind.SIGNED_FIRMWARE: "SignedUpdateFirmware",
+    JobKind.DIAGNOSTICS: "GetDiagnostics",
+    JobKind.LOG: "GetLog",
+}
+"""The commands that jobs begin with."""
+
 REQUESTED = "Requested"
 IDLE = "Idle"
 """What a charge point tells when it is asked and nothing is going on."""
@@ -47,16 +55,27 @@ ENDED = frozenset(
         "NothingToUpload",
     }
 )
-"""Statuses after which nothing more is to come."""
+"""Statuses after which a job counts as over."""
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
-_TOKEN = re.compile(r"(?<=/files/)[^/?#\s]+")
+FINAL = ENDED - {"DownloadFailed", "UploadFailed", "UploadFailure"}
+"""Statuses after which nothing more counts. What failed may be tried again by the charge point."""
+
+# Greedy: a password may have an @ in it.
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
+# `/admin/files/{id}` holds an id, which is no secret.
+_TOKEN = re.compile(r"(?<!/admin/files/)(?<=/files/)[^/?#\s]+")
 MASK = "********"
 
 
 def mask_location(location: str) -> str:
     """A URL without the password in it, and without the token of a one-time URL of ours."""
     return _TOKEN.sub(MASK, _CREDENTIALS.sub(f"{MASK}@", location))
+
+
+def token_of(location: str) -> str | None:
+    """The token in a URL, if it looks like a one-time URL of ours."""
+    found = _TOKEN.search(location)
+    return found[0] if found else None
 
 
 class JobStep(BaseModel):

@@ -137,6 +137,16 @@ class Commands:
                 },
             )
 
+    async def last_requested_at(self, charge_point_id: str, action: str) -> datetime | None:
+        """When this was last asked of a charge point."""
+        async with db.errors():
+            command = await self.collection.find_one(
+                {"chargePointId": charge_point_id, "action": action},
+                ["requestedAt"],
+                sort=[("requestedAt", DESCENDING)],
+            )
+        return None if command is None else command["requestedAt"]
+
     async def claim_remote_start(
         self,
         charge_point_id: str,

@@ -13,6 +13,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from gridfs.errors import NoFile
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+from pymongo import ReturnDocument
 
 from csms import db
 from csms.domain.job import JobKind
@@ -41,18 +42,16 @@ class Files:
             database, bucket_name=BUCKET, chunk_size_bytes=CHUNK_BYTES
         )
 
-    async def store(self, name: str, content: IO[bytes], origin: Origin) -> db.Document:
+    async def store(
+        self, name: str, content: IO[bytes], sha256: str, origin: Origin
+    ) -> db.Document:
         """Store a whole file, read from its start; returns its record."""
-        digest = hashlib.sha256()
-        content.seek(0)
-        while chunk := content.read(1 << 20):
-            digest.update(chunk)
         content.seek(0)
         metadata = {
             "kind": origin.kind,
             "chargePointId": origin.charge_point_id,
             "uploadedBy": origin.by,
-            "sha256": digest.hexdigest(),
+            "sha256": sha256,
         }
         async with db.errors():
             file_id = await self._bucket.upload_from_stream(name, content, metadata=metadata)
@@ -121,6 +120,8 @@ class Files:
                     "chargePointId": charge_point_id,
                     "kind": kind,
                     "fileId": file_id,
+                    "jobId": None,
+                    "uploadedFileId": None,
                     "createdAt": now,
                     "expiresAt": now + lifetime,
                     "usedAt": None,
@@ -135,20 +136,33 @@ class Files:
                 {"_id": _hash(token), "expiresAt": {"$gt": now}, "usedAt": None}
             )
 
-    async def use_link(self, token: str, now: datetime) -> bool:
-        """Use a token up; False if somebody else was quicker."""
+    async def tie_link(self, token: str, job_id: str) -> str | None:
+        """Tie a token to its job; returns the id of what was uploaded already, if anything was."""
         async with db.errors():
-            result = await self._links.update_one(
-                {"_id": _hash(token), "usedAt": None}, {"$set": {"usedAt": now}}
+            link = await self._links.find_one_and_update(
+                {"_id": _hash(token)}, {"$set": {"jobId": job_id}}
             )
-        return result.modified_count == 1
+        uploaded: str | None = link["uploadedFileId"] if link is not None else None
+        return uploaded
 
-    async def end_links(self, charge_point_id: str, kind: JobKind, now: datetime) -> None:
-        """Use up the tokens of a job that is over."""
+    async def complete_upload(self, token: str, file_id: str, now: datetime) -> db.Document | None:
+        """Use a token up for a file that is stored; None if another one was quicker.
+
+        A charge point may tell that it is done before its file is stored: that the token's job is
+        over by then does not matter.
+        """
+        async with db.errors():
+            return await self._links.find_one_and_update(
+                {"_id": _hash(token), "uploadedFileId": None},
+                {"$set": {"uploadedFileId": file_id, "usedAt": now}},
+                return_document=ReturnDocument.AFTER,
+            )
+
+    async def end_link(self, job_id: str, now: datetime) -> None:
+        """Use up the token of a job that is over."""
         async with db.errors():
             await self._links.update_many(
-                {"chargePointId": charge_point_id, "kind": kind, "usedAt": None},
-                {"$set": {"usedAt": now}},
+                {"jobId": job_id, "usedAt": None}, {"$set": {"usedAt": now}}
             )
 
 

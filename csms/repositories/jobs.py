@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import DESCENDING
 
 from csms import db
-from csms.domain.job import ENDED, IDLE, JobKind
+from csms.domain.job import ENDED, FINAL, IDLE, JobKind
 from csms.errors import NotFound
 from csms.repositories.counters import Ids
 
@@ -48,32 +48,34 @@ class Jobs:
         status: str,
         now: datetime,
         request_id: int | None = None,
-    ) -> None:
-        """Note the status of a charge point's job: that with the request id, else the newest.
+    ) -> str | None:
+        """Note the status of a charge point's job; returns the id of the job that it is for.
 
-        A status that is told again adds nothing.
+        That is the job with the request id, else the newest that is not over, else the newest if
+        it has failed and may have been tried again. A status that is told again adds nothing.
         """
         if status == IDLE:
-            return
+            return None
         found: dict[str, Any] = {"chargePointId": charge_point_id, "kind": kind}
         if request_id is not None:
             found["requestId"] = request_id
+        newest = [("createdAt", DESCENDING)]
         changes = {
             "$set": {"status": status, "ended": status in ENDED, "updatedAt": now},
             "$push": {"history": {"$each": [{"status": status, "at": now}], "$slice": -100}},
         }
         async with db.errors():
-            newest = await self.collection.find_one(found, sort=[("createdAt", DESCENDING)])
-            if newest is not None:
-                await self.collection.update_one(
-                    {"_id": newest["_id"], "status": {"$ne": status}}, changes
-                )
-
-    async def attach(self, charge_point_id: str, kind: JobKind, file_id: str) -> None:
-        """Note the file that a charge point's newest job of this kind led to."""
-        async with db.errors():
-            await self.collection.find_one_and_update(
-                {"chargePointId": charge_point_id, "kind": kind},
-                {"$set": {"fileId": file_id}},
-                sort=[("createdAt", DESCENDING)],
+            job = await self.collection.find_one(found | {"ended": False}, sort=newest)
+            if job is None:
+                job = await self.collection.find_one(found, sort=newest)
+            if job is None or job["status"] in FINAL:
+                return None
+            await self.collection.update_one(
+                {"_id": job["_id"], "status": {"$ne": status}}, changes
             )
+        return str(job["_id"])
+
+    async def attach(self, job_id: str, file_id: str) -> None:
+        """Note the file that a job led to."""
+        async with db.errors():
+            await self.collection.update_one({"_id": job_id}, {"$set": {"fileId": file_id}})

@@ -6,6 +6,7 @@ is over; an upload is taken once it is whole.
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -34,7 +35,8 @@ class FileLinkHandler(OpenHandler):
     async def prepare(self) -> None:
         """See what the token is good for, before any body is looked at."""
         connection: Any = self.request.connection
-        connection.set_max_body_size(MAX_IGNORED_BYTES)
+        limit = self.services.deps.settings.max_upload_mb * MB
+        connection.set_max_body_size(limit + MAX_IGNORED_BYTES)
         token = self.path_args[0]
         deps = self.services.deps
         link = await deps.files.link(token, deps.clock())
@@ -43,7 +45,7 @@ class FileLinkHandler(OpenHandler):
             raise HTTPError(HTTPStatus.NOT_FOUND)
         self._link = link
         if not downloads:
-            self._limit = deps.settings.max_upload_mb * MB
+            self._limit = limit
             length = self.request.headers.get("Content-Length", "")
             if length.isdecimal() and int(length) > self._limit:
                 raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -69,29 +71,41 @@ class FileLinkHandler(OpenHandler):
         assert self._spool is not None
         if self._is_too_large:
             raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        content, told = self._spool, unquote(name or "")
+        # All of it is here: a charge point that hangs up now has uploaded it nevertheless.
+        content, self._spool = self._spool, None
+        told = unquote(name or "")
         content_type = self.request.headers.get("Content-Type", "")
-        if content_type.casefold().startswith("multipart/form-data"):
-            form = FirstFile(self._limit)
-            try:
-                form.read(self._spool.content, content_type)
-                await self._store(token, form.spool, told or form.name or "")
-            finally:
-                form.spool.close()
-        else:
-            await self._store(token, content, told)
+        try:
+            if content_type.casefold().startswith("multipart/form-data"):
+                await self._store_form(token, content, content_type, told)
+            else:
+                await self._store(token, content, told)
+        finally:
+            content.close()
         self.set_status(HTTPStatus.CREATED)
         self.finish()
 
     put = post
 
+    async def _store_form(self, token: str, content: Spool, content_type: str, told: str) -> None:
+        form = FirstFile(self._limit)
+        try:
+            await asyncio.to_thread(form.read, content.content, content_type)
+            await self._store(token, form.spool, told or form.name or "")
+        finally:
+            form.spool.close()
+
     async def _store(self, token: str, content: Spool, name: str) -> None:
-        deps, link = self.services.deps, self._link
-        if not await deps.files.use_link(token, deps.clock()):
+        deps, origin = self.services.deps, Origin(self._link["kind"], self._link["chargePointId"])
+        record = await deps.files.store(_safe(name), content.content, content.sha256, origin)
+        file_id = str(record["_id"])
+        # The token is used up last: if the database goes away before, it can be tried again.
+        link = await deps.files.complete_upload(token, file_id, deps.clock())
+        if link is None:
+            await deps.files.delete(file_id)
             raise HTTPError(HTTPStatus.CONFLICT)
-        origin = Origin(link["kind"], link["chargePointId"])
-        record = await deps.files.store(_safe(name), content.content, origin)
-        await deps.jobs.attach(link["chargePointId"], link["kind"], str(record["_id"]))
+        if link["jobId"] is not None:
+            await deps.jobs.attach(link["jobId"], file_id)
 
     def on_finish(self) -> None:
         """Give the disk back."""

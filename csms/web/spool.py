@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from typing import IO
 
@@ -23,6 +24,12 @@ class Spool:
         self.content: IO[bytes] = tempfile.TemporaryFile()
         self.size = 0
         self._limit = limit
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what has come, in hexadecimal digits."""
+        return self._digest.hexdigest()
 
     def write(self, chunk: bytes) -> None:
         """Keep what has come.
@@ -34,6 +41,7 @@ class Spool:
         if self.size > self._limit:
             raise TooLarge
         self.content.write(chunk)
+        self._digest.update(chunk)
 
     def close(self) -> None:
         """Give the disk back."""

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from csms.domain.api_token import Role
+from csms.domain.job import mask_location
 from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
@@ -194,7 +195,7 @@ class ProblemHandler(RequestHandler):
         """Log what nobody expected; the rest is the client's news."""
         error = exc_info[1]
         if not isinstance(error, CsmsError | HTTPError):
-            log.error("request_failed", path=self.request.path, exc_info=exc_info)
+            log.error("request_failed", path=mask_location(self.request.path), exc_info=exc_info)
 
     def allowed_methods(self) -> list[str]:
         """The methods that this handler implements."""

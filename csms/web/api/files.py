@@ -159,7 +159,14 @@ class FilesHandler(ApiHandler):
         if self._body_is_too_large:
             raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         origin = Origin(JobKind.FIRMWARE, by=self.token.name)
-        record = await self.services.deps.files.store(query.name, self._spool.content, origin)
+        # All of it is here: whoever hangs up now has uploaded it nevertheless.
+        content, self._spool = self._spool, None
+        try:
+            record = await self.services.deps.files.store(
+                query.name, content.content, content.sha256, origin
+            )
+        finally:
+            content.close()
         self.set_header("Location", f"/admin/files/{record['_id']}")
         return _view(record)
 
