@@ -8,10 +8,14 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import structlog
 
+from csms import db
 from csms.config import Settings
+from csms.errors import DatabaseUnavailable
+from csms.repositories.nodes import Nodes
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +31,8 @@ class Supervisor:
         """`arguments` are those that `csms serve` was given."""
         self._settings = settings
         self._uri = mongodb_uri
+        self._client = db.connect(settings, mongodb_uri)
+        self._nodes = Nodes(self._client[settings.mongodb_database])
         self._arguments = list(arguments)
         self._stop = asyncio.Event()
         self._running: dict[int, asyncio.subprocess.Process] = {}
@@ -52,6 +58,7 @@ class Supervisor:
         sys.stdout.flush()
         await self._end()
         await asyncio.gather(*keepers)
+        self._client.close()
 
     async def _keep(self, number: int, ready: asyncio.Event | None) -> None:
         pause = FIRST_PAUSE
@@ -67,9 +74,18 @@ class Supervisor:
                 return
             lived_well = loop.time() - started > LIVED_WELL
             pause = FIRST_PAUSE if lived_well else min(pause * 2, LONGEST_PAUSE)
+            await self._declare_dead(number)
             log.error("worker_died", worker=number, status=status, again_in_seconds=pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
+
+    async def _declare_dead(self, number: int) -> None:
+        # What it held is let in elsewhere at once, and not when its lease runs out.
+        with suppress(DatabaseUnavailable):
+            await self._nodes.declare_dead(self._node_id(number), datetime.now(UTC))
+
+    def _node_id(self, number: int) -> str:
+        return f"{self._settings.node_id}#{number}"
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -80,7 +96,7 @@ class Supervisor:
             *self._arguments,
             # The last one counts.
             "--workers=1",
-            f"--node-id={self._settings.node_id}#{number}",
+            f"--node-id={self._node_id(number)}",
             env=self._environment(number),
             stdout=asyncio.subprocess.PIPE,
             # Ctrl-C is for the supervisor, which tells the workers in its own time.

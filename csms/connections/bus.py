@@ -39,6 +39,8 @@ RETRY_AFTER = 0.5
 GRACE = 5.0
 """Seconds that a node may take beyond what its charge point takes."""
 
+PING_GRACE = 0.5
+
 Fields = dict[str, Any]
 Send = Callable[[str, str, Payload, str], Awaitable[None]]
 """Sends a command that came from another node: charge point, Action, payload, command id."""
@@ -171,7 +173,7 @@ class Bus:
         call_id, now = uuid4().hex, self._deps.clock()
         waiting = self._expect(call_id)
         await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"], now)
-        patience = self._deps.settings.replace_ping_timeout + GRACE
+        patience = self._deps.settings.replace_ping_timeout + PING_GRACE
         fields = await self._within(call_id, waiting, patience)
         return bool(fields and fields.get("isAlive"))
 

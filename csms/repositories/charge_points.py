@@ -269,6 +269,15 @@ class ChargePoints:
             )
         await self._telemetry.update(COLLECTION, *operations)
 
+    async def count_by_node(self) -> dict[str, int]:
+        """How many charge points each node holds."""
+        pipeline: list[db.Document] = [
+            {"$match": {"nodeId": {"$type": "string"}}},
+            {"$group": {"_id": "$nodeId", "count": {"$sum": 1}}},
+        ]
+        async with db.errors():
+            return {doc["_id"]: doc["count"] async for doc in self.collection.aggregate(pipeline)}
+
     async def count_quirks(self) -> dict[str, int]:
         """How many charge points have each quirk."""
         pipeline: list[db.Document] = [

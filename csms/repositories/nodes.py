@@ -40,6 +40,11 @@ class Nodes:
         async with db.errors():
             return await self.collection.find_one({"_id": node_id, "leaseUntil": {"$gte": now}})
 
+    async def living(self, now: datetime) -> list[db.Document]:
+        """All nodes whose lease has not run out."""
+        async with db.errors():
+            return await self.collection.find({"leaseUntil": {"$gte": now}}).to_list(1000)
+
     async def is_alone(self, node_id: str, now: datetime) -> bool:
         """Whether no other node is alive."""
         async with db.errors():
@@ -47,6 +52,11 @@ class Nodes:
                 {"_id": {"$ne": node_id}, "leaseUntil": {"$gte": now}}, {"_id": 1}
             )
         return other is None
+
+    async def declare_dead(self, node_id: str, now: datetime) -> None:
+        """End a lease before its time: somebody saw the node die."""
+        async with db.errors():
+            await self.collection.update_one({"_id": node_id}, {"$set": {"leaseUntil": now}})
 
     async def remove(self, node_id: str) -> None:
         """Give the lease up."""

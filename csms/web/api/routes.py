@@ -32,6 +32,7 @@ from csms.web.api.imports import ImportHandler
 from csms.web.api.jobs import JobHandler, JobsHandler
 from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
+from csms.web.api.nodes import NodesHandler
 from csms.web.api.quirks import QuirksHandler
 from csms.web.api.rejected_connections import RejectedConnectionsHandler
 from csms.web.api.reservations import ReservationsHandler
@@ -99,6 +100,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/boot-notifications", BootNotificationsHandler),
     Route("/admin/security-events", SecurityEventsHandler),
     Route("/admin/rejected-connections", RejectedConnectionsHandler),
+    Route("/admin/nodes", NodesHandler),
     Route("/admin/quirks", QuirksHandler),
     Route("/admin/tokens", TokensHandler),
     Route("/admin/tokens/{id}", TokenHandler),

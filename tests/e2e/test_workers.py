@@ -1,0 +1,101 @@
+"""`csms serve --workers`: processes on one port, started again when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import test_serve
+from tests.support.charge_point import ScriptedChargePoint
+from tests.support.system import Client, eventually
+
+ACCEPTED = {"status": "Accepted"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_PORT", str(free_port()))
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_WORKERS", "2")
+    async with test_serve.serve(tmp_path) as process:
+        client = await process.ready()
+        token = (tmp_path / "admin-token").read_text().strip()
+
+        async def rest(method: str, path: str, body: Any = None) -> Any:
+            status, answer = await client.rest(method, path, body, token=token)
+            assert status < 300, answer
+            return answer
+
+        async def nodes() -> set[str]:
+            records = [await rest("GET", f"/admin/charge-points/CP{n}") for n in range(8)]
+            return {record["nodeId"] for record in records}
+
+        for number in range(8):
+            body = {"id": f"CP{number}", "chargePointIdentity": f"CP{number}"}
+            await rest("POST", "/admin/charge-points", body)
+        charge_points = await connect_to_both(client, nodes)
+        for charge_point in charge_points:
+            charge_point.answers["ClearCache"] = lambda _: ACCEPTED
+        for number in range(8):
+            path = f"/admin/charge-points/CP{number}/commands"
+            outcome = await rest("POST", path, {"action": "ClearCache"})
+            assert outcome["response"] == ACCEPTED
+
+        # One of them dies without a word: its charge points come back, and so does it.
+        holders = {}
+        for number in range(8):
+            record = await rest("GET", f"/admin/charge-points/CP{number}")
+            holders[number] = record["nodeId"]
+        os.kill(await pid_of(client, token, holders[0]), signal.SIGKILL)
+        await charge_points[0].closed()
+        again = await ScriptedChargePoint.connect(client.ocpp, "CP0")
+        assert "currentTime" in await again.call("Heartbeat", {})
+        survivor = next(n for n, node in holders.items() if node != holders[0])
+        assert "currentTime" in await charge_points[survivor].call("Heartbeat", {})
+
+        assert await process.end(signal.SIGTERM) == 0
+        assert (await charge_points[survivor].closed())[0] == 1012
+        for charge_point in (*charge_points, again):
+            await charge_point.close()
+
+
+async def connect_to_both(client: Client, nodes: Any) -> list[ScriptedChargePoint]:
+    """Connect eight charge points, until each worker holds some of them."""
+
+    async def connect() -> list[ScriptedChargePoint]:
+        charge_points = await asyncio.gather(
+            *(ScriptedChargePoint.connect(client.ocpp, f"CP{number}") for number in range(8))
+        )
+        for charge_point in charge_points:
+            assert (await charge_point.boot())["status"] == "Accepted"
+        return list(charge_points)
+
+    charge_points = await connect()
+
+    async def retry() -> bool:
+        nonlocal charge_points
+        if len(await nodes()) == 2:
+            return True
+        for charge_point in charge_points:
+            await charge_point.close()
+        charge_points = await connect()
+        return len(await nodes()) == 2
+
+    await eventually(retry, bool)
+    return charge_points
+
+
+async def pid_of(client: Client, token: str, node_id: str) -> int:
+    _, page = await client.rest("GET", "/admin/nodes", token=token)
+    return next(int(node["pid"]) for node in page["items"] if node["id"] == node_id)
