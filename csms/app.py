@@ -16,6 +16,7 @@ from tornado.web import Application, RequestHandler
 from csms import db
 from csms.actions.context import Deps
 from csms.actions.routing import find_inbound, find_outbound
+from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission
 from csms.connections.commands import CommandRouter
@@ -29,19 +30,24 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.metrics import Metrics
 from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
+from csms.repositories.jobs import Jobs
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.nodes import Nodes
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
+from csms.tls import authority_folder, tls_context
 from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
+from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
@@ -85,6 +91,10 @@ class CentralSystem:
             reservations=Reservations(self.database),
             charging_profiles=ChargingProfiles(self.database),
             local_lists=LocalLists(self.database),
+            jobs=Jobs(self.database),
+            files=Files(self.database),
+            certificates=Certificates(self.database),
+            authority=LocalAuthority.load(authority_folder(settings)),
         )
         outbound = find_outbound()
         registry = Registry()
@@ -104,8 +114,9 @@ class CentralSystem:
             whitelisting=Whitelisting(deps, registry),
             commands=commands,
         )
-        self._server: HTTPServer | None = None
+        self._servers: list[HTTPServer] = []
         self.port = settings.port
+        self.tls_port = settings.tls_port
 
     async def start(self) -> str | None:
         """Prepare the database and listen; returns the first admin token if one was just made.
@@ -114,8 +125,13 @@ class CentralSystem:
             DatabaseUnavailable: MongoDB does not answer.
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
-        tls = tls_context(self.settings)
-        sockets = self._bind()
+        settings = self.settings
+        tls = tls_context(settings)
+        plain = self._bind(settings.port)
+        self.port = plain[0].getsockname()[1]
+        secure = [] if settings.tls_port is None else self._bind(settings.tls_port)
+        if secure:
+            self.tls_port = secure[0].getsockname()[1]
         async with db.errors():
             await db.prepare(self.database, self.settings)
         configured = self.settings.admin_token
@@ -125,38 +141,46 @@ class CentralSystem:
         await search.refresh(self.charge_points.collection, {})
         await self.lease.start()
         self.watch.start()
-        self._server = HTTPServer(
-            self._application(),
+        application = self._application()
+        self._listen(application, plain, None if secure else tls)
+        if secure:
+            self._listen(application, secure, tls)
+        return first_token
+
+    def _listen(
+        self, application: Application, sockets: list[socket], tls: ssl.SSLContext | None
+    ) -> None:
+        server = HTTPServer(
+            application,
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
         )
-        self._server.add_sockets(sockets)
-        log.info("listening", host=self.settings.host, port=self.port, tls=tls is not None)
-        return first_token
+        server.add_sockets(sockets)
+        self._servers.append(server)
+        port = sockets[0].getsockname()[1]
+        log.info("listening", host=self.settings.host, port=port, tls=tls is not None)
 
-    def _bind(self) -> list[socket]:
-        settings = self.settings
+    def _bind(self, port: int) -> list[socket]:
+        host = self.settings.host
         try:
-            sockets = bind_sockets(settings.port, settings.host)
+            return bind_sockets(port, host)
         except OSError as error:
-            where = f"{settings.host}:{settings.port}"
             raise OSError(
-                f"cannot listen on {where}: {error.strerror}; set host and port to what is free"
+                f"cannot listen on {host}:{port}: {error.strerror}; set host and port to what is"
+                " free"
             ) from error
-        self.port = sockets[0].getsockname()[1]
-        return sockets
 
     async def stop(self) -> None:
         """Stop listening, close the sockets, write what waits, give the lease up."""
-        if self._server is not None:
-            self._server.stop()
+        for server in self._servers:
+            server.stop()
         await self.sockets.close_all()
         await self.watch.stop()
-        if self._server is not None:
-            await self._server.close_all_connections()
+        for server in self._servers:
+            await server.close_all_connections()
         self.charge_points.store_signs_of_life()
         await self.telemetry.close()
         await self.lease.stop()
@@ -179,31 +203,12 @@ class CentralSystem:
                 ("/metrics", MetricsHandler, services),
                 ("/openapi.json", OpenApiHandler, services),
                 *docs.routes(self.services),
+                (FILES_PATH, FileLinkHandler, services),
             ],
             default_handler_class=ProblemHandler,
             default_handler_args=services,
             log_function=_log_request,
         )
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS 1.2 or newer with the configured certificate; None when none is configured.
-
-    Raises:
-        OSError: a file cannot be read, or is no certificate or key.
-    """
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except OSError as error:
-        files = f"tls_cert {settings.tls_cert} and tls_key {settings.tls_key}"
-        raise OSError(
-            f"{files}: {error.strerror or error}; give a PEM chain and its key"
-        ) from error
-    return context
 
 
 def _log_request(handler: RequestHandler) -> None:

@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
     _add_simulate(commands)
     _add_token(commands)
+    _add_ca(commands)
     for command in (serve, check):
         _add_settings(command)
     return parser
@@ -161,13 +162,15 @@ def _collect_garbage_seldom() -> None:
 
 def _say_where(settings: Settings, port: int, uri: str, first_token: str | None) -> None:
     shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
-    tls = "s" if settings.tls_cert else ""
+    tls = "s" if settings.tls_cert and settings.tls_port is None else ""
     token_file = settings.data_dir / TOKEN_FILE
     lines = [
         f"csms {__version__} is running; Ctrl-C stops it.",
         f"  admin REST     http{tls}://{shown}:{port}/admin   (try it: http{tls}://{shown}:{port}/docs)",
         f"  OCPP endpoint  ws{tls}://{shown}:{port}/ocpp/1.6/{{chargePointIdentity}}",
     ]
+    if settings.tls_port is not None:
+        lines.append(f"                 wss://{shown}:{settings.tls_port}, https likewise")
     if settings.mongodb_uri is None:
         lines.append(f"  MongoDB        {uri}   database {settings.mongodb_database}")
     if first_token is not None:
@@ -190,7 +193,7 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from csms.app import tls_context
+    from csms.tls import tls_context
 
     settings = _settings(args)
     print("settings      ok")
@@ -243,6 +246,47 @@ def _token(args: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"mongodb_uri": SecretStr(running)})
     with _mongodb(settings) as uri:
         return _run(_token_action(settings, uri, args))
+
+
+def _add_ca(commands: Any) -> None:
+    parser = commands.add_parser("ca", help="a certificate authority for those who have none")
+    parser.set_defaults(run=_ca)
+    actions = parser.add_subparsers(required=True, dest="ca_action", metavar="ACTION")
+    init = actions.add_parser("init", help="make the authority's root certificate and key")
+    init.add_argument("--common-name", default="csms local authority")
+    init.add_argument("--days", type=int, default=7300)
+    server = actions.add_parser("issue-server", help="make a certificate for tls_cert and tls_key")
+    server.add_argument("host", nargs="+", help="host name or address that charge points use")
+    server.add_argument("--days", type=int, default=825)
+    for action in actions.choices.values():
+        action.add_argument("--data-dir", dest="setting_data_dir", help="as of `csms serve`")
+
+
+def _ca(args: argparse.Namespace) -> int:
+    from csms.certificates.authority import (
+        CERTIFICATE_FILE,
+        AuthorityError,
+        LocalAuthority,
+        write_secret,
+    )
+    from csms.tls import authority_folder
+
+    folder = authority_folder(_settings(args))
+    if args.ca_action == "init":
+        LocalAuthority.create(folder, args.common_name, args.days)
+        print(f"made {folder / CERTIFICATE_FILE}: install it in charge points as")
+        print("CentralSystemRootCertificate. The key beside it signs their certificates.")
+        return 0
+    authority = LocalAuthority.load(folder)
+    if authority is None:
+        raise AuthorityError("there is no authority yet: run `csms ca init` first")
+    certificate, key = authority.issue_server(args.host, args.days)
+    certificate_file, key_file = folder / "server-cert.pem", folder / "server-key.pem"
+    key_file.unlink(missing_ok=True)
+    write_secret(key_file, key)
+    certificate_file.write_bytes(certificate)
+    print(f"csms serve --tls-cert {certificate_file} --tls-key {key_file}")
+    return 0
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:

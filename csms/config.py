@@ -39,6 +39,31 @@ class Settings(BaseSettings):
         None, description="PEM certificate chain; with it, https and wss are served"
     )
     tls_key: Path | None = Field(None, description="PEM private key of `tls_cert`")
+    tls_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port for https and wss; then `port` stays without TLS",
+    )
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM roots of charge points' certificates; default the local authority's",
+    )
+    certificate_days: int = Field(
+        365, ge=1, le=36_500, description="how long a charge point's certificate is good, days"
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
+        description="how charge points reach this server for files; default as REST was asked",
+    )
+    max_file_mb: Megabytes = Field(500, description="largest firmware file, MB")
+    max_upload_mb: Megabytes = Field(
+        100, description="largest file that a charge point may upload, MB"
+    )
+    file_link_hours: float = Field(
+        24.0, gt=0, le=8760, description="how long a one-time URL of a file is good, hours"
+    )
     trust_proxy_headers: bool = Field(
         False,
         description="remote address from X-Forwarded-For; only behind a proxy that sets it",
@@ -106,6 +131,12 @@ class Settings(BaseSettings):
         ge=0,
         description="new sockets a second; others get HTTP 503 with Retry-After; 0 sets no limit",
     )
+    max_failed_attempts: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="wrong passwords an address may try at an identity in a minute; 0: any number",
+    )
     reject_with: Literal["close", "http"] = Field(
         "close",
         description="who is not listed gets: close 1008 after the upgrade, or HTTP 404",
@@ -168,6 +199,8 @@ class Settings(BaseSettings):
     def _complete(self) -> Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: set both, or neither")
+        if self.tls_port is not None and self.tls_cert is None:
+            raise ValueError("tls_port needs tls_cert and tls_key")
         if not self.node_id:
             self.node_id = f"{socket.gethostname()}:{self.port}"
         return self

@@ -139,6 +139,20 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
     "local_lists": [],
+    "certificates": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+    ],
+    "jobs": [
+        IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
+        IndexModel(_newest("createdAt")),
+    ],
+    "file_links": [
+        IndexModel("expiresAt", expireAfterSeconds=0),
+        IndexModel([("chargePointId", ASCENDING), ("kind", ASCENDING)]),
+    ],
+    "files.files": [IndexModel([("filename", ASCENDING), ("uploadDate", ASCENDING)])],
+    "files.chunks": [IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True)],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
     "nodes": [],
     "counters": [],

@@ -6,7 +6,7 @@ import asyncio
 
 from csms.actions.context import Deps, Outbound
 from csms.domain.authorization_key import canonical_key, hash_key
-from csms.domain.configuration import AUTHORIZATION_KEY, MASK, is_secret
+from csms.domain.configuration import AUTHORIZATION_KEY, MASK, SECURITY_PROFILE, is_secret
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
 
@@ -30,10 +30,21 @@ def mask_request(payload: Payload) -> Payload:
 
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
-    """Keep the new key beside the old one until the charge point has used it."""
-    if _is_authorization_key(payload) and answer.get("status") in ("Accepted", "RebootRequired"):
+    """Keep a new key or profile beside the old one until the charge point has used it."""
+    if answer.get("status") not in ("Accepted", "RebootRequired"):
+        return
+    if _is_authorization_key(payload):
         key_hash = await asyncio.to_thread(hash_key, payload["value"])
         await deps.charge_points.set_fields(charge_point_id, {"nextAuthorizationKeyHash": key_hash})
+    elif payload["key"].casefold() == SECURITY_PROFILE.casefold() and payload["value"] in (
+        "0",
+        "1",
+        "2",
+        "3",
+    ):
+        await deps.charge_points.set_fields(
+            charge_point_id, {"nextSecurityProfile": int(payload["value"])}
+        )
 
 
 def _is_authorization_key(payload: Payload) -> bool:

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
+from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
+from csms.repositories.jobs import Jobs
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
@@ -39,6 +43,10 @@ class Deps:
     reservations: Reservations
     charging_profiles: ChargingProfiles
     local_lists: LocalLists
+    jobs: Jobs
+    files: Files
+    certificates: Certificates
+    authority: CertificateAuthority | None
 
 
 @dataclass(slots=True)

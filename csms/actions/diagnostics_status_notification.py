@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from csms.actions.context import Context, Inbound
+from csms.actions.jobs import progress
+from csms.domain.job import JobKind
 from csms.ocppj.frames import Payload
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
     """Store how far the diagnostics upload is."""
-    await context.deps.charge_points.set_fields(
-        context.charge_point_id,
-        {"diagnosticsStatus": payload["status"], "diagnosticsStatusAt": context.received_at},
-    )
+    await progress(context, JobKind.DIAGNOSTICS, "diagnosticsStatus", payload["status"])
     return {}
 
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ import structlog
 from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
+from csms.connections.attempts import FailedAttempts
 from csms.connections.connection import Connection
+from csms.connections.credentials import CredentialChecker, Credentials, Standing
 from csms.connections.registry import Registry
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import MAX_IDENTITY
@@ -43,6 +44,8 @@ class Reason(StrEnum):
     SUBPROTOCOL = "Unsupported sub-protocol"
     NOT_WHITELISTED = NOT_WHITELISTED
     UNAUTHORIZED = "Unauthorized"
+    PROFILE_TOO_LOW = "Security profile too low"
+    TOO_MANY_ATTEMPTS = "Too many failed attempts"
     ALREADY_CONNECTED = "Already connected"
 
 
@@ -54,6 +57,9 @@ class Visitor:
     subprotocols: tuple[str, ...]
     authorization: str | None
     remote_address: str
+    is_tls: bool = False
+    certificate_names: frozenset[str] = frozenset()
+    """Common names of a client certificate that the TLS handshake has verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Refused:
     reason: Reason
     http_status: int | None
     identity: str | None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class Admitted:
     identity: str
     record: db.Document | None
     authenticated: bool
-    password: bytes | None
+    credentials: Credentials
     quirks: tuple[str, ...] = ()
 
 
@@ -123,7 +130,8 @@ class Admission:
     def __init__(self, deps: Deps, registry: Registry, verifier: KeyVerifier) -> None:
         self._deps = deps
         self._registry = registry
-        self._verifier = verifier
+        self._checker = CredentialChecker(deps, verifier)
+        self._attempts = FailedAttempts(deps.settings.max_failed_attempts)
 
     async def judge(self, visitor: Visitor) -> Admitted | Refused:
         """Steps 1 to 4, and whether 6 applies. Nothing is written.
@@ -141,20 +149,41 @@ class Admission:
             return Refused(Reason.BAD_IDENTITY, 400, None)
         if not self._speaks_ocpp16(visitor):
             return Refused(Reason.SUBPROTOCOL, 400, identity)
-        password = read_password(visitor.authorization, identity)
+        shown = Credentials(
+            read_password(visitor.authorization, identity),
+            visitor.is_tls,
+            visitor.certificate_names,
+        )
         record = await self._find(identity)
         quirks = _quirks_of(visitor, identity, record)
         if record is None:
             if await self._deps.charge_points.serial_only_exist():
-                return Admitted(identity, None, False, password, quirks)
+                return Admitted(identity, None, False, shown, quirks)
             http = 404 if self._deps.settings.reject_with == "http" else None
             return Refused(Reason.NOT_WHITELISTED, http, identity)
-        authenticated = await self._password_fits(record, password)
-        if authenticated is False:
-            return Refused(Reason.UNAUTHORIZED, 401, identity)
+        standing = await self._check(visitor, identity, record, shown)
+        if isinstance(standing, Refused):
+            return standing
         # From here on it goes by the identity on record, in whatever case it came.
         identity = str(record["chargePointIdentity"])
-        return Admitted(identity, record, authenticated is True, password, quirks)
+        return Admitted(identity, record, standing.profile > 0, shown, quirks)
+
+    async def _check(
+        self, visitor: Visitor, identity: str, record: db.Document, shown: Credentials
+    ) -> Standing | Refused:
+        """Step 4, without trying the passwords of who guesses."""
+        address = visitor.remote_address
+        wait = self._attempts.must_wait(address, identity)
+        if wait and not self._checker.is_known_good(record, shown):
+            return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
+        standing = await self._checker.judge(record, shown)
+        if standing.is_refused:
+            if shown.password is not None:
+                self._attempts.failed(address, identity)
+            return Refused(Reason.UNAUTHORIZED, 401, identity)
+        if standing.is_too_low:
+            return Refused(Reason.PROFILE_TOO_LOW, 401, identity)
+        return standing
 
     async def _find(self, identity: str) -> db.Document | None:
         record = await self._deps.charge_points.find_by_identity(identity)
@@ -198,7 +227,8 @@ class Admission:
         record = await self._deps.charge_points.find_by_serial_only(serial)
         if record is None:
             return False
-        if await self._password_fits(record, connection.password) is False:
+        standing = await self._checker.judge(record, connection.credentials)
+        if standing.is_refused or standing.is_too_low:
             return False
         async with self._registry.lock(connection.identity):
             try:
@@ -250,25 +280,6 @@ class Admission:
 
     async def _refuse(self, connection: Connection, reason: Reason) -> None:
         await connection.reject(Rejection(connection.identity, connection.remote_address, reason))
-
-    async def _password_fits(self, record: db.Document, password: bytes | None) -> bool | None:
-        """None when the record asks for no password."""
-        current = record.get("authorizationKeyHash")
-        coming = record.get("nextAuthorizationKeyHash")
-        if coming and password and await self._verify(coming, password):
-            await self._deps.charge_points.set_fields(
-                record["_id"],
-                {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
-            )
-            return True
-        if not current:
-            return None
-        return password is not None and await self._verify(current, password)
-
-    async def _verify(self, stored_hash: str, password: bytes) -> bool:
-        if self._verifier.known_good(stored_hash, password):
-            return True
-        return await asyncio.to_thread(self._verifier.verify, stored_hash, password)
 
     def _speaks_ocpp16(self, visitor: Visitor) -> bool:
         if not visitor.subprotocols:

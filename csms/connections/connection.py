@@ -19,6 +19,7 @@ import structlog
 from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps, Inbound, MeterState
+from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
@@ -74,7 +75,7 @@ class Connection:
 
     __slots__ = (
         "identity", "remote_address", "session_id", "node", "transport", "session", "meters",
-        "claim", "record_before", "accepted", "authenticated", "password", "boot", "quirks",
+        "claim", "record_before", "accepted", "authenticated", "credentials", "boot", "quirks",
         "closed", "last_heard", "_inbox", "_outbox", "_signs", "_boots",
         "_after_reply", "_gone", "__weakref__",
     )  # fmt: skip
@@ -93,7 +94,7 @@ class Connection:
         self.record_before: db.Document | None = None
         self.accepted = False
         self.authenticated = False
-        self.password: bytes | None = None
+        self.credentials = Credentials()
         self.boot: Payload | None = None
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""

@@ -51,7 +51,7 @@ class Sockets:
             transport, self._node, identity=admitted.identity, remote_address=remote_address
         )
         connection.authenticated = admitted.authenticated
-        connection.password = admitted.password
+        connection.credentials = admitted.credentials
         connection.quirks = admitted.quirks
         self._registry.add(connection)
         self._deps.metrics.connections.set(len(self._registry))

@@ -51,6 +51,8 @@ class Whitelisting:
         if "authorizationKey" in patch.model_fields_set:
             fields["authorizationKeyHash"] = await self._hash(patch.authorizationKey)
             fields["nextAuthorizationKeyHash"] = None
+        if "securityProfile" in fields:
+            fields["nextSecurityProfile"] = None
         record = await self._change(charge_point_id, fields)
         self._enforce(charge_point_id, record)
         return record

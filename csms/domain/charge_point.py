@@ -102,6 +102,10 @@ class ChargePointFields(BaseModel):
         None, description="corrected by what the charge point itself reports"
     )
     authorizationKey: AuthorizationKey | None = None
+    securityProfile: Annotated[int, Field(ge=0, le=3)] | None = Field(
+        None,
+        description="least security profile (0 to 3) it must connect with; null asks for none",
+    )
     connectorSync: bool | None = Field(
         None, description="ask for its connectors after a boot; null is as the setting says"
     )
@@ -169,6 +173,7 @@ class ChargePointView(BaseModel):
     chargePointIdentity: str | None = None
     isWhitelisted: bool = True
     hasAuthorizationKey: bool = Field(False, description="whether HTTP Basic is asked for")
+    securityProfile: int | None = None
     connectorCount: int | None = None
     connectorSync: bool | None = None
     connectors: list[ConnectorView] = []
@@ -187,6 +192,8 @@ class ChargePointView(BaseModel):
     firmwareStatusAt: datetime | None = None
     diagnosticsStatus: str | None = None
     diagnosticsStatusAt: datetime | None = None
+    logStatus: str | None = None
+    logStatusAt: datetime | None = None
     criticalSecurityEvent: str | None = Field(None, description="type of the latest critical one")
     criticalSecurityEventAt: datetime | None = None
     registrationStatus: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 AUTHORIZATION_KEY = "AuthorizationKey"
+SECURITY_PROFILE = "SecurityProfile"
 MASK = "********"
 
 _SECRET = re.compile(r"authorizationkey|password|passwd|passphrase|secret|token|psk|pincode", re.I)

@@ -90,6 +90,7 @@ _READERS: dict[str, Callable[[str, bool], Any]] = {
     "brand": _one_line,
     "powerRating": _power,
     "connectorCount": _count,
+    "securityProfile": _count,
     "isWhitelisted": _flag,
     "protocol": _protocol,
     "id": _key,

@@ -21,6 +21,7 @@ EXPORTED = (
     "chargePointIdentity",
     "isWhitelisted",
     "connectorCount",
+    "securityProfile",
 )
 SECRET = "authorizationKey"
 KEYS = ("id", "chargePointIdentity", "serialNumber")
@@ -50,6 +51,7 @@ _SYNONYMS = {
         "connectors, number of connectors, no of connectors, plugs, number of plugs,"
         " จำนวนหัวชาร์จ, หัวชาร์จ"
     ),
+    "securityProfile": "security profile, ocpp security profile, profile",
     SECRET: "auth key, password, basic auth password, รหัสผ่าน",
 }
 

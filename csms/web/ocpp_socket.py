@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
+from tornado.iostream import SSLIOStream
 from tornado.websocket import WebSocketHandler
 
 from csms.config import Settings
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
+from csms.domain.certificate import common_names
 from csms.errors import DatabaseUnavailable
 from csms.web.ocpp_protocol import OcppProtocol
 
@@ -69,7 +72,7 @@ class OcppSocket(WebSocketHandler):
         if isinstance(self._verdict, Refused):
             await self._admission.record_refusal(self._verdict, visitor)
             if self._verdict.http_status is not None:
-                return self._refuse(self._verdict.http_status, self._verdict.reason)
+                return self._refuse(self._verdict)
         await super().get(*args, **kwargs)
 
     def _visitor(self) -> Visitor:
@@ -80,12 +83,24 @@ class OcppSocket(WebSocketHandler):
             tuple(name for name in names if name),
             self.request.headers.get("Authorization"),
             self.request.remote_ip or "",
+            self.request.protocol == "https",
+            common_names(self._certificate()),
         )
 
-    def _refuse(self, status: int, reason: str) -> None:
-        if status == HTTPStatus.UNAUTHORIZED:
+    def _certificate(self) -> dict[str, Any] | None:
+        # Behind a proxy that ends TLS there is none to be seen.
+        stream = getattr(self.request.connection, "stream", None)
+        if not isinstance(stream, SSLIOStream):
+            return None
+        certificate = self.request.get_ssl_certificate()
+        return certificate if isinstance(certificate, dict) else None
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused.http_status == HTTPStatus.UNAUTHORIZED:
             self.set_header("WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"')
-        self._say(status, reason)
+        if refused.retry_after is not None:
+            self.set_header("Retry-After", str(ceil(refused.retry_after)))
+        self._say(refused.http_status or HTTPStatus.BAD_REQUEST, refused.reason)
 
     def _say(self, status: int, text: str) -> None:
         self.set_status(status)

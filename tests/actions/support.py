@@ -5,6 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from csms.domain.job import JobKind, new_job
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import System
 
@@ -45,3 +52,28 @@ async def mistakes(system: System, action: str, payload: Any) -> list[str]:
 async def documents(system: System, collection: str) -> list[Payload]:
     """Everything in a collection, oldest first."""
     return await system.database[collection].find().sort("$natural", 1).to_list(None)
+
+
+async def jobs(system: System, query: str = "") -> list[Payload]:
+    """The jobs that REST shows, newest first."""
+    status, page = await system.rest("GET", f"/admin/jobs?{query}")
+    assert status == 200, page
+    return list(page["items"])
+
+
+async def job_for(system: System, kind: str, request_id: int | None = None) -> str:
+    """Put a job on record as if it had been asked for; returns its id."""
+    deps = system.central_system.services.deps
+    job = new_job(
+        "CP1", JobKind(kind), "ftp://x/", "Requested", deps.clock(), request_id=request_id
+    )
+    await deps.jobs.create(job)
+    return str(job["_id"])
+
+
+def csr(name: str) -> str:
+    """A certificate signing request for a common name, as PEM."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    request = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return request.public_bytes(Encoding.PEM).decode()

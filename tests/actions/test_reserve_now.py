@@ -1,4 +1,4 @@
-"""ReserveNow and CancelReservation: what is kept of a reservation, and what becomes of it."""
+"""ReserveNow: what is kept of a reservation, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -67,17 +67,6 @@ async def test_one_that_ran_out_is_expired(system: System) -> None:
     charge_point = await system.online()
     await reserve(system, charge_point, expiryDate=EARLIER)
     assert [r["status"] for r in await reservations(system, "status=Expired")] == ["Expired"]
-
-
-@pytest.mark.parametrize(
-    ("status", "becomes"), [("Accepted", "Cancelled"), ("Rejected", "Accepted")]
-)
-async def test_cancelling(system: System, status: str, becomes: str) -> None:
-    charge_point = await system.online()
-    asked = {"reservationId": await reserve(system, charge_point)}
-    received = await command(system, charge_point, "CancelReservation", asked, {"status": status})
-    assert received == asked
-    assert [r["status"] for r in await reservations(system)] == [becomes]
 
 
 async def test_a_start_uses_it(system: System) -> None:

@@ -1,4 +1,4 @@
-"""SetChargingProfile and ClearChargingProfile: what is kept of what a charge point accepted."""
+"""SetChargingProfile: what is kept of what a charge point accepted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
 
-SET, CLEAR = "SetChargingProfile", "ClearChargingProfile"
+SET = "SetChargingProfile"
 ACCEPTED = {"status": "Accepted"}
 START = "2026-11-23T10:00:00Z"
 
@@ -98,28 +98,6 @@ async def test_a_profile_replaces_the_one_with_its_id_or_in_its_place(system: Sy
     ]
     await put(system, charge_point, 1, profile(3, stackLevel=1))
     assert await ids(system) == {1, 3}
-
-
-@pytest.mark.parametrize(
-    ("criteria", "left"),
-    [
-        ({}, set()),
-        ({"id": 1}, {2, 3}),
-        ({"connectorId": 1}, {1}),
-        ({"chargingProfilePurpose": "TxDefaultProfile"}, {1}),
-        ({"connectorId": 1, "stackLevel": 1}, {1, 2}),
-        ({"id": 9}, {1, 2, 3}),
-    ],
-)
-async def test_clearing(system: System, criteria: dict[str, Any], left: set[int]) -> None:
-    charge_point = await system.online()
-    await put(system, charge_point, 0, profile(1, "ChargePointMaxProfile"))
-    await put(system, charge_point, 1, profile(2))
-    await put(system, charge_point, 1, profile(3, stackLevel=1))
-    await command(system, charge_point, CLEAR, criteria, {"status": "Unknown"})
-    assert await ids(system) == {1, 2, 3}
-    await command(system, charge_point, CLEAR, criteria, ACCEPTED)
-    assert await ids(system) == left
 
 
 async def test_a_transactions_profile_ends_with_it(system: System) -> None:

@@ -228,7 +228,7 @@ async def test_a_server_that_stops_in_between_is_1_and_says_so(
     rows = "".join(f"SN-{n},x\n" for n in range(2000))
     running = asyncio.ensure_future(command.run_import(f"serial,name\n{rows}"))
     await eventually(command.stored, len)
-    http_server = command.system.central_system._server
+    http_server = command.system.central_system._servers[0]
     assert http_server is not None
     await http_server.close_all_connections()
     assert await running == 1

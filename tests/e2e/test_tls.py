@@ -9,8 +9,8 @@ import pytest
 import trustme
 from tornado.httpclient import AsyncHTTPClient
 
-from csms.app import tls_context
 from csms.config import Settings
+from csms.tls import tls_context
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import System
 

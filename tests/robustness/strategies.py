@@ -32,20 +32,25 @@ unique_ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=36)
 @cache
 def valid_payloads(action: str) -> st.SearchStrategy[dict[str, Any]]:
     """Payloads that the standard's schema of an action lets pass."""
-    return _fitting(schema_of(action))
+    schema = schema_of(action)
+    return _fitting(schema, schema.get("definitions", {}))
 
 
-def _fitting(schema: Any) -> st.SearchStrategy[Any]:
+def _fitting(schema: Any, definitions: Any) -> st.SearchStrategy[Any]:
     """Values that fit a schema of the few kinds that OCPP has."""
+    if "$ref" in schema:
+        return _fitting(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     match schema["type"]:
         case "object":
-            fields = {name: _fitting(field) for name, field in schema["properties"].items()}
+            fields = {
+                name: _fitting(field, definitions) for name, field in schema["properties"].items()
+            }
             required = {name: fields.pop(name) for name in schema.get("required", ())}
             return st.fixed_dictionaries(required, optional=fields)
         case "array":
-            return st.lists(_fitting(schema["items"]), min_size=1, max_size=3)
+            return st.lists(_fitting(schema["items"], definitions), min_size=1, max_size=3)
         case "integer":
             return st.integers(0, 2**31)
         case "number":

@@ -9,6 +9,7 @@ from tornado.routing import URLSpec
 
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
+from csms.web.api.certificates import CertificateHandler, CertificatesHandler
 from csms.web.api.charge_points import ChargePointHandler, ChargePointsHandler, ConnectorHandler
 from csms.web.api.charging_profiles import ChargingProfilesHandler, CompositeScheduleHandler
 from csms.web.api.commands import (
@@ -18,9 +19,17 @@ from csms.web.api.commands import (
     RemoteStopHandler,
     VerifyHandler,
 )
+from csms.web.api.files import (
+    FileHandler,
+    FilesHandler,
+    GetDiagnosticsHandler,
+    GetLogHandler,
+    UpdateFirmwareHandler,
+)
 from csms.web.api.heartbeats import HeartbeatsHandler
 from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
 from csms.web.api.imports import ImportHandler
+from csms.web.api.jobs import JobHandler, JobsHandler
 from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
 from csms.web.api.quirks import QuirksHandler
@@ -68,12 +77,21 @@ ROUTES: tuple[Route, ...] = (
     Route(_CHARGE_POINT + "/verify", VerifyHandler),
     Route(_CHARGE_POINT + "/composite-schedule", CompositeScheduleHandler),
     Route(_CHARGE_POINT + "/local-list", LocalListHandler),
+    Route(_CHARGE_POINT + "/update-firmware", UpdateFirmwareHandler),
+    Route(_CHARGE_POINT + "/get-diagnostics", GetDiagnosticsHandler),
+    Route(_CHARGE_POINT + "/get-log", GetLogHandler),
     Route(_CHARGE_POINT + "/commands", CommandsHandler),
     Route("/admin/transactions", TransactionsHandler),
     Route("/admin/transactions/{transactionId}", TransactionHandler),
     Route("/admin/transactions/{transactionId}/close", CloseTransactionHandler),
     Route("/admin/reservations", ReservationsHandler),
     Route("/admin/charging-profiles", ChargingProfilesHandler),
+    Route("/admin/certificates", CertificatesHandler),
+    Route("/admin/certificates/{id}", CertificateHandler),
+    Route("/admin/jobs", JobsHandler),
+    Route("/admin/jobs/{id}", JobHandler),
+    Route("/admin/files", FilesHandler),
+    Route("/admin/files/{id}", FileHandler),
     Route("/admin/id-tags", IdTagsHandler),
     Route("/admin/id-tags/{idTag}", IdTagHandler),
     Route("/admin/meter-values", MeterValuesHandler),

@@ -1,0 +1,18 @@
+"""CertificateSigned (Security Whitepaper, 4.1)."""
+
+from __future__ import annotations
+
+from csms.actions.context import Deps, Outbound
+from csms.domain.installed_certificate import CertificateUse, document
+from csms.ocppj.frames import Payload
+
+
+async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
+    """Keep what the charge point has now, or has refused."""
+    pem, status = payload["certificateChain"], str(answer.get("status"))
+    await deps.certificates.put(
+        document(charge_point_id, CertificateUse.CHARGE_POINT, pem, status, deps.clock())
+    )
+
+
+OUTBOUND = Outbound("CertificateSigned", after=after)

@@ -1,0 +1,133 @@
+"""X.509 certificates and requests, as OCPP's security extension uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+MIN_RSA_BITS, MIN_EC_BITS = 2048, 224
+
+_ALGORITHMS: Mapping[str, hashes.HashAlgorithm] = {
+    "SHA256": hashes.SHA256(),
+    "SHA384": hashes.SHA384(),
+    "SHA512": hashes.SHA512(),
+}
+HashData = dict[str, str]
+"""A CertificateHashDataType: hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber."""
+
+
+def common_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
+    """The common names of the subject of a certificate as `ssl` shows it."""
+    subject = (certificate or {}).get("subject", ())
+    return frozenset(str(value) for part in subject for name, value in part if name == "commonName")
+
+
+def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequest:
+    """A certificate signing request that may be signed for a charge point of one of these names.
+
+    Raises:
+        ValueError: it may not; the text says why.
+    """
+    try:
+        request = x509.load_pem_x509_csr(pem.encode())
+        key = request.public_key()
+        is_signed = request.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("the request cannot be read") from None
+    if not is_signed:
+        raise ValueError("the request is not signed with its own key")
+    if isinstance(key, rsa.RSAPublicKey):
+        strong = key.key_size >= MIN_RSA_BITS
+    else:
+        strong = isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_EC_BITS
+    if not strong:
+        raise ValueError(f"the key must be RSA of {MIN_RSA_BITS} bits or more, or elliptic")
+    told = {str(part.value) for part in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    folded = {name.strip().casefold() for name in names if name}
+    if len(told) != 1 or not {name.strip().casefold() for name in told} <= folded:
+        raise ValueError("the common name must be the charge point's serial number or identity")
+    return request
+
+
+def read_certificate(pem: str) -> x509.Certificate | None:
+    """The first certificate of a PEM text; None if there is none that can be read."""
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        return None
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """What tells certificates apart: SHA-256 in hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def hash_data(certificate: x509.Certificate, issuer: x509.Certificate) -> list[HashData]:
+    """How a charge point may name a certificate: one entry for each hash algorithm of OCPP."""
+    name = issuer.subject.public_bytes()
+    key = issuer.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    bits = _public_key_bits(key)
+    return [
+        {
+            "hashAlgorithm": algorithm,
+            "issuerNameHash": _digest(name, used),
+            "issuerKeyHash": _digest(bits, used),
+            "serialNumber": f"{certificate.serial_number:x}",
+        }
+        for algorithm, used in _ALGORITHMS.items()
+    ]
+
+
+def same_certificate(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two CertificateHashDataTypes name the same certificate, whatever their case."""
+    fields = ("hashAlgorithm", "issuerNameHash", "issuerKeyHash", "serialNumber")
+    return all(_folded(one[field]) == _folded(other[field]) for field in fields)
+
+
+def summary(certificate: x509.Certificate) -> dict[str, Any]:
+    """What people want to know of a certificate."""
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "serialNumber": f"{certificate.serial_number:x}",
+        "notBefore": certificate.not_valid_before_utc.astimezone(UTC),
+        "notAfter": certificate.not_valid_after_utc.astimezone(UTC),
+        "fingerprint": fingerprint(certificate),
+    }
+
+
+def _folded(value: object) -> str:
+    # Serial numbers are told with and without leading zeros.
+    return str(value).casefold().lstrip("0")
+
+
+def _digest(data: bytes, algorithm: hashes.HashAlgorithm) -> str:
+    digest = hashes.Hash(algorithm)
+    digest.update(data)
+    return digest.finalize().hex()
+
+
+def _public_key_bits(info: bytes) -> bytes:
+    """The key itself in a SubjectPublicKeyInfo: its BIT STRING without tag, length and padding."""
+    _, content, _ = _element(info)
+    _, _, rest = _element(content)
+    _, bits, _ = _element(rest)
+    return bits[1:]
+
+
+def _element(der: bytes) -> tuple[int, bytes, bytes]:
+    """The tag and content of the first DER element, and what follows it."""
+    length, start = der[1], 2
+    if length & 0x80:
+        width = length & 0x7F
+        length, start = int.from_bytes(der[2 : 2 + width], "big"), 2 + width
+    return der[0], der[start : start + length], der[start + length :]

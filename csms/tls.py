@@ -1,0 +1,68 @@
+"""The TLS that is spoken with charge points and people (Security Whitepaper, 2.4 and 2.5)."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from csms.certificates.authority import CERTIFICATE_FILE
+from csms.config import Settings
+
+CIPHERS = ":".join(
+    (
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+    )
+)
+"""The whitepaper's cipher suites for TLS 1.2, with forward secrecy first; TLS 1.3 has its own."""
+
+
+def authority_folder(settings: Settings) -> Path:
+    """Where the local certificate authority is kept."""
+    return settings.data_dir / "ca"
+
+
+def client_roots(settings: Settings) -> Path | None:
+    """The file of roots that charge points' certificates are verified with, if there is one."""
+    if settings.tls_client_ca is not None:
+        return settings.tls_client_ca
+    own = authority_folder(settings) / CERTIFICATE_FILE
+    return own if own.exists() else None
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS 1.2 or newer with the configured certificate; None when none is configured.
+
+    A client certificate is asked for where there are roots to verify it with; a client without
+    one is let in all the same, as people and charge points of lower profiles have none.
+
+    Raises:
+        OSError: a file cannot be read, or is no certificate or key.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_ciphers(CIPHERS)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        files = f"tls_cert {settings.tls_cert} and tls_key {settings.tls_key}"
+        raise OSError(
+            f"{files}: {error.strerror or error}; give a PEM chain and its key"
+        ) from error
+    roots = client_roots(settings)
+    if roots is not None:
+        try:
+            context.load_verify_locations(roots)
+        except OSError as error:
+            raise OSError(
+                f"tls_client_ca {roots}: {error.strerror or error}; give PEM certificates"
+            ) from error
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -1,0 +1,40 @@
+"""FirmwareStatusNotification: kept with the charge point, and with its newest job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.actions.support import job_for, jobs
+from tests.support.system import System
+
+pytestmark = pytest.mark.gen_test
+
+ACTION = "FirmwareStatusNotification"
+
+
+async def test_without_a_job_it_is_kept_with_the_charge_point(system: System) -> None:
+    charge_point = await system.online()
+    for status in ("Downloading", "Idle"):
+        assert await charge_point.call(ACTION, {"status": status}) == {}
+        record = await system.record()
+        assert record["firmwareStatus"] == status
+        assert record["firmwareStatusAt"] is not None
+    assert await jobs(system) == []
+
+
+async def test_the_newest_job_is_moved(system: System) -> None:
+    charge_point = await system.online()
+    older, newer = [await job_for(system, "firmware") for _ in range(2)]
+    for status in ("Downloading", "Downloading", "Idle", "Installed"):
+        await charge_point.call(ACTION, {"status": status})
+    shown = {job["id"]: [step["status"] for step in job["history"]] for job in await jobs(system)}
+    assert shown == {older: ["Requested"], newer: ["Requested", "Downloading", "Installed"]}
+    assert {job["id"]: job["ended"] for job in await jobs(system)} == {older: False, newer: True}
+
+
+@pytest.mark.parametrize("payload", [{}, {"status": "Done"}])
+async def test_bad_ones_are_refused(system: System, payload: dict[str, Any]) -> None:
+    charge_point = await system.online()
+    assert (await charge_point.ask(ACTION, payload))[0] == 4

@@ -1,0 +1,41 @@
+"""LogStatusNotification: kept with the charge point, and with the job of its request id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.actions.support import job_for, jobs
+from tests.support.system import System
+
+pytestmark = pytest.mark.gen_test
+
+ACTION = "LogStatusNotification"
+
+
+async def test_the_job_with_the_request_id_is_moved(system: System) -> None:
+    charge_point = await system.online()
+    for request_id in (1, 2):
+        await job_for(system, "log", request_id)
+    for status in ("Uploading", "UploadFailure"):
+        told = {"status": status, "requestId": 1}
+        assert await charge_point.call(ACTION, told) == {}
+    shown = {job["requestId"]: (job["status"], job["ended"]) for job in await jobs(system)}
+    assert shown == {1: ("UploadFailure", True), 2: ("Requested", False)}
+    assert (await system.record())["logStatus"] == "UploadFailure"
+
+
+async def test_without_a_request_id_it_is_the_newest(system: System) -> None:
+    charge_point = await system.online()
+    for request_id in (1, 2):
+        await job_for(system, "log", request_id)
+    await charge_point.call(ACTION, {"status": "Uploading"})
+    shown = {job["requestId"]: job["status"] for job in await jobs(system)}
+    assert shown == {1: "Requested", 2: "Uploading"}
+
+
+@pytest.mark.parametrize("payload", [{}, {"status": "Done"}, {"status": "Idle", "requestId": "1"}])
+async def test_bad_ones_are_refused(system: System, payload: dict[str, Any]) -> None:
+    charge_point = await system.online()
+    assert (await charge_point.ask(ACTION, payload))[0] == 4
