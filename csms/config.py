@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     heartbeat_interval: int = Field(
         300, ge=1, le=86400, description="heartbeat interval told to charge points, seconds"
     )
+    heartbeat_jitter: float = Field(
+        10.0,
+        ge=0,
+        le=50,
+        description="how much shorter the told interval may be, so that not all beat in step, %",
+    )
     boot_retry_interval: int = Field(
         60,
         ge=1,
@@ -134,6 +140,11 @@ class Settings(BaseSettings):
     boot_deadline: Seconds = Field(
         60.0,
         description="how long an unknown identity has to boot with a known serial, seconds",
+    )
+    max_connects_per_second: int = Field(
+        1000,
+        ge=0,
+        description="new sockets a second; others get HTTP 503 with Retry-After; 0 sets no limit",
     )
     max_failed_attempts: int = Field(
         10,

@@ -55,6 +55,7 @@ def settings() -> Settings:
         connector_sync_delay=0,
         commit_interval_ms=0,
         ping_interval=0,
+        heartbeat_jitter=0,
         call_timeout=5,
         admin_token=SecretStr(ADMIN_TOKEN),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from csms.actions.context import Context, Inbound
 from csms.domain.charge_point import reported_serial, serials_agree
+from csms.domain.heartbeat import spread_interval
 from csms.domain.times import rfc3339
 from csms.errors import NotFound
 from csms.ocppj.frames import Payload
@@ -53,7 +54,10 @@ async def _objection(context: Context, serial: str | None) -> str | None:
 
 
 async def _accept(context: Context, payload: Payload, serial: str | None) -> Payload:
-    interval = context.deps.settings.heartbeat_interval
+    settings = context.deps.settings
+    interval = spread_interval(
+        settings.heartbeat_interval, settings.heartbeat_jitter, context.charge_point_id
+    )
     now = context.received_at
     fields: dict[str, Any] = {
         ours: payload.get(theirs) or None for theirs, ours in _RECORD_FIELDS.items()

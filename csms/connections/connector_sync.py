@@ -66,19 +66,24 @@ async def sync_connectors(
     values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
     raw_count = values.get(NUMBER_OF_CONNECTORS.casefold())
     count = read_connector_count(raw_count)
-    await charge_points.set_flag(
-        charge_point_id, IMPLAUSIBLE_COUNT, raw_count is not None and count is None
-    )
+    types = {} if count is None else await _ask_types(call, values, count)
+    record = await charge_points.get(charge_point_id)
+    implausible = raw_count is not None and count is None
+    if implausible != (IMPLAUSIBLE_COUNT in (record.get("flags") or ())):
+        await charge_points.set_flag(charge_point_id, IMPLAUSIBLE_COUNT, implausible)
     if count is None:
         log.warning("connector_count_ignored", charge_point=charge_point_id, told=raw_count)
-        return await charge_points.connectors_of(charge_point_id)
-    types = await _ask_types(call, values, count)
+        return list(record.get("connectors") or [])
     for _ in range(ATTEMPTS):
-        before = await charge_points.connectors_of(charge_point_id)
+        before: list[db.Document] = record.get("connectors") or []
         now = clock()
         after = reconcile(before, count, types, now)
+        # Most that come back have the connectors they had: nothing to write.
+        if after == before and record.get("connectorCount") == count:
+            return after
         if await charge_points.put_connectors(charge_point_id, before, after, now, count=count):
             return after
+        record = await charge_points.get(charge_point_id)
     raise CommandTimeout("the connectors' record kept changing; try again")
 
 

@@ -12,6 +12,7 @@ from csms.actions.context import Deps, Inbound
 from csms.connections.admission import Admission, Admitted, Reason
 from csms.connections.connection import Ask, Connection, Node, Transport
 from csms.connections.connector_sync import sync_connectors
+from csms.connections.gate import Gate
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
 from csms.errors import CommandError, CsmsError, DatabaseUnavailable
@@ -43,6 +44,7 @@ class Sockets:
         self._tasks: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
         self.accepting = True
+        self.gate = Gate(deps.settings.max_connects_per_second)
 
     def connect(self, transport: Transport, admitted: Admitted, remote_address: str) -> Connection:
         """Make the connection of a socket that was just upgraded."""

@@ -60,6 +60,9 @@ class OcppSocket(WebSocketHandler):
         if not self._sockets.accepting:
             self.set_header("Retry-After", RETRY_AFTER)
             return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "The central system is stopping.")
+        if wait := self._sockets.gate.wait():
+            self.set_header("Retry-After", str(wait))
+            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Too many come at once; try again.")
         visitor = self._visitor()
         try:
             self._verdict = await self._admission.judge(visitor)

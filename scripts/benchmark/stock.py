@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call_result
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 
 class CentralSystem(ChargePoint):  # type: ignore[misc]
@@ -43,7 +45,8 @@ async def main(uri: str) -> None:
 
     async def handle(connection: ServerConnection) -> None:
         identity = connection.request.path.rpartition("/")[2] if connection.request else ""
-        await CentralSystem(identity, connection).start()
+        with suppress(ConnectionClosed):
+            await CentralSystem(identity, connection).start()
 
     async with serve(handle, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]
         print(server.sockets[0].getsockname()[1], flush=True)

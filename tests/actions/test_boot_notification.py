@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from csms.config import Settings
 from tests.actions.support import documents
 from tests.support.charge_point import BOOT
 from tests.support.system import System
@@ -88,3 +89,22 @@ async def test_who_was_rejected_may_come_again_with_the_right_serial(system: Sys
     await wrong.closed()
     right = await system.connect()
     assert (await right.boot(chargePointSerialNumber="SN-1"))["status"] == "Accepted"
+
+
+class TestJitter:
+    """Not everybody is told the same interval."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"heartbeat_jitter": 10})
+
+    async def test_what_was_told_is_what_is_stored(self, system: System) -> None:
+        told = set()
+        for identity in ("CP1", "CP2", "CP3"):
+            await system.whitelist(identity)
+            charge_point = await system.connect(identity)
+            interval = (await charge_point.boot())["interval"]
+            assert 270 <= interval <= 300
+            assert (await system.record(identity))["heartbeatIntervalSec"] == interval
+            told.add(interval)
+        assert len(told) > 1

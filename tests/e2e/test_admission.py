@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from csms.config import Settings
 from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
@@ -265,3 +266,23 @@ async def test_an_origin_is_no_obstacle(system: System) -> None:
     await system.whitelist("CP1")
     charge_point = await system.connect("CP1", headers={"Origin": "https://elsewhere.example"})
     assert (await charge_point.boot())["status"] == "Accepted"
+
+
+class TestCrowd:
+    """More newcomers at once than are let in."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"max_connects_per_second": 1})
+
+    async def test_the_others_are_told_when_to_come_again(self, system: System) -> None:
+        await system.whitelist("CP1")
+        await system.whitelist("CP2")
+        charge_point = await system.connect("CP1")
+        with pytest.raises(HTTPClientError) as refused:
+            await system.connect("CP2")
+        assert refused.value.code == 503
+        assert refused.value.response is not None
+        assert refused.value.response.headers["Retry-After"] == "2"
+        assert (await charge_point.boot())["status"] == "Accepted"
+        assert await system.database.rejected_connections.count_documents({}) == 0

@@ -148,3 +148,15 @@ async def test_frames_may_come_right_behind_the_request(system: System) -> None:
     assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
     assert json.loads((await peer.receive())[1])[2]["status"] == "Accepted"
     peer.close()
+
+
+async def test_a_flood_does_not_keep_others_waiting(system: System) -> None:
+    other = await system.online("CP2")
+    async with raw(system) as peer:
+        peer.send(*(client_frame(TEXT, heartbeat(str(n))) for n in range(3_000)))
+        asked = asyncio.ensure_future(other.call("Heartbeat", {}))
+        answered = 0
+        while not asked.done():
+            await peer.receive()
+            answered += 1
+        assert answered < 1_000
