@@ -40,6 +40,7 @@ GRACE = 5.0
 """Seconds that a node may take beyond what its charge point takes."""
 
 PING_GRACE = 0.5
+LOOK_EVERY = 0.25
 
 Fields = dict[str, Any]
 Send = Callable[[str, str, Payload, str], Awaitable[None]]
@@ -173,9 +174,17 @@ class Bus:
         call_id, now = uuid4().hex, self._deps.clock()
         waiting = self._expect(call_id)
         await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"], now)
-        patience = self._deps.settings.replace_ping_timeout + PING_GRACE
-        fields = await self._within(call_id, waiting, patience)
-        return bool(fields and fields.get("isAlive"))
+        try:
+            async with asyncio.timeout(self._deps.settings.replace_ping_timeout + PING_GRACE):
+                while not waiting.done():
+                    await asyncio.wait([waiting], timeout=LOOK_EVERY)
+                    if await self._living_node(record) is None:
+                        return False
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.pop(call_id, None)
+        return bool(waiting.result().get("isAlive"))
 
     async def _living_node(self, record: Fields) -> Fields | None:
         node_id = record.get("nodeId")

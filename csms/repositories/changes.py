@@ -35,15 +35,13 @@ class Changes:
         """
         async with db.errors():
             async with self._database.watch(self._pipeline()) as stream:
+                # The driver opens the stream no sooner than it is asked for the first change.
+                first = await stream.try_next()
                 opened.set()
+                if first is not None:
+                    yield _change(first)
                 async for change in stream:
-                    updated = (change.get("updateDescription") or {}).get("updatedFields")
-                    yield Change(
-                        change["ns"]["coll"],
-                        change["operationType"],
-                        change["documentKey"]["_id"],
-                        change.get("fullDocument") or updated or {},
-                    )
+                    yield _change(change)
 
     def _pipeline(self) -> list[db.Document]:
         updated = "updateDescription.updatedFields"
@@ -72,3 +70,13 @@ class Changes:
             },
         ]
         return [{"$match": {"$or": for_me}}]
+
+
+def _change(event: db.Document) -> Change:
+    updated = (event.get("updateDescription") or {}).get("updatedFields")
+    return Change(
+        event["ns"]["coll"],
+        event["operationType"],
+        event["documentKey"]["_id"],
+        event.get("fullDocument") or updated or {},
+    )
