@@ -32,6 +32,7 @@ CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 
 _UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
 _MB = 1024 * 1024
+FORGET_REJECTED_SECONDS = 90 * 24 * 3600
 
 _CLIENT: Mapping[str, Any] = {
     "appname": "csms",
@@ -117,6 +118,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("nodeId", name="pending", partialFilterExpression={"status": "Pending"}),
     ],
     "rejected_connections": [
+        IndexModel("lastSeen", name="forgotten", expireAfterSeconds=FORGET_REJECTED_SECONDS),
         IndexModel(_newest("lastSeen")),
         IndexModel("chargePointIdentity"),
     ],

@@ -104,6 +104,11 @@ class ScriptedChargePoint:
         return frame[1], frame[3]
 
     @property
+    def socket_is_closed(self) -> bool:
+        """Whether either side has closed the socket."""
+        return self._closed.done()
+
+    @property
     def waiting_calls(self) -> int:
         """Calls of the central system that no test has looked at yet."""
         return self._calls.qsize()

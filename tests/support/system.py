@@ -112,9 +112,11 @@ class System(Client):
 T = TypeVar("T")
 
 
-async def eventually(read: Callable[[], Awaitable[T]], fits: Callable[[T], Any]) -> T:
+async def eventually(
+    read: Callable[[], Awaitable[T]], fits: Callable[[T], Any], *, within: float = 10
+) -> T:
     """Read again and again until the value fits; for what is stored behind an answer."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(within):
         while True:
             value = await read()
             if fits(value):

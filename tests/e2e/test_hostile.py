@@ -1,0 +1,112 @@
+"""Hostile visitors: each is refused with a reason, and a charge point beside them is served on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from csms import app
+from tests.support.system import System
+
+pytestmark = pytest.mark.gen_test(timeout=60)
+
+OPERATORS: list[Any] = [{"$gt": ""}, {"$ne": None}, {"$where": "1"}, ["$gt"], {"a.b": 1}]
+PATHS = {
+    "/admin/charge-points": ("id", "name", "serialNumber", "chargePointIdentity", "powerRating"),
+    "/admin/id-tags": ("idTag", "parentIdTag", "status", "maxActiveTransactions", "note"),
+    "/admin/charge-points/CP1/remote-start": ("idTag", "connectorId"),
+    "/admin/charge-points/CP1/remote-stop": ("transactionId",),
+    "/admin/charge-points/CP1/commands": ("action",),
+    "/admin/charge-points/CP1/local-list": ("updateType",),
+    "/admin/charge-points/CP1/composite-schedule": ("connectorId", "duration"),
+    "/admin/charge-points/CP1/get-log": ("logType",),
+    "/admin/charge-points/CP1/update-firmware": ("fileId",),
+    "/admin/tokens": ("name", "role"),
+}
+QUERIES = {
+    "/admin/charge-points": ("q", "status", "cursor", "connected"),
+    "/admin/transactions": ("chargePointId", "idTag", "transactionId", "from"),
+    "/admin/meter-values": ("chargePointId", "measurand", "connectorId", "cursor"),
+    "/admin/reservations": ("chargePointId", "reservationId", "status"),
+    "/admin/jobs": ("chargePointId", "kind", "status"),
+    "/admin/certificates": ("chargePointId", "use"),
+    "/admin/security-events": ("chargePointId", "type", "critical"),
+    "/admin/files": ("kind", "chargePointId"),
+    "/admin/rejected-connections": ("chargePointIdentity", "reason"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "HEADER_SECONDS", 1.0)
+
+
+@asynccontextmanager
+async def bystander(system: System) -> AsyncIterator[None]:
+    """A charge point that must not notice anything."""
+    charge_point = await system.online()
+    yield
+    assert "currentTime" in await charge_point.call("Heartbeat", {})
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_operators_in_bodies_are_refused(system: System, path: str) -> None:
+    async with bystander(system):
+        for field in PATHS[path]:
+            for operator in OPERATORS:
+                body = {"idTag": "T", "name": "n", "id": "x"} | {field: operator}
+                status, problem = await system.rest("POST", path, body)
+                assert status == 422, (field, operator, problem)
+    assert await system.database.charge_points.count_documents({}) == 1
+    assert await system.database.id_tags.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("path", QUERIES)
+async def test_operators_in_queries_are_text_or_refused(system: System, path: str) -> None:
+    async with bystander(system):
+        for field in QUERIES[path]:
+            assert (await system.rest("GET", f"{path}?{field}[$ne]=x"))[0] == 422
+            status, page = await system.rest("GET", f"{path}?{field}={quote(str(OPERATORS[0]))}")
+            assert status == 422 or page["items"] == []
+
+
+async def test_headers_that_never_end_are_not_waited_for(system: System) -> None:
+    host, port = system.http.removeprefix("http://").split(":")
+    async with bystander(system):
+        sockets = [await asyncio.open_connection(host, int(port)) for _ in range(50)]
+        for _, writer in sockets:
+            writer.write(b"GET /ocpp/1.6/CP1 HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+        # Those that never finish their headers are hung up on, all of them.
+        for waiting, _ in sockets:
+            assert await asyncio.wait_for(waiting.read(), 10) == b""
+        for _, each in (*sockets, (reader, writer)):
+            each.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ocpp/1.6/../../admin/charge-points",
+        "/ocpp/1.6/%2e%2e%2fadmin",
+        "/admin/charge-points/..%2F..",
+        "/admin/charge-points/%00",
+        "/admin/charge-points/%ff",
+        "/docs/swagger-ui/..%2f..%2f..%2fetc%2fpasswd",
+        "/docs/static/../../../../../etc/passwd",
+        "//admin//charge-points",
+        "/files/..%2f..%2fetc",
+    ],
+)
+async def test_path_tricks_lead_nowhere(system: System, path: str) -> None:
+    async with bystander(system):
+        response = await system.fetch("GET", path, token=None)
+        assert response.code in (400, 401, 403, 404, 426)
+        assert b"root:" not in response.body

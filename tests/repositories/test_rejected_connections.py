@@ -1,0 +1,39 @@
+"""Connections turned away: counted by visitor, and never more records than visitors could be."""
+
+from __future__ import annotations
+
+import pytest
+
+from csms import db
+from csms.metrics import Metrics
+from csms.repositories import rejected_connections
+from csms.repositories.rejected_connections import RejectedConnections, Rejection
+from csms.repositories.telemetry import Telemetry
+from tests.repositories.conftest import START
+
+pytestmark = pytest.mark.gen_test
+
+
+async def test_a_visitor_that_keeps_trying_adds_to_a_count(database: db.Database) -> None:
+    rejected = RejectedConnections(Telemetry(database, Metrics(), 0))
+    for _ in range(3):
+        await rejected.record(Rejection("CP1", "192.0.2.1", "Not whitelisted"), START)
+    await rejected.record(Rejection("CP1", "192.0.2.2", "Not whitelisted"), START)
+    found = await database["rejected_connections"].find().to_list(None)
+    assert sorted((r["remoteAddress"], r["count"]) for r in found) == [
+        ("192.0.2.1", 3),
+        ("192.0.2.2", 1),
+    ]
+
+
+async def test_an_address_that_makes_identities_up_is_one_record_in_the_end(
+    database: db.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejected_connections, "MAX_IDENTITIES", 5)
+    rejected = RejectedConnections(Telemetry(database, Metrics(), 0))
+    for number in range(50):
+        await rejected.record(Rejection(f"X{number}", "192.0.2.1", "Not whitelisted"), START)
+    await rejected.record(Rejection("X1", "192.0.2.1", "Not whitelisted"), START)
+    found = await database["rejected_connections"].find().to_list(None)
+    counts = {record["chargePointIdentity"]: record["count"] for record in found}
+    assert counts == {"X0": 1, "X1": 2, "X2": 1, "X3": 1, "X4": 1, None: 45}
