@@ -1,4 +1,4 @@
-"""The command line: `csms serve | import | export | simulate | token | check`.
+"""The command line: `csms serve | import | export | simulate | token | ca | check`.
 
 Exit status: 0 done, 1 done in part or not as asked, 2 nothing could be done.
 """
