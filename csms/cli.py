@@ -232,12 +232,15 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from csms.tls import tls_context
+    from csms.certificates.authority import LocalAuthority
+    from csms.tls import authority_folder, tls_context
 
     settings = _settings(args)
     print("settings      ok")
     tls = tls_context(settings)
     print(f"TLS           {'ok' if tls else 'off: set tls_cert and tls_key for https and wss'}")
+    authority = LocalAuthority.load(authority_folder(settings))
+    print(f"authority     {'ok' if authority else 'none: csms ca init makes one'}")
     uri = settings.mongodb_uri or running_uri(settings.data_dir)
     if uri is None:
         print(f"MongoDB       not running; csms serve will start {find_mongod(settings.mongod)}")
