@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure csms beside its baselines, in one run on one machine, and print ratios.
 
-`bench.py` takes about ten minutes, `bench.py --quick` about three. It needs what the extra
-`embedded` installs, `websockets`, and 20,000 open files. Everything it starts ends with it.
+`bench.py` takes about ten minutes, `bench.py --quick` about three. It needs what the extras
+`embedded` and `test` install, and 20,000 open files. Everything it starts ends with it.
 """
 
 from __future__ import annotations

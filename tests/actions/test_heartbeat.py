@@ -28,4 +28,5 @@ async def test_it_is_stored(system: System) -> None:
         await charge_point.call("Heartbeat", {})
     beats = await eventually(lambda: documents(system, "heartbeats"), lambda all: len(all) == 3)
     assert {beat["chargePointId"] for beat in beats} == {"CP1"}
-    assert [beat["receivedAt"] for beat in beats] == sorted(b["receivedAt"] for b in beats)
+    now = datetime.now(UTC)
+    assert all(abs(now - beat["receivedAt"]) < timedelta(minutes=1) for beat in beats)
