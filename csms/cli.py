@@ -25,6 +25,7 @@ from pydantic import SecretStr, ValidationError
 from pymongo.errors import PyMongoError
 
 from csms import __version__, db, logs
+from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
     _add_simulate(commands)
     _add_token(commands)
-    _add_ca(commands)
+    ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
     return parser
@@ -288,47 +289,6 @@ def _token(args: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"mongodb_uri": SecretStr(running)})
     with _mongodb(settings) as (uri, _):
         return _run(_token_action(settings, uri, args))
-
-
-def _add_ca(commands: Any) -> None:
-    parser = commands.add_parser("ca", help="a certificate authority for those who have none")
-    parser.set_defaults(run=_ca)
-    actions = parser.add_subparsers(required=True, dest="ca_action", metavar="ACTION")
-    init = actions.add_parser("init", help="make the authority's root certificate and key")
-    init.add_argument("--common-name", default="csms local authority")
-    init.add_argument("--days", type=int, default=7300)
-    server = actions.add_parser("issue-server", help="make a certificate for tls_cert and tls_key")
-    server.add_argument("host", nargs="+", help="host name or address that charge points use")
-    server.add_argument("--days", type=int, default=825)
-    for action in actions.choices.values():
-        action.add_argument("--data-dir", dest="setting_data_dir", help="as of `csms serve`")
-
-
-def _ca(args: argparse.Namespace) -> int:
-    from csms.certificates.authority import (
-        CERTIFICATE_FILE,
-        AuthorityError,
-        LocalAuthority,
-        write_secret,
-    )
-    from csms.tls import authority_folder
-
-    folder = authority_folder(_settings(args))
-    if args.ca_action == "init":
-        LocalAuthority.create(folder, args.common_name, args.days)
-        print(f"made {folder / CERTIFICATE_FILE}: install it in charge points as")
-        print("CentralSystemRootCertificate. The key beside it signs their certificates.")
-        return 0
-    authority = LocalAuthority.load(folder)
-    if authority is None:
-        raise AuthorityError("there is no authority yet: run `csms ca init` first")
-    certificate, key = authority.issue_server(args.host, args.days)
-    certificate_file, key_file = folder / "server-cert.pem", folder / "server-key.pem"
-    key_file.unlink(missing_ok=True)
-    write_secret(key_file, key)
-    certificate_file.write_bytes(certificate)
-    print(f"csms serve --tls-cert {certificate_file} --tls-key {key_file}")
-    return 0
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
