@@ -8,6 +8,7 @@ import structlog
 
 from csms.actions.context import Context, Inbound
 from csms.domain.certificate import read_request
+from csms.domain.charge_point import certified_names
 from csms.ocppj.frames import Payload
 
 log = structlog.get_logger(__name__)
@@ -17,12 +18,8 @@ async def handle(context: Context, payload: Payload) -> Payload:
     """Take a request for the charge point's own name; the certificate follows the answer."""
     authority = context.deps.authority
     record = await context.deps.charge_points.get(context.charge_point_id)
-    names = frozenset(
-        str(record.get(field) or "")
-        for field in ("chargePointIdentity", "serialNumber", "reportedSerialNumber")
-    )
     try:
-        request = read_request(payload["csr"], names)
+        request = read_request(payload["csr"], certified_names(record))
     except ValueError as error:
         log.warning("certificate_refused", charge_point=record["_id"], reason=str(error))
         return {"status": "Rejected"}

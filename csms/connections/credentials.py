@@ -12,7 +12,7 @@ from typing import Any
 
 from csms.actions.context import Deps
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.charge_point import fold_serial
+from csms.domain.charge_point import certified_names, fold_serial
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,6 @@ class CredentialChecker:
 
 
 def names_fit(record: Mapping[str, Any], names: frozenset[str]) -> bool:
-    """Whether a certificate's common name is the charge point's serial or identity."""
-    own = {
-        fold_serial(record.get(field))
-        for field in ("serialNumber", "chargePointIdentity", "reportedSerialNumber")
-    }
-    return any(fold_serial(name) in own - {""} for name in names)
+    """Whether a certificate's common name is the charge point's serial or identity on record."""
+    own = {fold_serial(name) for name in certified_names(record)}
+    return any(fold_serial(name) in own for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -243,6 +244,15 @@ def view(record: dict[str, Any]) -> ChargePointView:
 def fold_serial(serial: str | None) -> str:
     """A serial as it is compared: trimmed, without case; empty when there is none."""
     return (serial or "").strip().casefold()
+
+
+def certified_names(record: Mapping[str, Any]) -> frozenset[str]:
+    """The names that a certificate may prove: what ops entered, never what was reported.
+
+    Otherwise a charge point without a serial on record could report, and get certified, another's.
+    """
+    names = (record.get("serialNumber"), record.get("chargePointIdentity"))
+    return frozenset(str(name) for name in names if name)
 
 
 def reported_serial(boot: dict[str, Any]) -> str | None:
