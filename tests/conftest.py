@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from pydantic import SecretStr
 from tornado.ioloop import IOLoop
@@ -16,6 +17,10 @@ from csms.embedded_mongod import EmbeddedMongod
 from tests.support.system import ADMIN_TOKEN, System
 
 DATABASE = "csms_test"
+
+# How long an example takes says something of the machine, and nothing of the subject.
+hypothesis.settings.register_profile("csms", deadline=None)
+hypothesis.settings.load_profile("csms")
 
 
 @pytest.fixture

@@ -128,7 +128,6 @@ messages = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(messages, max_size=6), st.lists(st.integers(0, 2000), max_size=10))
 def test_where_the_bytes_are_cut_makes_no_difference(
     sent: list[tuple[int, bytes]], cuts: list[int]
@@ -142,7 +141,7 @@ def test_where_the_bytes_are_cut_makes_no_difference(
     assert [event for piece in pieces for event in reader.feed(piece)] == whole
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=60), max_size=20))
 def test_nothing_raises_and_nothing_follows_a_violation(pieces: list[bytes]) -> None:
     reader = FrameReader(50)

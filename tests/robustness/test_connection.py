@@ -29,7 +29,7 @@ from tests.robustness.strategies import SERVED, served_calls, texts
 Outcome = type[Exception] | None
 OUTCOMES: list[Outcome] = [None, None, OcppError, DatabaseUnavailable, ZeroDivisionError]
 METRICS = Metrics()
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Wire:

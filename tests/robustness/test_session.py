@@ -13,7 +13,7 @@ from csms.ocppj.frames import Call, CallError, CallResult, FrameError, encode_ca
 from csms.ocppj.session import Answered, CallOutstanding, Ignored, Refused, Session, Unreadable
 from tests.robustness.strategies import json_values, texts, unique_ids
 
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=400)
 
 
 @MANY
@@ -105,5 +105,5 @@ class Conversation(RuleBasedStateMachine):
         assert len(self.answered) == len(set(self.answered))
 
 
-Conversation.TestCase.settings = settings(max_examples=60, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=60)
 TestConversation = Conversation.TestCase

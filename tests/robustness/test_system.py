@@ -27,7 +27,6 @@ calls = st.lists(served_calls | st.tuples(any_actions, json_values), min_size=1,
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(calls)

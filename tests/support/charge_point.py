@@ -13,6 +13,8 @@ from urllib.parse import quote
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from tests.support import PATIENCE
+
 Frame = list[Any]
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "One", "firmwareVersion": "1.2.3"}
@@ -84,7 +86,7 @@ class ScriptedChargePoint:
 
     async def ask(self, action: str, payload: Any, unique_id: str | None = None) -> Frame:
         """Send a Call and wait for its answer, a frame of type 3 or 4."""
-        return await asyncio.wait_for(self.start(action, payload, unique_id), 10)
+        return await asyncio.wait_for(self.start(action, payload, unique_id), PATIENCE)
 
     async def call(self, action: str, payload: Any) -> dict[str, Any]:
         """Send a Call that must be answered with a CallResult; returns its payload."""
@@ -99,7 +101,7 @@ class ScriptedChargePoint:
 
     async def expect(self, action: str) -> tuple[str, dict[str, Any]]:
         """Wait for a Call of the central system; returns its unique id and payload."""
-        frame = await asyncio.wait_for(self._calls.get(), 10)
+        frame = await asyncio.wait_for(self._calls.get(), PATIENCE)
         assert frame[2] == action, frame
         return frame[1], frame[3]
 
@@ -125,7 +127,7 @@ class ScriptedChargePoint:
 
     async def closed(self) -> tuple[int | None, str | None]:
         """Wait for the close; returns its code and reason."""
-        return await asyncio.wait_for(asyncio.shield(self._closed), 10)
+        return await asyncio.wait_for(asyncio.shield(self._closed), PATIENCE)
 
     async def close(self) -> None:
         """Close from this side; Tornado wants it also after the other side did."""

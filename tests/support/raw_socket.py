@@ -9,6 +9,8 @@ import struct
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.support import PATIENCE
+
 KEY = b"\x0a\xb0\x0c\xd0"
 
 
@@ -47,7 +49,7 @@ class RawSocket:
         """Open the connection and upgrade it."""
         self = await cls.dial(url)
         self.writer.write(upgrade_request(urlsplit(url).path, identity))
-        answer = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        answer = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
         assert answer.startswith(b"HTTP/1.1 101"), answer
         return self
 
@@ -75,7 +77,7 @@ class RawSocket:
     async def end(self) -> bytes:
         """Everything up to the end of the connection."""
         try:
-            return await asyncio.wait_for(self.reader.read(), 10)
+            return await asyncio.wait_for(self.reader.read(), PATIENCE)
         except ConnectionResetError:
             return b""
 

@@ -11,6 +11,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 from csms import db
 from csms.app import CentralSystem
+from tests.support import PATIENCE
 from tests.support.charge_point import ScriptedChargePoint
 
 ADMIN_TOKEN = "test-admin-token"
@@ -113,7 +114,7 @@ T = TypeVar("T")
 
 
 async def eventually(
-    read: Callable[[], Awaitable[T]], fits: Callable[[T], Any], *, within: float = 10
+    read: Callable[[], Awaitable[T]], fits: Callable[[T], Any], *, within: float = PATIENCE
 ) -> T:
     """Read again and again until the value fits; for what is stored behind an answer."""
     async with asyncio.timeout(within):
