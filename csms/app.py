@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from socket import socket
 
 import structlog
@@ -19,6 +19,7 @@ from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission
+from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
@@ -45,18 +46,24 @@ from csms.repositories.jobs import Jobs
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
+from csms.repositories.overview import Overview
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
+from csms.repositories.sessions import Sessions
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
+from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
 from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
+from csms.web.live import Live
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
+from csms.web.pages import routes as pages
+from csms.web.prefix import PrefixedApplication
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
@@ -122,6 +129,11 @@ class CentralSystem:
             database=self.database,
             accepting=lambda: self.sockets.accepting,
             api_tokens=ApiTokens(self.database, clock),
+            users=Users(self.database, clock),
+            sessions=Sessions(self.database, clock, timedelta(hours=settings.session_hours)),
+            sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
+            live=Live(self.database),
+            overview=Overview(self.database),
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )
@@ -191,6 +203,7 @@ class CentralSystem:
         """Stop listening, close the sockets, write what waits, give the lease up."""
         for server in self._servers:
             server.stop()
+        await self.services.live.stop()
         await self.sockets.close_all()
         await self.watch.stop()
         for server in self._servers:
@@ -209,7 +222,8 @@ class CentralSystem:
             "settings": self.settings,
         }
         services = {"services": self.services}
-        return Application(
+        return PrefixedApplication(
+            self.settings.path_prefix,
             [
                 (OCPP_PATH, OcppSocket, ocpp),
                 *(route.url(self.services) for route in ROUTES),
@@ -219,10 +233,12 @@ class CentralSystem:
                 ("/openapi.json", OpenApiHandler, services),
                 *docs.routes(self.services),
                 (FILES_PATH, FileLinkHandler, services),
+                *pages.routes(self.services),
             ],
             default_handler_class=ProblemHandler,
             default_handler_args=services,
             log_function=_log_request,
+            **pages.SETTINGS,
         )
 
 

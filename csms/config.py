@@ -71,6 +71,17 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(
         None, description="the first admin token; without it one is made at first start"
     )
+    session_hours: float = Field(
+        12.0,
+        gt=0,
+        le=8760,
+        description="hours without use after which the admin pages ask to sign in again",
+    )
+    path_prefix: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="path under which a reverse proxy shows this server, such as `/csms`",
+    )
     node_id: str = Field(
         "",
         description="name of this process in the database; default host name and port",

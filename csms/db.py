@@ -157,6 +157,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "files.files": [IndexModel([("filename", ASCENDING), ("uploadDate", ASCENDING)])],
     "files.chunks": [IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True)],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
+    "users": [],
+    "sessions": [
+        IndexModel("expiresAt", expireAfterSeconds=0),
+        IndexModel([("kind", ASCENDING), ("holderId", ASCENDING)]),
+    ],
     "nodes": [],
     "node_calls": [IndexModel("at", expireAfterSeconds=60)],
     "counters": [],

@@ -1,9 +1,9 @@
-"""What other nodes have written that concerns this one: one change stream for all of it."""
+"""What is written to the database while somebody follows it: change streams."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,28 +20,35 @@ class Change:
     fields: db.Document = field(default_factory=dict)
 
 
+async def follow(
+    database: db.Database, pipeline: Sequence[db.Document], opened: asyncio.Event
+) -> AsyncGenerator[Change, None]:
+    """Every change from now on; sets `opened` when none can be missed any more.
+
+    Raises:
+        DatabaseUnavailable: MongoDB is away; what happens meanwhile is not told later.
+    """
+    async with db.errors():
+        async with database.watch(pipeline) as stream:
+            # The driver opens the stream no sooner than it is asked for the first change.
+            first = await stream.try_next()
+            opened.set()
+            if first is not None:
+                yield _change(first)
+            async for change in stream:
+                yield _change(change)
+
+
 class Changes:
-    """Follows the database."""
+    """What other nodes have written that concerns this one: one change stream for all of it."""
 
     def __init__(self, database: db.Database, node_id: str) -> None:
         self._database = database
         self._node_id = node_id
 
-    async def follow(self, opened: asyncio.Event) -> AsyncGenerator[Change, None]:
-        """Every change from now on; sets `opened` when none can be missed any more.
-
-        Raises:
-            DatabaseUnavailable: MongoDB is away; what happens meanwhile is not told later.
-        """
-        async with db.errors():
-            async with self._database.watch(self._pipeline()) as stream:
-                # The driver opens the stream no sooner than it is asked for the first change.
-                first = await stream.try_next()
-                opened.set()
-                if first is not None:
-                    yield _change(first)
-                async for change in stream:
-                    yield _change(change)
+    def follow(self, opened: asyncio.Event) -> AsyncGenerator[Change, None]:
+        """As `follow` does, what concerns this node."""
+        return follow(self._database, self._pipeline(), opened)
 
     def _pipeline(self) -> list[db.Document]:
         updated = "updateDescription.updatedFields"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -61,6 +62,58 @@ async def find_page(
         return documents, None
     last = documents[limit - 1]
     return documents[:limit], _encode(last.get(sort_field), last["_id"])
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of a list whose pages have numbers, from 1."""
+
+    items: list[db.Document]
+    page: int
+    size: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.total // self.size))
+
+    @property
+    def first(self) -> int:
+        """The number of the first item shown; 0 if there is none."""
+        return (self.page - 1) * self.size + 1 if self.items else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last item shown."""
+        return (self.page - 1) * self.size + len(self.items)
+
+
+async def find_listing(
+    collection: db.Collection,
+    found: Mapping[str, Any],
+    *,
+    sort_field: str,
+    order: Order,
+    page: int,
+    size: int = 50,
+) -> Listing:
+    """One page by its number, for people who turn pages; beyond the last it is the last.
+
+    Raises:
+        DatabaseUnavailable: MongoDB did not answer.
+    """
+    async with db.errors():
+        total = (
+            await collection.count_documents(found)
+            if found
+            else await collection.estimated_document_count()
+        )
+        page = max(1, min(page, -(-total // size)))
+        # Where no index sorts, only the page is kept while everything is looked at.
+        documents = collection.find(found).sort(_sort(sort_field, order))
+        items = await documents.skip((page - 1) * size).limit(size).to_list(None)
+    return Listing(items, page, size, total)
 
 
 async def stream(

@@ -6,10 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from csms.actions.context import Deps
+from csms.connections.attempts import FailedAttempts
 from csms.connections.commands import CommandRouter
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
 from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.overview import Overview
+from csms.repositories.sessions import Sessions
+from csms.repositories.users import Users
+from csms.web.live import Live
 
 
 @dataclass(frozen=True)
@@ -20,5 +25,10 @@ class Services:
     database: Database
     accepting: Callable[[], bool]
     api_tokens: ApiTokens
+    users: Users
+    sessions: Sessions
+    sign_in_attempts: FailedAttempts
+    live: Live
+    overview: Overview
     whitelisting: Whitelisting
     commands: CommandRouter

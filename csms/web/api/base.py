@@ -38,6 +38,7 @@ from csms.errors import (
     Unauthorized,
 )
 from csms.repositories.api_tokens import ApiToken
+from csms.web.browser import signed_in
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
@@ -269,6 +270,8 @@ class ApiHandler(ProblemHandler):
             found = await self.services.api_tokens.authenticate(token.strip())
             if found is not None:
                 return found
+        elif (person := await signed_in(self, self.services)) is not None:
+            return person
         raise Unauthorized("Send a valid token as `Authorization: Bearer TOKEN`.")
 
     def _query_arguments(self, model: type[BaseModel]) -> dict[str, str]:

@@ -1,0 +1,93 @@
+"""`users`: who may sign in to the admin pages. Only hashes of the passwords are stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from csms import db
+from csms.domain.api_token import Role
+from csms.domain.user import UserPatch, fold, hash_password, verify_password
+from csms.errors import Duplicate, NotFound
+
+
+class Users:
+    """Makes, checks and removes users."""
+
+    def __init__(self, database: db.Database, clock: Callable[[], datetime]) -> None:
+        self.collection: db.Collection = database["users"]
+        self._clock = clock
+
+    async def create(self, name: str, password: str, role: Role, created_by: str) -> db.Document:
+        """Make a user.
+
+        Raises:
+            Duplicate: the name is taken.
+        """
+        record: db.Document = {
+            "_id": fold(name),
+            "name": name.strip(),
+            "role": role,
+            "passwordHash": await asyncio.to_thread(hash_password, password),
+            "createdAt": self._clock(),
+            "createdBy": created_by,
+            "lastSignInAt": None,
+        }
+        try:
+            async with db.errors():
+                await self.collection.insert_one(record)
+        except Duplicate:
+            raise Duplicate("name") from None
+        return record
+
+    async def change(self, name: str, patch: UserPatch) -> db.Document:
+        """Change what the patch names.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        fields: dict[str, Any] = patch.model_dump(exclude_unset=True)
+        if "password" in fields:
+            fields["passwordHash"] = await asyncio.to_thread(hash_password, fields.pop("password"))
+        async with db.errors():
+            record = await self.collection.find_one_and_update(
+                {"_id": fold(name)},
+                {"$set": {**fields, "updatedAt": self._clock()}},
+                return_document=ReturnDocument.AFTER,
+            )
+        if record is None:
+            raise NotFound("user", name)
+        return record
+
+    async def delete(self, name: str) -> None:
+        """Remove a user.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        async with db.errors():
+            result = await self.collection.delete_one({"_id": fold(name)})
+        if result.deleted_count == 0:
+            raise NotFound("user", name)
+
+    async def list(self) -> list[db.Document]:
+        """All users, by name."""
+        async with db.errors():
+            return await self.collection.find().sort("_id", 1).to_list(None)
+
+    async def authenticate(self, name: str, password: str) -> db.Document | None:
+        """The user with this name and password; None if there is none."""
+        async with db.errors():
+            record = await self.collection.find_one({"_id": fold(name)})
+        stored = record["passwordHash"] if record else None
+        if not await asyncio.to_thread(verify_password, stored, password):
+            return None
+        async with db.errors():
+            await self.collection.update_one(
+                {"_id": fold(name)}, {"$set": {"lastSignInAt": self._clock()}}
+            )
+        return record

@@ -1,0 +1,83 @@
+"""The list of charge points, and the ways to add to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from csms.domain.api_token import Role
+from csms.domain.charge_point import NewChargePoint
+from csms.repositories.pages import Order, find_listing
+from csms.web.api.charge_points import ChargePointQuery
+from csms.web.pages.base import PageHandler
+
+SORTS = {
+    "id": "_id",
+    "name": "name",
+    "stationName": "stationName",
+    "status": "status",
+    "lastSeen": "lastSeen",
+}
+STATES = (
+    "Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Reserved",
+    "Unavailable", "Faulted",
+)  # fmt: skip
+
+
+class ListQuery(ChargePointQuery):
+    """Which charge points, in which order."""
+
+    sort: Literal["id", "name", "stationName", "status", "lastSeen"] = "id"
+    order: Order = "asc"
+    page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    state: Annotated[str, Field(max_length=50)] | None = None
+
+    def filter(self) -> dict[str, Any]:
+        """The query as a MongoDB filter; a state is the charge point's or one connector's."""
+        found = super().filter()
+        if self.state is not None:
+            either = [{"status": self.state}, {"connectors.status": self.state}]
+            # What was last heard of one that is off line says nothing of now.
+            found = {"$and": [found, {"nodeId": {"$type": "string"}, "$or": either}]}
+        return found
+
+
+class ChargePointsPage(PageHandler):
+    """All of them, a page at a time."""
+
+    async def get(self) -> None:
+        """Show the list."""
+        query = self.read_query(ListQuery)
+        listing = await find_listing(
+            self.services.deps.charge_points.collection,
+            query.filter(),
+            sort_field=SORTS[query.sort],
+            order=query.order,
+            page=query.page,
+        )
+        self.show("charge_points.html", query=query, listing=listing, states=STATES, sorts=SORTS)
+
+
+class AddChargePointPage(PageHandler):
+    """The form to whitelist one."""
+
+    role = Role.OPERATOR
+
+    async def get(self) -> None:
+        """Show it, with what a link may have filled in already."""
+        given = {
+            name: self.get_query_argument(name, "")
+            for name in ("chargePointIdentity", "serialNumber")
+        }
+        self.show("charge_point_form.html", record=given, new=True, fields=NewChargePoint)
+
+
+class ImportPage(PageHandler):
+    """A whole fleet from a CSV file."""
+
+    role = Role.OPERATOR
+
+    async def get(self) -> None:
+        """Show the form; a script does the rest with the REST's import."""
+        self.show("import.html")

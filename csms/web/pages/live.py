@@ -1,0 +1,69 @@
+"""`/live`: server-sent events that tell an open page when to look again."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+
+from csms.web.live import FEW, MANY, Viewer
+from csms.web.pages.base import PageHandler
+
+TELL_EVERY = 0.5
+"""Seconds between two events at least."""
+
+SIGN_OF_LIFE_EVERY = 10.0
+MAX_SECONDS = 3600.0
+
+
+class LiveHandler(PageHandler):
+    """A stream of `changed` events, each with the collections that have changed.
+
+    `stale` says that changes are not seen at the moment, `live` that they are again.
+    """
+
+    async def prepare(self) -> None:
+        """Refuse who is not signed in: a script cannot follow to the sign-in page."""
+        await super().prepare()
+        if self.viewer is None:
+            self.clear()
+            raise HTTPError(HTTPStatus.UNAUTHORIZED)
+
+    async def get(self) -> None:
+        """Tell, until the page is closed."""
+        wanted = frozenset(self.get_query_argument("collections", "").split(","))
+        collections = wanted & frozenset(FEW + MANY)
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("X-Accel-Buffering", "no")
+        charge_point_id = self.get_query_argument("chargePointId", None)
+        with self.services.live.viewer(collections, charge_point_id) as viewer:
+            try:
+                await asyncio.wait_for(self._tell(viewer), MAX_SECONDS)
+            except (StreamClosedError, TimeoutError):
+                return
+
+    async def _tell(self, viewer: Viewer) -> None:
+        was_live: bool | None = None
+        while True:
+            is_live = self.services.live.following.is_set()
+            if is_live != was_live:
+                await self._send("live" if is_live else "stale", "")
+                was_live = is_live
+            if changed := viewer.take():
+                await self._send("changed", ",".join(sorted(changed)))
+                await asyncio.sleep(TELL_EVERY)
+                continue
+            try:
+                await asyncio.wait_for(viewer.woken.wait(), SIGN_OF_LIFE_EVERY if is_live else 1.0)
+            except TimeoutError:
+                if is_live:
+                    await self._send("alive", "")
+
+    async def _send(self, event: str, data: str) -> None:
+        self.write(f"event: {event}\ndata: {data}\n\n")
+        await self.flush()
+
+    def on_connection_close(self) -> None:
+        """Have the next write fail; until then nothing is told to anybody."""

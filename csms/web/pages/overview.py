@@ -1,0 +1,65 @@
+"""The overview: how the fleet is, and what happened last."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from csms.repositories.pages import find_listing
+from csms.web.pages.base import PageHandler
+
+LATEST = 8
+
+Event = tuple[datetime, str, str | None, str | None]
+
+
+class OverviewPage(PageHandler):
+    """The first page."""
+
+    async def get(self) -> None:
+        """Show it."""
+        overview = self.services.overview
+        now = self.services.deps.clock()
+        midnight = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        self.show(
+            "overview.html",
+            fleet=await overview.fleet(),
+            energy=await overview.energy(midnight),
+            turned_away=await self._latest("rejected_connections", "lastSeen"),
+            transactions=await self._latest("transactions", "startTimestamp"),
+            events=await self._events(),
+        )
+
+    async def _latest(self, collection: str, sort_field: str, **found: Any) -> list[dict[str, Any]]:
+        listing = await find_listing(
+            self.services.database[collection],
+            found,
+            sort_field=sort_field,
+            order="desc",
+            page=1,
+            size=LATEST,
+        )
+        return listing.items
+
+    async def _events(self) -> list[Event]:
+        """The latest of all kinds: when, what kind, which charge point, what."""
+        events: list[Event] = [
+            (boot["receivedAt"], "Boot", boot.get("chargePointId"), boot.get("status"))
+            for boot in await self._latest("boot_notifications", "receivedAt")
+        ]
+        events += [
+            (command["requestedAt"], command["action"], command["chargePointId"], command["status"])
+            for command in await self._latest("commands", "requestedAt")
+        ]
+        events += [
+            (event["timestamp"], event["type"], event["chargePointId"], "Security event")
+            for event in await self._latest("security_events", "timestamp", critical=True)
+        ]
+        for transaction in await self._latest("transactions", "startTimestamp"):
+            ended = transaction.get("stopTimestamp")
+            when = ended or transaction.get("startTimestamp")
+            if when is not None:
+                what = "Transaction ended" if ended else "Transaction started"
+                shown = (when, what, transaction["chargePointId"], str(transaction["_id"]))
+                events.append(shown)
+        return sorted(events, key=lambda event: event[0], reverse=True)[: LATEST + 4]

@@ -1,0 +1,45 @@
+"""The route table of the admin pages: one line per page."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tornado.routing import URLSpec
+
+from csms.web.docs import FileHandler
+from csms.web.pages.base import WEB, PageHandler
+from csms.web.pages.charge_points import ChargePointsPage
+from csms.web.pages.live import LiveHandler
+from csms.web.pages.overview import OverviewPage
+from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
+from csms.web.services import Services
+
+PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
+    ("/", OverviewPage),
+    ("/charge-points", ChargePointsPage),
+    ("/live", LiveHandler),
+    ("/sign-in", SignInHandler),
+    ("/sign-out", SignOutHandler),
+    ("/language", LanguageHandler),
+)
+
+SETTINGS: dict[str, Any] = {"compress_response": True, "xsrf_cookie_version": 2}
+
+
+def _charts() -> Path:
+    # Only its files are needed: Chart.js with what it needs for times.
+    spec = find_spec("chartkick")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "django" / "static" / "chartkick"
+
+
+def routes(services: Services) -> list[URLSpec]:
+    """The pages, and the files that they need."""
+    arguments = {"services": services}
+    return [
+        *(URLSpec(path, handler, arguments) for path, handler in PAGES),
+        URLSpec("/static/admin/(.*)", FileHandler, {"path": str(WEB / "static" / "admin")}),
+        URLSpec("/static/charts/(.*)", FileHandler, {"path": str(_charts())}),
+    ]

@@ -1,0 +1,165 @@
+// Keeps a page up to date: when the server says that something has changed, the page is asked for
+// again, and the parts marked `data-live` (each with an id) are put in place of the old ones.
+//
+// <body data-live-collections="charge_points,commands" data-live-charge-point="CP1" data-live-every="5">
+
+import { element, path, t } from "./page.js";
+
+const AT_LEAST = 1000;
+const SILENT_FOR = 35_000;
+
+const { liveCollections, liveChargePoint, liveEvery } = document.body.dataset;
+const state = document.getElementById("live-state");
+const listeners = new Set();
+
+let source;
+let lastSign = Date.now();
+let wanted = new Set();
+let running = false;
+let lost = false;
+
+/** Call `listener(collections)` when something has changed. */
+export function onChange(listener) {
+  listeners.add(listener);
+}
+
+/** Show the page as the server has it now. */
+export async function refresh() {
+  const answer = await fetch(location.href, { headers: { "X-Live": "1" }, credentials: "same-origin" });
+  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
+    say(false, t("You are signed out. Sign in again."));
+    return;
+  }
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const replacement = fresh.getElementById(old.id);
+    if (replacement && !isInUse(old)) morph(old, replacement);
+  }
+}
+
+// What somebody is filling in stays as it is.
+function isInUse(part) {
+  const active = document.activeElement;
+  return part.contains(active) && active.matches("input, select, textarea");
+}
+
+// Changes only what differs, so that focus, selection and scrolling stay.
+function morph(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  const same = old.nodeName === fresh.nodeName && (old.id || "") === (fresh.id || "");
+  if (!same) {
+    old.replaceWith(fresh);
+    return;
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !(old.nodeName === "DETAILS" && name === "open")) old.removeAttribute(name);
+  }
+  for (const { name, value } of [...fresh.attributes]) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  morphChildren(old, fresh);
+}
+
+function morphChildren(old, fresh) {
+  const keyed = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  let place = old.firstChild;
+  for (const wantedChild of [...fresh.childNodes]) {
+    const known = wantedChild.id && keyed.get(wantedChild.id);
+    if (known) {
+      if (known !== place) old.insertBefore(known, place);
+      else place = place.nextSibling;
+      morph(known, wantedChild);
+    } else if (place && !place.id && !wantedChild.id && place.nodeName === wantedChild.nodeName) {
+      const next = place.nextSibling;
+      if (place.nodeType === Node.ELEMENT_NODE) morph(place, wantedChild);
+      else if (place.nodeValue !== wantedChild.nodeValue) place.nodeValue = wantedChild.nodeValue;
+      place = next;
+    } else {
+      old.insertBefore(document.importNode(wantedChild, true), place);
+    }
+  }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}
+
+function say(isLive, text) {
+  state.hidden = false;
+  state.className = `live-state ${isLive ? "on" : "off"}`;
+  if (state.textContent !== text) state.replaceChildren(element("span", {}, text));
+}
+
+async function update() {
+  if (running || document.hidden || !wanted.size) return;
+  running = true;
+  const changed = wanted;
+  wanted = new Set();
+  try {
+    await refresh();
+    for (const listener of listeners) listener(changed);
+  } catch {
+    changed.forEach((name) => wanted.add(name));
+  }
+  setTimeout(() => {
+    running = false;
+    update();
+  }, AT_LEAST);
+}
+
+function changed(collections) {
+  collections.forEach((name) => wanted.add(name));
+  update();
+}
+
+function connect() {
+  const query = new URLSearchParams({ collections: liveCollections });
+  if (liveChargePoint) query.set("chargePointId", liveChargePoint);
+  source?.close();
+  source = new EventSource(path(`/live?${query}`));
+  const heard = () => {
+    lastSign = Date.now();
+  };
+  source.addEventListener("live", () => {
+    heard();
+    if (lost) changed(["*"]);
+    lost = false;
+    say(true, t("Live"));
+  });
+  source.addEventListener("alive", heard);
+  source.addEventListener("changed", (event) => {
+    heard();
+    changed(event.data.split(","));
+  });
+  source.addEventListener("stale", () => {
+    heard();
+    lost = true;
+    say(false, t("This page is not up to date: the database is away."));
+  });
+  source.onerror = () => {
+    lost = true;
+    say(false, t("The connection is lost. Trying again…"));
+  };
+}
+
+// The browser gives up on an answer that is no stream, and a dead network says nothing at all.
+function look() {
+  const silent = Date.now() - lastSign > SILENT_FOR;
+  if (source.readyState === EventSource.CLOSED || silent) {
+    lastSign = Date.now();
+    lost = true;
+    say(false, t("The connection is lost. Trying again…"));
+    connect();
+  }
+}
+
+if (liveCollections) {
+  connect();
+  setInterval(look, 3000);
+  document.addEventListener("visibilitychange", update);
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && connect());
+  if (liveEvery) setInterval(() => changed(["*"]), Number(liveEvery) * 1000);
+}
