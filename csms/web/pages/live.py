@@ -24,12 +24,9 @@ class LiveHandler(PageHandler):
     `stale` says that changes are not seen at the moment, `live` that they are again.
     """
 
-    async def prepare(self) -> None:
-        """Refuse who is not signed in: a script cannot follow to the sign-in page."""
-        await super().prepare()
-        if self.viewer is None:
-            self.clear()
-            raise HTTPError(HTTPStatus.UNAUTHORIZED)
+    def ask_to_sign_in(self) -> None:
+        """Refuse: a script cannot follow to the sign-in page."""
+        raise HTTPError(HTTPStatus.UNAUTHORIZED)
 
     async def get(self) -> None:
         """Tell, until the page is closed."""
