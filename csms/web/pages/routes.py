@@ -12,6 +12,7 @@ from csms.web.docs import FileHandler
 from csms.web.pages.base import WEB, PageHandler
 from csms.web.pages.charge_points import ChargePointsPage
 from csms.web.pages.live import LiveHandler
+from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
 from csms.web.services import Services
@@ -20,6 +21,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/", OverviewPage),
     ("/charge-points", ChargePointsPage),
     ("/live", LiveHandler),
+    ("/meter-values/series", MeterSeriesHandler),
     ("/sign-in", SignInHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),

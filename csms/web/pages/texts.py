@@ -16,6 +16,11 @@ SCRIPT_TEXTS: tuple[str, ...] = (
     "Uploading…",
     "{0} rows so far",
     "No readings here.",
+    "Show the numbers",
+    "Time",
+    "What",
+    "Value",
+    "this is too much to draw; choose a shorter time",
     "Download what was rejected",
 )
 """What `t("...")` of the scripts may say."""
