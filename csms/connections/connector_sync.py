@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from csms import db
 from csms.domain.configuration import configuration_values
 from csms.domain.connector import read_connector_count, reconcile
-from csms.errors import CallErrorReceived, CommandTimeout
+from csms.errors import CallErrorReceived, CommandError, CommandTimeout
 from csms.ocppj.frames import Payload
 from csms.repositories.charge_points import ChargePoints
 
@@ -63,7 +64,12 @@ async def sync_connectors(
     Raises:
         CommandError: the charge point did not answer; its connectors stay as they are.
     """
-    values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
+    try:
+        values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
+    except CommandError as error:
+        charge_points.note(charge_point_id, {"connectorSyncError": str(error)})
+        raise
+    read: dict[str, Any] = {"configurationReadAt": clock(), "connectorSyncError": None}
     raw_count = values.get(NUMBER_OF_CONNECTORS.casefold())
     count = read_connector_count(raw_count)
     types = {} if count is None else await _ask_types(call, values, count)
@@ -73,7 +79,9 @@ async def sync_connectors(
         await charge_points.set_flag(charge_point_id, IMPLAUSIBLE_COUNT, implausible)
     if count is None:
         log.warning("connector_count_ignored", charge_point=charge_point_id, told=raw_count)
+        charge_points.note(charge_point_id, read)
         return list(record.get("connectors") or [])
+    charge_points.note(charge_point_id, {**read, "connectorsSyncedAt": read["configurationReadAt"]})
     for _ in range(ATTEMPTS):
         before: list[db.Document] = record.get("connectors") or []
         now = clock()

@@ -208,6 +208,11 @@ class ChargePointView(BaseModel):
     remoteAddress: str | None = None
     connectedAt: datetime | None = None
     disconnectedAt: datetime | None = None
+    configurationReadAt: datetime | None = Field(
+        None, description="when it last answered what its connectors are asked for with"
+    )
+    connectorsSyncedAt: datetime | None = None
+    connectorSyncError: str | None = Field(None, description="why it could not be asked")
     flags: list[str] = Field([], description="what looked wrong with what it reported")
     quirks: dict[str, int] = Field({}, description="tolerated deviations, and how often")
     createdAt: datetime | None = None

@@ -239,6 +239,12 @@ class ChargePoints:
             COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
         )
 
+    def note(self, charge_point_id: str, fields: Mapping[str, Any]) -> None:
+        """Set what nobody waits for; stored soon."""
+        self._telemetry.update_behind(
+            COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
+        )
+
     async def set_flag(self, charge_point_id: str, flag: str, raised: bool) -> None:
         """Raise or lower a flag; returns when it is acknowledged."""
         operation = (

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from csms.domain.api_token import Role
-from csms.domain.charge_point import NewChargePoint
-from csms.repositories.pages import Order, find_listing
+from csms.domain.fleet_columns import EXPORTED
+from csms.domain.fleet_csv import export_row
+from csms.repositories.pages import Order, find_listing, stream
 from csms.web.api.charge_points import ChargePointQuery
+from csms.web.api.readings import FLUSH_BYTES
 from csms.web.pages.base import PageHandler
 
 SORTS = {
@@ -70,7 +75,7 @@ class AddChargePointPage(PageHandler):
             name: self.get_query_argument(name, "")
             for name in ("chargePointIdentity", "serialNumber")
         }
-        self.show("charge_point_form.html", record=given, new=True, fields=NewChargePoint)
+        self.show("charge_point_form.html", record=given, new=True)
 
 
 class ImportPage(PageHandler):
@@ -81,3 +86,29 @@ class ImportPage(PageHandler):
     async def get(self) -> None:
         """Show the form; a script does the rest with the REST's import."""
         self.show("import.html")
+
+
+class ExportHandler(PageHandler):
+    """The fleet as CSV, which the import takes back."""
+
+    async def get(self) -> None:
+        """Stream it, by id."""
+        self.set_header("Content-Type", "text/csv; charset=utf-8")
+        self.set_header("Content-Disposition", 'attachment; filename="charge-points.csv"')
+        found = self.read_query(ListQuery).filter()
+        records = stream(
+            self.services.deps.charge_points.collection, found, sort_field="_id", order="asc"
+        )
+        text = io.StringIO()
+        text.write("\ufeff")
+        writer = csv.writer(text)
+        writer.writerow(EXPORTED)
+        async with aclosing(records):
+            async for record in records:
+                writer.writerow(export_row({**record, "id": record["_id"]}))
+                if text.tell() >= FLUSH_BYTES:
+                    self.write(text.getvalue())
+                    await self.flush()
+                    text.seek(0)
+                    text.truncate()
+        self.finish(text.getvalue())

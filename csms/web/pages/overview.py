@@ -44,7 +44,7 @@ class OverviewPage(PageHandler):
     async def _events(self) -> list[Event]:
         """The latest of all kinds: when, what kind, which charge point, what."""
         events: list[Event] = [
-            (boot["receivedAt"], "Boot", boot.get("chargePointId"), boot.get("status"))
+            (boot["receivedAt"], "Boot", boot.get("chargePointId"), boot.get("verdict"))
             for boot in await self._latest("boot_notifications", "receivedAt")
         ]
         events += [

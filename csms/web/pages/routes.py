@@ -10,7 +10,18 @@ from tornado.routing import URLSpec
 
 from csms.web.docs import FileHandler
 from csms.web.pages.base import WEB, PageHandler
-from csms.web.pages.charge_points import ChargePointsPage
+from csms.web.pages.charge_point import (
+    ChargePointPage,
+    CommandPage,
+    ConnectorPage,
+    EditChargePointPage,
+)
+from csms.web.pages.charge_points import (
+    AddChargePointPage,
+    ChargePointsPage,
+    ExportHandler,
+    ImportPage,
+)
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.overview import OverviewPage
@@ -20,6 +31,13 @@ from csms.web.services import Services
 PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/", OverviewPage),
     ("/charge-points", ChargePointsPage),
+    ("/add-charge-point", AddChargePointPage),
+    ("/import-charge-points", ImportPage),
+    ("/charge-points.csv", ExportHandler),
+    ("/charge-points/([^/]+)", ChargePointPage),
+    ("/charge-points/([^/]+)/edit", EditChargePointPage),
+    ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
+    ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
     ("/live", LiveHandler),
     ("/meter-values/series", MeterSeriesHandler),
     ("/sign-in", SignInHandler),

@@ -99,7 +99,7 @@ export async function send(form, submitter) {
   try {
     const method = form.dataset.api;
     const body = method === "DELETE" || form.dataset.body === "none" ? undefined : read(form);
-    const answer = await rest(method, form.action, body);
+    const answer = await rest(method, form.getAttribute("action"), body);
     say(form, "good", form.dataset.said ?? t("Done"));
     return answer ?? null;
   } catch (problem) {

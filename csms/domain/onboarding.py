@@ -1,0 +1,178 @@
+"""How far a charge point has come from its whitelisting to its first charge, and what blocks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from csms.domain.charge_point import reported_serial, serials_agree
+
+State = Literal["done", "waiting", "blocked", "skipped"]
+
+REMEDIES: Mapping[str, str] = {
+    "Not whitelisted": "Allow the charge point to connect: edit the record.",
+    "Unauthorized": "Enter the charge point's authorization key here, or this one there.",
+    "Security profile too low": "Set the charge point to the security profile of the record.",
+    "Too many failed attempts": "Correct the password in the charge point; it is heard again soon.",
+    "Unsupported sub-protocol": "Set the charge point to OCPP 1.6 JSON.",
+    "Already connected": "Another device uses this identity. Give each its own.",
+    "Serial mismatch": "Correct the serial of the record, or see which device uses this identity.",
+    "Invalid chargePointIdentity": "Correct the identity in the charge point's URL.",
+    "Missing chargePointIdentity": "Add the identity to the end of the charge point's URL.",
+}
+"""What to do about a connection that was turned away for a reason."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `detail` and `remedy` are texts to translate; {0}, ... stand for `values`."""
+
+    name: str
+    state: State
+    at: datetime | None = None
+    detail: str = ""
+    values: tuple[object, ...] = ()
+    remedy: str = ""
+
+
+def onboarding(
+    record: Mapping[str, Any],
+    last_boot: Mapping[str, Any] | None,
+    rejection: Mapping[str, Any] | None,
+) -> list[Step]:
+    """The six steps. What comes behind the one that blocks is waiting, whatever it was before.
+
+    `last_boot` is the charge point's latest BootNotification as stored, `rejection` the latest
+    record of a connection with its identity that was turned away.
+    """
+    steps: list[Step] = []
+    for step in _steps(record, last_boot, rejection):
+        behind = any(earlier.state in ("blocked", "waiting") for earlier in steps)
+        if behind and step.state == "blocked":
+            step = replace(step, state="waiting", remedy="")
+        steps.append(step)
+    return steps
+
+
+def _steps(
+    record: Mapping[str, Any],
+    last_boot: Mapping[str, Any] | None,
+    rejection: Mapping[str, Any] | None,
+) -> Iterator[Step]:
+    yield _whitelisted(record)
+    yield _connected(record, rejection)
+    yield _booted(record, last_boot)
+    yield _serial_checked(record, last_boot)
+    yield _configuration_read(record)
+    yield _connectors_synced(record)
+
+
+def _whitelisted(record: Mapping[str, Any]) -> Step:
+    if record.get("isWhitelisted") is False:
+        return Step(
+            "Whitelisted",
+            "blocked",
+            detail="The record exists, but it may not connect.",
+            remedy=REMEDIES["Not whitelisted"],
+        )
+    return Step("Whitelisted", "done", record.get("createdAt"))
+
+
+def _connected(record: Mapping[str, Any], rejection: Mapping[str, Any] | None) -> Step:
+    if record.get("ocppSessionId"):
+        return Step("Connected", "done", record.get("connectedAt"))
+    left = record.get("disconnectedAt") or record.get("connectedAt")
+    if rejection is not None and (left is None or rejection["lastSeen"] > left):
+        return Step(
+            "Connected",
+            "blocked",
+            rejection["lastSeen"],
+            "It tried to connect from {0} and was turned away: {1}",
+            (rejection.get("remoteAddress"), rejection["reason"]),
+            REMEDIES.get(rejection["reason"], ""),
+        )
+    if left is not None:
+        return Step(
+            "Connected",
+            "blocked",
+            left,
+            "It was connected, and is off line now.",
+            remedy="Check its power and its network.",
+        )
+    remedy = "Set the charge point's central system URL to the one below."
+    if not record.get("chargePointIdentity"):
+        remedy = "Any identity will do: the first boot with this serial gives the record its own."
+    return Step("Connected", "waiting", detail="It has not connected yet.", remedy=remedy)
+
+
+def _booted(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> Step:
+    booted = record.get("lastBootAt")
+    if last_boot is not None and last_boot.get("verdict") == "Rejected":
+        if booted is None or last_boot["receivedAt"] > booted:
+            reason = last_boot.get("reason") or "Rejected"
+            return Step(
+                "Booted",
+                "blocked",
+                last_boot["receivedAt"],
+                "Its BootNotification was rejected: {0}",
+                (reason,),
+                REMEDIES.get(reason, ""),
+            )
+    if booted is not None:
+        return Step("Booted", "done", booted)
+    remedy = "Trigger a BootNotification, or restart the charge point."
+    return Step("Booted", "waiting", detail="No BootNotification has come yet.", remedy=remedy)
+
+
+def _serial_checked(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> Step:
+    name, on_record = "Serial checked", record.get("serialNumber")
+    reported = record.get("reportedSerialNumber")
+    if last_boot is not None and last_boot.get("verdict") == "Rejected":
+        reported = reported_serial(dict(last_boot.get("payload") or {})) or reported
+    if not serials_agree(on_record, reported):
+        detail = "It reports the serial {0}; the record says {1}."
+        remedy = REMEDIES["Serial mismatch"]
+        return Step(name, "blocked", None, detail, (reported, on_record), remedy)
+    if record.get("lastBootAt") is None:
+        return Step(name, "waiting")
+    if not on_record:
+        return Step(name, "skipped", detail="There is no serial on record to compare with.")
+    if not reported:
+        return Step(name, "skipped", detail="The charge point does not tell its serial.")
+    return Step(name, "done", record["lastBootAt"])
+
+
+def _configuration_read(record: Mapping[str, Any]) -> Step:
+    name, read = "Configuration read", record.get("configurationReadAt")
+    if error := record.get("connectorSyncError"):
+        detail = "It did not tell its configuration: {0}"
+        remedy = "Refresh the connectors, or set their types by hand."
+        return Step(name, "blocked", read, detail, (error,), remedy)
+    if read is not None:
+        return Step(name, "done", read)
+    if record.get("connectorSync") is False:
+        return Step(name, "skipped", detail="It is not asked: the record says so.")
+    return Step(name, "waiting")
+
+
+def _connectors_synced(record: Mapping[str, Any]) -> Step:
+    name, synced = "Connectors synced", record.get("connectorsSyncedAt")
+    connectors = record.get("connectors") or []
+    if synced is None and not connectors:
+        if record.get("configurationReadAt") is None:
+            return Step(name, "waiting")
+        detail = "It does not tell how many connectors it has."
+        remedy = "Enter the number of connectors in the record, then set their types."
+        return Step(name, "blocked", None, detail, (), remedy)
+    unknown = [
+        str(connector["connectorId"])
+        for connector in connectors
+        if connector.get("type") in (None, "UNKNOWN")
+    ]
+    if unknown:
+        detail = "The type of these connectors is not known: {0}"
+        remedy = "Set the types of the connectors by hand."
+        return Step(name, "blocked", synced, detail, (", ".join(unknown),), remedy)
+    return Step(name, "done", synced, "{0} connectors", (len(connectors),))

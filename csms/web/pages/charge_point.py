@@ -1,0 +1,170 @@
+"""One charge point: how far it is, its connectors, commands, messages and charts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+from tornado.web import HTTPError
+
+from csms import db
+from csms.domain.api_token import Role
+from csms.domain.connector import ConnectorType
+from csms.domain.onboarding import onboarding
+from csms.repositories.charge_point_state import ChargePointState, MessageFilter
+from csms.web.pages.base import PageHandler
+from csms.web.pages.command_forms import FIRST_ACTIONS, RESOURCES, CommandForm, command_form
+
+SPANS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
+CHARTS = (
+    ("Power", "Power.Active.Import"),
+    ("Energy", "Energy.Active.Import.Register"),
+    ("Current", "Current.Import"),
+    ("State of charge", "SoC"),
+)
+CONFIGURATION_KEYS = (
+    "AllowOfflineTxForUnknownId", "AuthorizationCacheEnabled", "AuthorizationKey",
+    "AuthorizeRemoteTxRequests", "ClockAlignedDataInterval", "ConnectionTimeOut",
+    "ConnectorPhaseRotation", "HeartbeatInterval", "LightIntensity", "LocalAuthListEnabled",
+    "LocalAuthorizeOffline", "LocalPreAuthorize", "MeterValuesAlignedData",
+    "MeterValuesSampledData", "MeterValueSampleInterval", "MinimumStatusDuration",
+    "NumberOfConnectors", "ResetRetries", "SecurityProfile", "StopTransactionOnEVSideDisconnect",
+    "StopTransactionOnInvalidId", "StopTxnAlignedData", "StopTxnSampledData",
+    "SupportedFeatureProfiles", "TransactionMessageAttempts", "TransactionMessageRetryInterval",
+    "UnlockConnectorOnEVSideDisconnect", "WebSocketPingInterval",
+)  # fmt: skip
+
+
+class PageQuery(BaseModel):
+    """What of it to show."""
+
+    span: Literal["1h", "6h", "24h", "7d"] = "6h"
+    action: Annotated[str, Field(max_length=100)] | None = None
+    direction: Literal["in", "out"] | None = None
+    failed: bool = False
+
+
+class _OneHandler(PageHandler):
+    """What the pages of one charge point share."""
+
+    async def record(self, charge_point_id: str) -> db.Document:
+        return await self.services.deps.charge_points.get(charge_point_id)
+
+    @property
+    def state(self) -> ChargePointState:
+        return ChargePointState(self.services.database)
+
+
+class ChargePointPage(_OneHandler):
+    """Everything about it."""
+
+    async def get(self, charge_point_id: str) -> None:
+        """Show it."""
+        query = self.read_query(PageQuery)
+        record = await self.record(charge_point_id)
+        state = self.state
+        last_boot = await state.last_boot(charge_point_id)
+        rejection = await state.last_rejection(record.get("chargePointIdentity"))
+        wanted = MessageFilter(query.action, query.direction, query.failed)
+        since = self.services.deps.clock() - timedelta(hours=SPANS[query.span])
+        self.show(
+            "charge_point.html",
+            record=record,
+            query=query,
+            steps=onboarding(record, last_boot, rejection),
+            messages=await state.messages(charge_point_id, wanted),
+            commands=await state.commands(charge_point_id),
+            transactions=await state.transactions(charge_point_id),
+            active=await state.active_transactions(charge_point_id),
+            first_actions=FIRST_ACTIONS,
+            more_actions=self._more(),
+            actions=sorted(self._logged_actions()),
+            charts=CHARTS,
+            spans=SPANS,
+            since=since,
+            ocpp_url=self._ocpp_url(record),
+        )
+
+    def _more(self) -> list[tuple[str, str]]:
+        first = {action for action, _ in FIRST_ACTIONS}
+        own = [(action, title) for action, (title, _) in RESOURCES.items() if action not in first]
+        return own + [(a, a) for a in self.services.commands.actions if a not in first]
+
+    def _logged_actions(self) -> set[str]:
+        inbound = {"BootNotification", "Authorize", "StartTransaction", "StopTransaction"}
+        inbound |= {"StatusNotification", "DataTransfer", "FirmwareStatusNotification"}
+        inbound |= {"DiagnosticsStatusNotification", "SecurityEventNotification"}
+        return inbound | {action for action, _ in FIRST_ACTIONS if action[0].isupper()}
+
+    def _ocpp_url(self, record: db.Document) -> str:
+        scheme = "wss" if self.request.protocol == "https" else "ws"
+        identity = record.get("chargePointIdentity") or "{chargePointIdentity}"
+        return f"{scheme}://{self.request.host}{self.prefix}/ocpp/1.6/{identity}"
+
+
+class EditChargePointPage(_OneHandler):
+    """The form to change its record."""
+
+    role = Role.OPERATOR
+
+    async def get(self, charge_point_id: str) -> None:
+        """Show it."""
+        record = await self.record(charge_point_id)
+        self.show("charge_point_form.html", record=record, new=False)
+
+
+class ConnectorPage(_OneHandler):
+    """The form to set a connector's type."""
+
+    role = Role.OPERATOR
+
+    async def get(self, charge_point_id: str, connector_id: str) -> None:
+        """Show it."""
+        record = await self.record(charge_point_id)
+        known = {str(one["connectorId"]): one for one in record.get("connectors") or ()}
+        if connector_id not in known:
+            raise HTTPError(HTTPStatus.NOT_FOUND)
+        self.show(
+            "connector_form.html",
+            record=record,
+            connector=known[connector_id],
+            types=list(ConnectorType),
+        )
+
+
+class CommandPage(_OneHandler):
+    """The form of one command; the answer is shown in it."""
+
+    role = Role.OPERATOR
+
+    async def get(self, charge_point_id: str, action: str) -> None:
+        """Show it."""
+        if action not in RESOURCES and action not in self.services.commands.actions:
+            raise HTTPError(HTTPStatus.NOT_FOUND)
+        record = await self.record(charge_point_id)
+        self.show("command_form.html", record=record, form=await self._form(record, action))
+
+    async def _form(self, record: db.Document, action: str) -> CommandForm:
+        charge_point_id = record["_id"]
+        connectors = [str(one["connectorId"]) for one in record.get("connectors") or ()]
+        whole = self.locale.translate("the whole charge point")
+        choices: dict[str, Any] = {
+            "connectorId": [(one, one) for one in connectors],
+            "transactionId": [
+                (str(one["_id"]), f"{one['_id']} ({one.get('connectorId')}, {one.get('idTag')})")
+                for one in await self.state.active_transactions(charge_point_id)
+            ],
+            "reservationId": [
+                (str(one["reservationId"]), f"{one['reservationId']} ({one.get('idTag')})")
+                for one in await self.state.reservations(charge_point_id)
+            ],
+            "fileId": await self.state.firmware_files(),
+        }
+        if action not in ("RemoteStartTransaction", "UnlockConnector"):
+            choices["connectorId"] = [("0", whole), *choices["connectorId"]]
+        if action == "ReserveNow":
+            del choices["reservationId"]
+        suggestions = {"idTag": await self.state.id_tags(), "key": CONFIGURATION_KEYS}
+        return command_form(action, choices, suggestions)
