@@ -82,11 +82,12 @@ class SeriesQuery(BaseModel):
 class MeterSeriesHandler(PageHandler):
     """Series for charts; errors are problems, for a script asks."""
 
+    role = None
+
     async def prepare(self) -> None:
         """Refuse who is not signed in: a script cannot follow to the sign-in page."""
         await super().prepare()
         if self.viewer is None:
-            self.clear()
             raise HTTPError(HTTPStatus.UNAUTHORIZED)
 
     async def get(self) -> None:
@@ -107,9 +108,7 @@ class MeterSeriesHandler(PageHandler):
             )
         )
 
-    async def _time(
-        self, query: SeriesQuery, repository: MeterSeries
-    ) -> tuple[datetime, datetime]:
+    async def _time(self, query: SeriesQuery, repository: MeterSeries) -> tuple[datetime, datetime]:
         until = query.until or self.services.deps.clock()
         since = query.since or until - timedelta(minutes=query.minutes)
         if query.transactionId is not None and None in (query.since, query.until):
