@@ -7,7 +7,7 @@ session's cookie, so that there is one place where a change is checked and made.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from http import HTTPStatus
@@ -100,15 +100,20 @@ class PageHandler(RequestHandler):
         query = "?" + self.request.query if self.request.query else ""
         self.redirect(self.url("/sign-in", next=self.request.path + query))
 
-    def read_query(self, model: type[Q]) -> Q:
+    def read_query(self, model: type[Q], many: Sequence[str] = ()) -> Q:
         """The query string as a model; what is empty counts as not given, what is unknown too.
+
+        `many` names what may be given more than once: lists of the model.
 
         Raises:
             HTTPError: 400, a value cannot be read.
         """
         known = {field.alias or name for name, field in model.model_fields.items()}
         given = {name: self.get_query_arguments(name) for name in self.request.query_arguments}
-        values = {n: v[-1] for n, v in given.items() if n in known and v[-1] != ""}
+        values: dict[str, object] = {
+            n: v[-1] for n, v in given.items() if n in known and v[-1] != ""
+        }
+        values |= {n: [v for v in given[n] if v != ""] for n in many if n in given}
         try:
             return model.model_validate(values)
         except ValidationError:

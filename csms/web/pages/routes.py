@@ -23,6 +23,7 @@ from csms.web.pages.charge_points import (
     ImportPage,
 )
 from csms.web.pages.live import LiveHandler
+from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
 from csms.web.services import Services
@@ -38,6 +39,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
     ("/live", LiveHandler),
+    ("/meter-values/series", MeterSeriesHandler),
     ("/sign-in", SignInHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),

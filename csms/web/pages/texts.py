@@ -31,6 +31,11 @@ SCRIPT_TEXTS: tuple[str, ...] = (
     "Status",
     "yes",
     "no",
+    "Show the numbers",
+    "Time",
+    "What",
+    "this is too much to draw; choose a shorter time",
+    "Download what was rejected",
 )
 """What `t("...")` of the scripts may say."""
 

@@ -1,0 +1,187 @@
+// Charts of meter values.
+//
+// <div class="chart" data-chart="URL of /meter-values/series" data-title="...">
+//   <canvas role="img" aria-label="..."></canvas>
+// </div>
+//
+// The URL is asked again when readings or transactions have changed (live.js); a page may also put
+// another URL there and send the element a `redraw` event. Not for parts marked data-live.
+
+import { onChange } from "./live.js";
+import { element, rest, t } from "./page.js";
+
+const AT_MOST_EVERY = 3000;
+const COLOURS = 8;
+const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3]];
+const POINTS = ["circle", "rect", "triangle", "rectRot"];
+const ROWS = 200;
+// What people read is bigger than what meters send.
+const SHOWN = { W: ["kW", 1000], Wh: ["kWh", 1000], VA: ["kVA", 1000], var: ["kvar", 1000], varh: ["kvarh", 1000], Percent: ["%", 1], Celsius: ["°C", 1] };
+
+const language = document.documentElement.lang;
+const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
+const times = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+
+const charts = [...document.querySelectorAll(".chart[data-chart]")].map((box) => new MeterChart(box));
+
+function MeterChart(box) {
+  const canvas = box.querySelector("canvas");
+  const empty = element("p", { class: "empty", role: "status" });
+  const details = element("details", { class: "numbers" }, element("summary", {}, t("Show the numbers")));
+  let chart;
+  let series = [];
+  let busy = false;
+  let again = false;
+
+  empty.hidden = true;
+  box.append(empty);
+  details.hidden = true;
+  box.after(details);
+  details.addEventListener("toggle", writeTable);
+  box.addEventListener("redraw", load);
+
+  async function load() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      const answer = await rest("GET", box.dataset.chart);
+      series = answer.series.filter((one) => one.points.length).map(shown);
+      draw(answer);
+      say(series.length ? "" : t("No readings here."));
+    } catch (problem) {
+      // What is drawn stays: it is old, and not wrong.
+      const why = [problem.message, ...(problem.errors ?? []).map((error) => t(error.message))];
+      if (!series.length) say(why.join(" · "));
+    }
+    writeTable();
+    setTimeout(() => {
+      busy = false;
+      if (again) load();
+      again = false;
+    }, AT_MOST_EVERY);
+  }
+
+  function say(text) {
+    empty.textContent = text;
+    empty.hidden = !text;
+    canvas.hidden = Boolean(text);
+    details.hidden = Boolean(text);
+  }
+
+  function draw(answer) {
+    const colours = getComputedStyle(document.documentElement);
+    const colour = (name) => colours.getPropertyValue(name).trim();
+    const old = new Map((chart?.data.datasets ?? []).map((dataset, index) => [dataset.label, chart.isDatasetVisible(index)]));
+    const datasets = series.map((one, index) => dataset(one, index, colour(`--chart-${(index % COLOURS) + 1}`)));
+    datasets.forEach((one) => (one.hidden = old.get(one.label) === false));
+    const options = chartOptions(answer, datasets, colour("--text"), colour("--line"));
+    if (chart) {
+      chart.data.datasets = datasets;
+      chart.options = options;
+      chart.update("none");
+    } else {
+      canvas.hidden = false;
+      chart = new Chart(canvas, { type: "line", data: { datasets }, options });
+    }
+  }
+
+  function writeTable() {
+    if (!details.open) return;
+    const rows = series.flatMap((one) => one.points.map(([time, value]) => [time, one.label, value, one.unit]));
+    rows.sort((a, b) => b[0] - a[0]);
+    const head = element("thead", {}, element("tr", {}, ...["Time", "What", "Value"].map((text) => element("th", { scope: "col" }, t(text)))));
+    const body = element("tbody");
+    for (const [time, label, value, unit] of rows.slice(0, ROWS)) {
+      const number = element("td", { class: "number" }, `${numbers.format(value)} ${unit ?? ""}`);
+      body.append(element("tr", {}, element("td", {}, times.format(time)), element("td", {}, label), number));
+    }
+    const table = element("table", {}, element("caption", {}, box.dataset.title), head, body);
+    details.querySelector(".scroll")?.remove();
+    details.append(element("div", { class: "scroll" }, table));
+  }
+
+  this.load = load;
+  this.redraw = () => chart && load();
+  load();
+}
+
+function shown(one) {
+  const [unit, factor] = SHOWN[one.unit] ?? [one.unit, 1];
+  return { ...one, unit, points: one.points.map(([time, value]) => [time, value / factor]) };
+}
+
+function dataset(one, index, colour) {
+  const look = Math.floor(index / 2);
+  return {
+    label: one.label,
+    unit: one.unit,
+    data: one.points.map(([x, y]) => ({ x, y })),
+    yAxisID: axis(one.unit),
+    borderColor: colour,
+    backgroundColor: colour,
+    borderDash: DASHES[look % DASHES.length],
+    pointStyle: POINTS[index % POINTS.length],
+    pointRadius: one.points.length > 60 ? 0 : 2.5,
+    pointHitRadius: 8,
+    borderWidth: 2,
+  };
+}
+
+const axis = (unit) => `y-${unit ?? ""}`;
+
+function chartOptions(answer, datasets, text, line) {
+  const font = { size: 12 };
+  const units = [...new Set(datasets.map((one) => one.unit))];
+  const x = {
+    type: "time",
+    min: Date.parse(answer.from),
+    max: Date.parse(answer.to),
+    ticks: { color: text, font, maxRotation: 0, autoSkipPadding: 16, maxTicksLimit: 8 },
+    grid: { color: line },
+    time: {
+      tooltipFormat: "yyyy-MM-dd HH:mm:ss",
+      displayFormats: { millisecond: "HH:mm:ss", second: "HH:mm:ss", minute: "HH:mm", hour: "HH:mm", day: "MM-dd", week: "MM-dd", month: "yyyy-MM", year: "yyyy" },
+    },
+  };
+  const scales = { x };
+  units.forEach((unit, index) => {
+    scales[axis(unit)] = {
+      type: "linear",
+      position: index % 2 ? "right" : "left",
+      title: { display: Boolean(unit), text: unit, color: text, font },
+      ticks: { color: text, font, maxTicksLimit: 7, callback: (value) => numbers.format(value) },
+      grid: { color: line, drawOnChartArea: index === 0 },
+      grace: "5%",
+      ...(unit === "%" ? { min: 0, max: 100, grace: 0 } : {}),
+      ...(unit === "kW" ? { suggestedMin: 0 } : {}),
+    };
+  });
+  return {
+    animation: false,
+    responsive: true,
+    maintainAspectRatio: false,
+    interaction: { mode: "nearest", axis: "x", intersect: false },
+    scales,
+    plugins: {
+      legend: { labels: { color: text, font, usePointStyle: true, boxHeight: 6 } },
+      tooltip: {
+        callbacks: {
+          label: ({ dataset: { label, unit }, parsed }) => `${label}: ${numbers.format(parsed.y)} ${unit ?? ""}`,
+        },
+      },
+    },
+  };
+}
+
+onChange((collections) => {
+  const names = ["meter_values", "transactions", "*"];
+  if (names.some((name) => collections.has(name))) charts.forEach((chart) => chart.load());
+});
+
+// Other colours.
+const recolour = () => charts.forEach((chart) => chart.redraw());
+new MutationObserver(recolour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
