@@ -50,6 +50,7 @@ function MeterChart(box) {
       const answer = await rest("GET", box.dataset.chart);
       series = answer.series.filter((one) => one.points.length).map(shown);
       draw(answer);
+      box.dataset.points = series.reduce((count, one) => count + one.points.length, 0);
       say(series.length ? "" : t("No readings here."));
     } catch (problem) {
       // What is drawn stays: it is old, and not wrong.
