@@ -22,6 +22,8 @@ PAGES = (
     "/charge-points/CP1/connectors/1",
     "/charge-points/CP1/command/RemoteStartTransaction",
     "/charge-points/CP1/command/SetChargingProfile",
+    "/turned-away",
+    "/nodes",
     "/charge-points/NOBODY",
 )
 LOOKS: tuple[dict[str, Any], ...] = (

@@ -193,6 +193,19 @@ async def test_verifying_field_by_field(system: System, open_page: OpenPage) -> 
 
 
 @pytest.mark.gen_test(timeout=120)
+async def test_letting_in_who_was_turned_away(system: System, open_page: OpenPage) -> None:
+    async with open_page("/turned-away") as page:
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        stranger = await system.connect("STRANGER")
+        await stranger.closed()
+        row = page.locator("#list tr", has_text="STRANGER")
+        await row.get_by_role("button", name="Whitelist").click()
+        await expect(row).to_contain_text("on record now")
+    charge_point = await system.connect("STRANGER")
+    assert (await charge_point.boot())["status"] == "Accepted"
+
+
+@pytest.mark.gen_test(timeout=120)
 async def test_a_charge_point_that_is_off_line(system: System, open_page: OpenPage) -> None:
     await system.whitelist("CP1")
     async with open_page("/charge-points/CP1") as page:

@@ -287,7 +287,10 @@ def _zone(name: str) -> tzinfo:
     return UTC
 
 
-_GOOD = "Available Accepted Answered Match match Completed Used Online Done Issued Installed"
+_GOOD = (
+    "Available Accepted Answered match Completed Used Done Issued Installed Unlocked"
+    " PRIMARY SECONDARY"
+)
 _BUSY = "Charging Active Preparing SuspendedEV SuspendedEVSE Finishing Reserved Pending Sent"
 _BAD = "Faulted Rejected CallError Timeout Blocked Invalid mismatch Failed"
 _DULL = "Unavailable Offline Expired Cancelled Unknown unverifiable"

@@ -24,8 +24,10 @@ from csms.web.pages.charge_points import (
 )
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
+from csms.web.pages.nodes import NodesPage
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
+from csms.web.pages.turned_away import TurnedAwayPage
 from csms.web.services import Services
 
 PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
@@ -38,6 +40,8 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/edit", EditChargePointPage),
     ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
+    ("/turned-away", TurnedAwayPage),
+    ("/nodes", NodesPage),
     ("/live", LiveHandler),
     ("/meter-values/series", MeterSeriesHandler),
     ("/sign-in", SignInHandler),

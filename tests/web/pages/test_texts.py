@@ -55,7 +55,7 @@ def said_by_scripts() -> set[str]:
     return {t for s in scripts for t in re.findall(r'\bt\("([^"]+)"', s.read_text())}
 
 
-KINDS = {status for status in base._KINDS if status not in ("Match",)}
+KINDS = set(base._KINDS)
 FORMS = {title for _, title in command_forms.FIRST_ACTIONS} | set(command_forms.LABELS.values())
 FORMS |= {title for title, _ in command_forms.RESOURCES.values()}
 
