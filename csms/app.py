@@ -34,6 +34,7 @@ from csms.domain.job import mask_location
 from csms.metrics import Metrics
 from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.audit import Audit
 from csms.repositories.boot_notifications import BootNotifications
 from csms.repositories.certificates import Certificates
 from csms.repositories.changes import Changes
@@ -135,6 +136,7 @@ class CentralSystem:
             sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
             live=Live(self.database),
             overview=Overview(self.database),
+            audit=Audit(self.database),
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )

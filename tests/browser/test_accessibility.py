@@ -24,6 +24,8 @@ PAGES = (
     "/charge-points/CP1/command/SetChargingProfile",
     "/turned-away",
     "/nodes",
+    "/commands",
+    "/audit",
     "/charge-points/NOBODY",
 )
 LOOKS: tuple[dict[str, Any], ...] = (

@@ -22,6 +22,7 @@ from csms.web.pages.charge_points import (
     ExportHandler,
     ImportPage,
 )
+from csms.web.pages.commands import AuditPage, CommandDetailPage, CommandsPage
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.nodes import NodesPage
@@ -41,6 +42,9 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
     ("/turned-away", TurnedAwayPage),
+    ("/commands", CommandsPage),
+    ("/commands/([0-9a-f]{32})", CommandDetailPage),
+    ("/audit", AuditPage),
     ("/nodes", NodesPage),
     ("/live", LiveHandler),
     ("/meter-values/series", MeterSeriesHandler),
