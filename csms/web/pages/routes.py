@@ -26,6 +26,12 @@ from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
+from csms.web.pages.transactions import (
+    CloseTransactionPage,
+    StopTransactionPage,
+    TransactionPage,
+    TransactionsPage,
+)
 from csms.web.services import Services
 
 PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
@@ -40,6 +46,10 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
     ("/live", LiveHandler),
     ("/meter-values/series", MeterSeriesHandler),
+    ("/transactions", TransactionsPage),
+    ("/transactions/([^/]+)", TransactionPage),
+    ("/transactions/([^/]+)/stop", StopTransactionPage),
+    ("/transactions/([^/]+)/close", CloseTransactionPage),
     ("/sign-in", SignInHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),
