@@ -248,6 +248,6 @@ def _log_request(handler: RequestHandler) -> None:
         "http",
         method=request.method,
         path=mask_location(request.path),
-        status=handler.get_status(),
+        status=int(handler.get_status()),
         seconds=round(request.request_time(), 4),
     )

@@ -150,7 +150,8 @@ def _configuration_read(record: Mapping[str, Any]) -> Step:
         detail = "It did not tell its configuration: {0}"
         remedy = "Refresh the connectors, or set their types by hand."
         return Step(name, "blocked", read, detail, (error,), remedy)
-    if read is not None:
+    told = any(one.get("typeSource") == "configuration" for one in record.get("connectors") or ())
+    if read is not None or told:
         return Step(name, "done", read)
     if record.get("connectorSync") is False:
         return Step(name, "skipped", detail="It is not asked: the record says so.")

@@ -46,6 +46,8 @@ class Viewer:
     charge_point_id: str | None
     changed: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+    """Whether nothing will be told any more, because this node stops."""
 
     def tell(self, collection: str) -> None:
         """Note a change."""
@@ -94,7 +96,10 @@ class Live:
             self._adjust()
 
     async def stop(self) -> None:
-        """Follow nothing any more."""
+        """Follow nothing any more; the viewers have to find another node."""
+        for viewer in self._viewers:
+            viewer.ended = True
+            viewer.woken.set()
         self._viewers.clear()
         task = self._task
         self._adjust()

@@ -29,7 +29,7 @@ from csms.errors import CsmsError, Forbidden
 from csms.repositories.api_tokens import ApiToken
 from csms.web.api.base import problem_of
 from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
-from csms.web.pages.texts import SCRIPT_TEXTS
+from csms.web.pages.texts import ANSWERS, SCRIPT_TEXTS
 from csms.web.services import Services
 
 Q = TypeVar("Q", bound=BaseModel)
@@ -90,13 +90,15 @@ class PageHandler(RequestHandler):
         if self.role is None:
             return
         if self.viewer is None:
-            target = {"next": self.request.path}
-            if self.request.query:
-                target["next"] += "?" + self.request.query
-            self.redirect(self.url("/sign-in", **target))
+            self.ask_to_sign_in()
             return
         if not self.viewer.role.covers(self.role):
             raise Forbidden(f"This needs the role {self.role}.")
+
+    def ask_to_sign_in(self) -> None:
+        """Lead to the sign-in page, and back from there."""
+        query = "?" + self.request.query if self.request.query else ""
+        self.redirect(self.url("/sign-in", next=self.request.path + query))
 
     def read_query(self, model: type[Q], many: Sequence[str] = ()) -> Q:
         """The query string as a model; what is empty counts as not given, what is unknown too.
@@ -198,12 +200,18 @@ class PageHandler(RequestHandler):
             "path": path,
             "version": __version__,
             "navigation": [(p, title) for p, title, role in NAVIGATION if self.may(role)],
-            "script_texts": {text: self.locale.translate(text) for text in SCRIPT_TEXTS},
+            "script_texts": self._script_texts(),
             "when": self.when,
             "local": self.local,
             "number": self.number,
             "badge": self.badge,
         }
+
+    def _script_texts(self) -> dict[str, str]:
+        # Scripts show what they find no translation of as it is: English needs none.
+        if self.language == "en":
+            return {}
+        return {text: self.locale.translate(text) for text in SCRIPT_TEXTS + ANSWERS}
 
     def show(self, template: str, **values: Any) -> None:
         """Answer with a page."""
@@ -250,7 +258,7 @@ class PageHandler(RequestHandler):
     def on_finish(self) -> None:
         """Count the request."""
         self.services.deps.metrics.http_seconds.labels(
-            self.request.method, type(self).__name__, str(self.get_status())
+            self.request.method, type(self).__name__, str(int(self.get_status()))
         ).observe(self.request.request_time())
 
 

@@ -47,6 +47,36 @@ RESOURCES: Mapping[str, tuple[str, type[BaseModel] | None]] = {
 _LATER = ("chargingProfile",)
 """Fields that a plain form leaves to the REST."""
 
+LABELS: Mapping[str, str] = {
+    "connectorId": "Connector",
+    "idTag": "Id tag",
+    "parentIdTag": "Parent id tag",
+    "transactionId": "Transaction",
+    "reservationId": "Reservation",
+    "fileId": "File",
+    "type": "Kind",
+    "key": "Key",
+    "value": "Value",
+    "requestedMessage": "Message",
+    "freshBoot": "Ask for a new BootNotification",
+    "expiryDate": "Until",
+    "location": "URL",
+    "retrieveDate": "Not before",
+    "startTime": "From",
+    "stopTime": "To",
+    "oldestTimestamp": "From",
+    "latestTimestamp": "To",
+    "logType": "Log",
+    "retries": "Tries",
+    "retryInterval": "Seconds between tries",
+    "duration": "Duration, seconds",
+    "updateType": "Kind of update",
+    "vendorId": "Vendor",
+    "messageId": "Message id",
+    "data": "Data",
+}
+"""What fields are called; others are shown by their name in OCPP."""
+
 _LIVELY = ("connectorId", "transactionId", "reservationId", "fileId")
 """Fields that are chosen from what there is at the moment."""
 
@@ -112,7 +142,7 @@ def _fields(
         chosen = choices.get(name) if name in _LIVELY else None
         yield Field(
             prefix + name,
-            name,
+            LABELS.get(name, name),
             _kind(part),
             must,
             chosen if chosen is not None else _enumerated(part),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 
 from tornado.iostream import StreamClosedError
@@ -24,12 +25,11 @@ class LiveHandler(PageHandler):
     `stale` says that changes are not seen at the moment, `live` that they are again.
     """
 
-    async def prepare(self) -> None:
-        """Refuse who is not signed in: a script cannot follow to the sign-in page."""
-        await super().prepare()
-        if self.viewer is None:
-            self.clear()
-            raise HTTPError(HTTPStatus.UNAUTHORIZED)
+    _telling: asyncio.Future[None] | None = None
+
+    def ask_to_sign_in(self) -> None:
+        """Refuse: a script cannot follow to the sign-in page."""
+        raise HTTPError(HTTPStatus.UNAUTHORIZED)
 
     async def get(self) -> None:
         """Tell, until the page is closed."""
@@ -39,14 +39,13 @@ class LiveHandler(PageHandler):
         self.set_header("X-Accel-Buffering", "no")
         charge_point_id = self.get_query_argument("chargePointId", None)
         with self.services.live.viewer(collections, charge_point_id) as viewer:
-            try:
-                await asyncio.wait_for(self._tell(viewer), MAX_SECONDS)
-            except (StreamClosedError, TimeoutError):
-                return
+            self._telling = asyncio.ensure_future(self._tell(viewer))
+            with suppress(StreamClosedError, TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(self._telling, MAX_SECONDS)
 
     async def _tell(self, viewer: Viewer) -> None:
         was_live: bool | None = None
-        while True:
+        while not viewer.ended:
             is_live = self.services.live.following.is_set()
             if is_live != was_live:
                 await self._send("live" if is_live else "stale", "")
@@ -66,4 +65,6 @@ class LiveHandler(PageHandler):
         await self.flush()
 
     def on_connection_close(self) -> None:
-        """Have the next write fail; until then nothing is told to anybody."""
+        """Tell nobody any more."""
+        if self._telling is not None:
+            self._telling.cancel()
