@@ -11,9 +11,9 @@ from csms.domain.times import rfc3339
 from csms.web.pages.flags import FLAGS
 from csms.web.pages.local_times import duration
 from tests.support.charge_point import ScriptedChargePoint
+from tests.support.pages import sign_in
 from tests.support.readings import store_reading
 from tests.support.system import System
-from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.gen_test
 
@@ -32,7 +32,8 @@ async def test_the_list_and_its_filters(system: System) -> None:
     now = datetime.now(UTC)
     one = await start(await system.online("CP1"), now - timedelta(days=2), idTag="<b>")
     other = await start(await system.online("CP2"), connectorId=2)
-    visitor = await Visitor.signed_in(system, "viewer", csms_zone="Asia/Bangkok")
+    visitor = await sign_in(system, "viewer")
+    visitor.cookies["csms_zone"] = "Asia/Bangkok"
 
     async def found(query: str) -> list[int]:
         status, text = await visitor.page(f"/transactions?{query}")
@@ -58,7 +59,7 @@ async def test_one_that_is_active(system: System) -> None:
     number = await start(charge_point, connectorId=2)
     register = {"measurand": "Energy.Active.Import.Register", "value": 3500}
     await store_reading(system.database, datetime.now(UTC), register, transaction_id=number)
-    viewer = await Visitor.signed_in(system, "viewer")
+    viewer = await sign_in(system, "viewer")
     status, text = await viewer.page(f"/transactions/{number}")
     assert status == 200
     assert "2.50 kWh" in text
@@ -68,7 +69,7 @@ async def test_one_that_is_active(system: System) -> None:
     assert "2.50 kWh" in (await viewer.page("/transactions"))[1]
     for form in ("stop", "close"):
         assert (await viewer.page(f"/transactions/{number}/{form}"))[0] == 403
-    operator = await Visitor.signed_in(system, "operator")
+    operator = await sign_in(system, "operator")
     _, text = await operator.page(f"/transactions/{number}")
     assert f"/transactions/{number}/stop" in text
     _, text = await operator.page(f"/transactions/{number}/stop")
@@ -84,7 +85,7 @@ async def test_who_is_off_line_cannot_be_asked_to_stop(system: System) -> None:
     number = await start(charge_point)
     record = {"$set": {"ocppSessionId": None}}
     await system.database.charge_points.update_one({"_id": "CP1"}, record)
-    visitor = await Visitor.signed_in(system)
+    visitor = await sign_in(system)
     _, text = await visitor.page(f"/transactions/{number}")
     assert f"/transactions/{number}/stop" not in text
     assert f"/transactions/{number}/close" in text
@@ -95,7 +96,7 @@ async def test_what_was_flagged_is_said_in_words(system: System) -> None:
     number = await start(charge_point, datetime(2020, 1, 1, tzinfo=UTC), reservationId=9)
     odd = {"measurand": "Bananas", "value": "many"}
     await store_reading(system.database, datetime.now(UTC), odd, transaction_id=number)
-    visitor = await Visitor.signed_in(system)
+    visitor = await sign_in(system)
     _, text = await visitor.page(f"/transactions/{number}")
     for flag in ("clockSkew", "unknownReservation", "unknownMeasurand", "unreadableValue"):
         assert flag in text
@@ -114,7 +115,8 @@ async def test_where_it_came_from(system: System) -> None:
         {"_id": "c", "requestedBy": "anna", "requestedAt": datetime(2026, 5, 1, 12, tzinfo=UTC)}
     )
     await system.database.transactions.update_one({"_id": number}, {"$set": {"commandId": "c"}})
-    visitor = await Visitor.signed_in(system, csms_zone="Asia/Bangkok")
+    visitor = await sign_in(system)
+    visitor.cookies["csms_zone"] = "Asia/Bangkok"
     _, text = await visitor.page(f"/transactions/{number}")
     assert "remote start by anna" in text
     assert "2026-05-01 19:00:00" in text
@@ -127,7 +129,7 @@ async def test_one_that_has_ended(system: System) -> None:
     number = await start(charge_point, began)
     stop = {"transactionId": number, "meterStop": 2234, "timestamp": rfc3339(began + 3 * MINUTE)}
     await charge_point.call("StopTransaction", {**stop, "reason": "EVDisconnected"})
-    visitor = await Visitor.signed_in(system)
+    visitor = await sign_in(system)
     _, text = await visitor.page(f"/transactions/{number}")
     for shown in ("1.23 kWh", "0:03:00", "EVDisconnected", "Completed"):
         assert shown in text
@@ -139,7 +141,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.mark.parametrize("number", ["0", "x", "99999999999", "-1"])
 async def test_there_is_no_such_transaction(system: System, number: str) -> None:
-    visitor = await Visitor.signed_in(system)
+    visitor = await sign_in(system)
     assert (await visitor.page(f"/transactions/{number}"))[0] == 404
 
 
