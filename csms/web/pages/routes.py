@@ -22,6 +22,13 @@ from csms.web.pages.charge_points import (
     ExportHandler,
     ImportPage,
 )
+from csms.web.pages.id_tags import (
+    AddIdTagPage,
+    EditIdTagPage,
+    ExportIdTagsHandler,
+    IdTagsPage,
+    ImportIdTagsPage,
+)
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.overview import OverviewPage
@@ -50,6 +57,11 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/transactions/([^/]+)", TransactionPage),
     ("/transactions/([^/]+)/stop", StopTransactionPage),
     ("/transactions/([^/]+)/close", CloseTransactionPage),
+    ("/id-tags", IdTagsPage),
+    ("/add-id-tag", AddIdTagPage),
+    ("/import-id-tags", ImportIdTagsPage),
+    ("/id-tags.csv", ExportIdTagsHandler),
+    ("/id-tags/([^/]+)/edit", EditIdTagPage),
     ("/sign-in", SignInHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),
