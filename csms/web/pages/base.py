@@ -168,7 +168,7 @@ class PageHandler(RequestHandler):
     def here(self, **changes: object) -> str:
         """A link to this page with some of its query changed; None takes a part away."""
         query: dict[str, object] = {
-            name: self.get_query_arguments(name)[-1] for name in self.request.query_arguments
+            name: self.get_query_arguments(name) for name in self.request.query_arguments
         }
         return self.url(self.request.path.replace("{", "").replace("}", ""), **{**query, **changes})
 

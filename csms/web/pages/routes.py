@@ -31,6 +31,7 @@ from csms.web.pages.id_tags import (
 )
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
+from csms.web.pages.meter_values import MeterValuesPage
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
 from csms.web.pages.transactions import (
@@ -52,6 +53,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
     ("/live", LiveHandler),
+    ("/meter-values", MeterValuesPage),
     ("/meter-values/series", MeterSeriesHandler),
     ("/transactions", TransactionsPage),
     ("/transactions/([^/]+)", TransactionPage),
