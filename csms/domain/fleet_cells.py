@@ -39,7 +39,12 @@ def _power(text: str, comma_is_decimal: bool) -> float:
     return _number(number, comma_is_decimal, "a number of kW, such as 22 or 7.4")
 
 
-def _count(text: str, comma_is_decimal: bool) -> int:
+def whole_number(text: str, comma_is_decimal: bool) -> int:
+    """A whole number.
+
+    Raises:
+        ValueError: it is none.
+    """
     number = _number(text, comma_is_decimal, "a whole number, such as 2")
     if not number.is_integer():
         raise ValueError("write a whole number, such as 2")
@@ -69,7 +74,12 @@ def _protocol(text: str, _: bool) -> str:
     return "OCPP16"
 
 
-def _key(text: str, _: bool) -> str:
+def key_text(text: str, _: bool) -> str:
+    """A text that finds a record.
+
+    Raises:
+        ValueError: a spreadsheet took it for a number, and rounded it.
+    """
     if _SCIENTIFIC.fullmatch(text):
         raise ValueError(
             "a spreadsheet turned this into a rounded number, and digits are lost: make the column"
@@ -89,11 +99,11 @@ _READERS: dict[str, Callable[[str, bool], Any]] = {
     "location": _one_line,
     "brand": _one_line,
     "powerRating": _power,
-    "connectorCount": _count,
-    "securityProfile": _count,
+    "connectorCount": whole_number,
+    "securityProfile": whole_number,
     "isWhitelisted": _flag,
     "protocol": _protocol,
-    "id": _key,
-    "serialNumber": _key,
-    "chargePointIdentity": _key,
+    "id": key_text,
+    "serialNumber": key_text,
+    "chargePointIdentity": key_text,
 }

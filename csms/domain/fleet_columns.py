@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from csms.errors import FieldError, InvalidInput
+from csms.domain import csv_table
+from csms.domain.csv_table import Header, fields_by_name
 
 EXPORTED = (
     "id",
@@ -26,6 +24,8 @@ EXPORTED = (
 SECRET = "authorizationKey"
 KEYS = ("id", "chargePointIdentity", "serialNumber")
 """What finds a record, the surest first."""
+NAMED_KEYS = KEYS[::-1]
+"""The same, the one that most people have first."""
 
 _SYNONYMS = {
     "id": "record id, database id",
@@ -56,48 +56,13 @@ _SYNONYMS = {
 }
 
 
-def _fold(name: str) -> str:
-    """A name without case, spacing and punctuation; Thai vowels and marks stay."""
-    return re.sub(r"[\W_]", _keep_marks, unicodedata.normalize("NFKC", name).casefold())
-
-
-def _keep_marks(match: re.Match[str]) -> str:
-    return match[0] if unicodedata.category(match[0]).startswith("M") else ""
-
-
-_FIELDS = {
-    _fold(name): field
-    for field, synonyms in _SYNONYMS.items()
-    for name in (field, *synonyms.split(","))
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the columns of a file are: `fields` by position, None for one that is not known."""
-
-    names: tuple[str, ...]
-    fields: tuple[str | None, ...]
-
-    @property
-    def unknown(self) -> list[str]:
-        """The names of the columns that are ignored."""
-        pairs = zip(self.names, self.fields, strict=True)
-        return [name for name, field in pairs if field is None]
-
-    @property
-    def known_count(self) -> int:
-        """How many columns are known."""
-        return sum(field is not None for field in self.fields)
+FIELDS = fields_by_name(_SYNONYMS)
+"""The fields by the folded names of their columns."""
 
 
 def read_header(cells: Sequence[str]) -> Header:
     """Tell the columns by their names, whatever they are; `check_header` is the judge."""
-    names = [cell.strip() for cell in cells]
-    while names and not names[-1]:
-        names.pop()
-    labels = tuple(name or f"(column {n})" for n, name in enumerate(names, 1))
-    return Header(labels, tuple(_FIELDS.get(_fold(name)) for name in names))
+    return csv_table.read_header(cells, FIELDS)
 
 
 def check_header(header: Header) -> None:
@@ -106,19 +71,4 @@ def check_header(header: Header) -> None:
     Raises:
         InvalidInput: two columns are for the same field, or none of them identifies a record.
     """
-    first: dict[str, str] = {}
-    for name, field in zip(header.names, header.fields, strict=True):
-        if field in first:
-            message = f'the columns "{first[field]}" and "{name}" are both for it; rename one'
-            raise InvalidInput(FieldError(field, message))
-        if field is not None:
-            first[field] = name
-    if not any(key in first for key in KEYS):
-        columns = ", ".join(header.names[:20])
-        raise InvalidInput(
-            FieldError(
-                "serialNumber",
-                "there is no column serialNumber, chargePointIdentity or id. The first row must"
-                f" name the columns; it says: {columns:.200}",
-            )
-        )
+    csv_table.check_header(header, NAMED_KEYS)

@@ -1,13 +1,12 @@
 """A fleet as CSV: what file this is, its rows as checked fields, and records as rows.
 
-A file is read twice, from the disk, so that its length costs no memory: `inspect_fleet` finds out
-what it is and refuses what cannot be read, before anything is done with a row; `read_fleet` reads
-the rows.
+`inspect_fleet` finds out what a file is and refuses what cannot be read, before anything is done
+with a row; `read_fleet` reads the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -15,19 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from csms.domain.charge_point import ChargePointPatch, RecordId, fold_serial
 from csms.domain.csv_cells import neutralise
-from csms.domain.csv_encoding import Encoding, check_text, detect_encoding
-from csms.domain.csv_text import CsvRecord, Delimiter, read_lines, read_records
+from csms.domain.csv_encoding import Encoding
+from csms.domain.csv_table import CsvFile, Header, fault_of, inspect_csv, records_below
+from csms.domain.csv_text import CsvRecord, Delimiter
 from csms.domain.fleet_cells import clean, read_cell
-from csms.domain.fleet_columns import (
-    EXPORTED,
-    KEYS,
-    SECRET,
-    Header,
-    check_header,
-    read_header,
-)
+from csms.domain.fleet_columns import EXPORTED, FIELDS, KEYS, NAMED_KEYS, SECRET
 from csms.domain.repeats import Repeats
-from csms.errors import FieldError, MalformedInput
+from csms.errors import FieldError
 
 _PAUSE_ROWS = 200
 
@@ -36,13 +29,9 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class FleetFile:
+class FleetFile(CsvFile):
     """What a file was found to be."""
 
-    encoding: Encoding
-    delimiter: Delimiter
-    header: Header
-    row_count: int
     repeats: Repeats
 
     @property
@@ -101,15 +90,11 @@ def inspect_fleet(
         MalformedInput: it is empty, its encoding cannot be told, or it is broken somewhere.
         InvalidInput: its columns are not those of a fleet.
     """
-    if encoding is None:
-        encoding = detect_encoding(file)
-    else:
-        check_text(file, encoding)
-    delimiter, header = _read_header(file, encoding, [delimiter] if delimiter else list(Delimiter))
-    check_header(header)
     repeats = Repeats()
     rows = 0
-    for record in _records(file, encoding, delimiter):
+
+    def see(header: Header, record: CsvRecord) -> None:
+        nonlocal rows
         rows += 1
         if rows % _PAUSE_ROWS == 0:
             pause()
@@ -117,40 +102,14 @@ def inspect_fleet(
         repeats.expect(
             (name, _fold(name, clean(cell))) for name, cell in cells if name in KEYS and cell
         )
-    return FleetFile(encoding, delimiter, header, rows - 1, repeats)
 
-
-def _read_header(
-    file: IO[bytes], encoding: Encoding, delimiters: Iterable[Delimiter]
-) -> tuple[Delimiter, Header]:
-    """The header, by the delimiter that makes the most of it."""
-    readings, faults = [], []
-    for delimiter in delimiters:
-        try:
-            record = next(_records(file, encoding, delimiter), None)
-        except MalformedInput as fault:
-            faults.append(fault)
-            continue
-        if record is None:
-            raise MalformedInput("The file is empty. The first row must name the columns.")
-        if record.fault:
-            faults.append(MalformedInput(f"The header on line {record.line} {record.fault}."))
-        else:
-            readings.append((delimiter, read_header(record.cells)))
-    if not readings:
-        raise faults[0]
-    return max(readings, key=lambda reading: (reading[1].known_count, len(reading[1].names)))
-
-
-def _records(file: IO[bytes], encoding: Encoding, delimiter: Delimiter) -> Iterator[CsvRecord]:
-    return read_records(read_lines(file, encoding), delimiter)
+    found = inspect_csv(file, FIELDS, NAMED_KEYS, encoding, delimiter, see)
+    return FleetFile(found.encoding, found.delimiter, found.header, found.row_count, repeats)
 
 
 def read_fleet_records(file: IO[bytes], found: FleetFile) -> Iterator[CsvRecord]:
     """The records below the header, with their cells as they are."""
-    records = _records(file, found.encoding, found.delimiter)
-    next(records, None)
-    return records
+    return records_below(file, found)
 
 
 def read_fleet(file: IO[bytes], found: FleetFile) -> Generator[FleetRow, None, None]:
@@ -161,9 +120,7 @@ def read_fleet(file: IO[bytes], found: FleetFile) -> Generator[FleetRow, None, N
 
 def read_row(record: CsvRecord, header: Header, delimiter: Delimiter) -> FleetRow:
     """Check one record's cells. An empty cell, or one that the row lacks, is not given."""
-    fault = record.fault
-    if any(cell.strip() for cell in record.cells[len(header.names) :]):
-        fault = f"the row has {len(record.cells)} cells, the header {len(header.names)}"
+    fault = fault_of(record, header)
     if fault is not None:
         return FleetRow(record.row, record.line, None, {}, (FieldError("row", fault),))
     given, errors = {}, []
@@ -188,11 +145,14 @@ def read_row(record: CsvRecord, header: Header, delimiter: Delimiter) -> FleetRo
     return FleetRow(record.row, record.line, record_id, fields, tuple(errors))
 
 
-def field_errors(error: ValidationError) -> list[FieldError]:
-    """What pydantic found, field by field, without the values: one of them may be a secret."""
+def field_errors(error: ValidationError, of_all: str = "serialNumber") -> list[FieldError]:
+    """What pydantic found, field by field, without the values: one of them may be a secret.
+
+    `of_all` is the field to name for what is wrong with all of them together.
+    """
     return [
         FieldError(
-            str(found["loc"][0]) if found["loc"] else "serialNumber",
+            str(found["loc"][0]) if found["loc"] else of_all,
             found["msg"].removeprefix("Value error, "),
         )
         for found in error.errors(include_input=False, include_context=False, include_url=False)

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from csms.domain.charge_point import NewChargePoint, fold_serial
+from csms.domain.csv_table import CsvFile
 from csms.domain.fleet_columns import SECRET
-from csms.domain.fleet_csv import FleetFile, FleetRow, Key, field_errors, record_keys
+from csms.domain.fleet_csv import FleetRow, Key, field_errors, record_keys
 from csms.domain.repeats import Repeats
 from csms.errors import FieldError
 
@@ -74,7 +75,7 @@ class Summary:
     """How many rows came to what."""
 
     dry_run: bool
-    file: FleetFile
+    file: CsvFile
     counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
 
     def add(self, results: Iterable[RowResult]) -> None:

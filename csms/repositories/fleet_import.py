@@ -149,7 +149,7 @@ class FleetImport:
                 async with db.errors():
                     await self._collection.insert_many([r for _, r in created], ordered=False)
             except BulkWriteError as error:
-                errors = _write_errors(error)
+                errors = write_errors(error)
         return _with_errors(results, errors)
 
     async def _change(self, changed: Sequence[tuple[RowResult, UpdateOne]]) -> dict[int, RowResult]:
@@ -160,7 +160,7 @@ class FleetImport:
                 async with db.errors():
                     await self._collection.bulk_write([u for _, u in changed], ordered=False)
             except BulkWriteError as error:
-                errors = _write_errors(error)
+                errors = write_errors(error)
             await search.refresh(self._collection, {"_id": {"$in": [r.id for r in results]}})
         return await self._without_deleted(_with_errors(results, errors))
 
@@ -195,7 +195,7 @@ def _update(row: FleetRow, result: RowResult, key_hash: str | None, now: datetim
     return UpdateOne({"_id": result.id}, changes)
 
 
-def _write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:
+def write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:
     """What went wrong with single documents.
 
     Raises:

@@ -13,6 +13,23 @@ from csms.domain.id_tag import NewIdTag, fold
 from csms.errors import Duplicate, NotFound
 
 
+def new_record(new: NewIdTag, now: datetime) -> db.Document:
+    """The record of an id tag that is added."""
+    return {
+        "_id": fold(new.idTag),
+        "idTag": new.idTag,
+        "status": new.status,
+        "expiryDate": None,
+        "parentIdTag": None,
+        "parentIdTagFolded": None,
+        "maxActiveTransactions": None,
+        "note": None,
+        **new.document(),
+        "createdAt": now,
+        "updatedAt": now,
+    }
+
+
 class IdTags:
     """Reads and writes id tags."""
 
@@ -44,19 +61,7 @@ class IdTags:
         Raises:
             Duplicate: it is there already, perhaps in other case.
         """
-        document = {
-            "_id": fold(new.idTag),
-            "idTag": new.idTag,
-            "status": new.status,
-            "expiryDate": None,
-            "parentIdTag": None,
-            "parentIdTagFolded": None,
-            "maxActiveTransactions": None,
-            "note": None,
-            **new.document(),
-            "createdAt": now,
-            "updatedAt": now,
-        }
+        document = new_record(new, now)
         try:
             async with db.errors():
                 await self.collection.insert_one(document)

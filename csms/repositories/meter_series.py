@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -78,6 +79,26 @@ class MeterSeries:
         if first is None or last is None:
             return None
         return first["timestamp"], last["timestamp"]
+
+    async def newest(
+        self, wanted: SeriesFilter, since: datetime, until: datetime, count: int
+    ) -> list[db.Document]:
+        """The latest samples, newest first, each with the fields of its reading.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        found = {**wanted.samples(), "timestamp": {"$gte": since, "$lt": until}}
+        order = [("timestamp", DESCENDING), ("_id", DESCENDING)]
+        async with db.errors():
+            documents = await self._collection.find(found).sort(order).limit(count).to_list(None)
+        samples = (
+            {**document, **sample}
+            for document in documents
+            for sample in document["sampledValue"]
+            if not wanted.measurands or sample["measurand"] in wanted.measurands
+        )
+        return list(islice(samples, count))
 
     async def find(
         self, wanted: SeriesFilter, since: datetime, until: datetime, points: int

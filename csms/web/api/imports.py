@@ -1,13 +1,13 @@
-"""`/admin/charge-points/import`: a whole fleet as CSV."""
+"""`/admin/charge-points/import`, `/admin/id-tags/import`: a whole fleet, or its users, as CSV."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, TypeVar
 
 import orjson
 import structlog
@@ -15,13 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from tornado.iostream import StreamClosedError
 
 from csms.domain.api_token import Role
-from csms.domain.csv_encoding import parse_encoding
-from csms.domain.csv_text import parse_delimiter
+from csms.domain.csv_encoding import Encoding, parse_encoding
+from csms.domain.csv_table import CsvFile
+from csms.domain.csv_text import Delimiter, parse_delimiter
 from csms.domain.fleet_csv import inspect_fleet
 from csms.domain.fleet_plan import Result, RowResult, Summary
+from csms.domain.id_tag_csv import inspect_id_tags
 from csms.errors import CsmsError, DatabaseUnavailable, MalformedInput
 from csms.repositories.fleet_import import FleetImport
+from csms.repositories.id_tag_import import IdTagImport
 from csms.web.api.base import ApiHandler, endpoint, problem_of
+
+F = TypeVar("F", bound=CsvFile)
+Inspector = Callable[[IO[bytes], Encoding | None, Delimiter | None, Callable[[], object]], F]
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +86,7 @@ class ImportResult(BaseModel):
     rows: list[ImportedRow]
 
 
-class ImportHandler(ApiHandler):
+class CsvImportHandler(ApiHandler):
     """Takes a CSV file, keeps it on the disk, and works through its rows."""
 
     max_body_bytes = MAX_BYTES
@@ -93,7 +99,7 @@ class ImportHandler(ApiHandler):
         if content_type.partition(";")[0].strip().casefold() in _NOT_CSV:
             raise MalformedInput(
                 "Send the file itself, as text/csv. With curl: -H 'Content-Type: text/csv'"
-                " --data-binary @FLEET.csv"
+                " --data-binary @FILE.csv"
             )
         query: ImportQuery = self.query
         self._encoding = parse_encoding(query.encoding) if query.encoding else None
@@ -119,40 +125,26 @@ class ImportHandler(ApiHandler):
         if self._received is not None:
             self._received.close()
 
-    @endpoint(
-        role=Role.OPERATOR,
-        summary="Whitelist a whole fleet from a CSV file",
-        query=ImportQuery,
-        returns=ImportResult,
-        errors=(400, 413),
-        media=("application/json", NDJSON),
-        request_media="text/csv",
-    )
-    async def post(self, query: ImportQuery) -> None:
-        """Import the rows; a bad one is rejected and stops no other.
-
-        Raises:
-            MalformedInput, InvalidInput: the file cannot be read, and nothing was done.
-            DatabaseUnavailable: MongoDB went away; the message says how far it came.
-        """
+    def take_file(self) -> IO[bytes]:
+        """The file, which from here on is the caller's to close, whatever the connection does."""
         assert self._received is not None
-        # From here on it is this method's to close, whatever becomes of the connection.
         file, self._received = self._received, None
-        with file:
-            found = await asyncio.to_thread(
-                inspect_fleet, file, self._encoding, self._delimiter, _let_others_work
-            )
-            summary = Summary(query.dryRun, found)
-            fleet_import = FleetImport(
-                self.services.database,
-                self.services.deps.clock,
-                self.services.whitelisting.records_changed,
-            )
-            batches = fleet_import.run(file, found, dry_run=query.dryRun, update=query.update)
-            streamed = NDJSON in self.request.headers.get("Accept", "")
-            answer = self._stream_lines if streamed else self._answer_whole
-            async with aclosing(_counted(batches, summary)) as counted:
-                await answer(counted, summary)
+        return file
+
+    async def inspect(self, inspector: Inspector[F], file: IO[bytes]) -> F:
+        """Find out what the file is, in a thread."""
+        return await asyncio.to_thread(
+            inspector, file, self._encoding, self._delimiter, _let_others_work
+        )
+
+    async def answer(
+        self, batches: AsyncGenerator[list[RowResult], None], summary: Summary
+    ) -> None:
+        """Answer with the results, as one document or line by line, as the client asks."""
+        streamed = NDJSON in self.request.headers.get("Accept", "")
+        answer = self._stream_lines if streamed else self._answer_whole
+        async with aclosing(_counted(batches, summary)) as counted:
+            await answer(counted, summary)
 
     async def _stream_lines(
         self, batches: AsyncIterator[list[RowResult]], summary: Summary
@@ -192,6 +184,62 @@ class ImportHandler(ApiHandler):
                 self.write(chunk)
                 await self.flush()
         self.finish(b"]}")
+
+
+class ImportHandler(CsvImportHandler):
+    """A fleet."""
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Whitelist a whole fleet from a CSV file",
+        query=ImportQuery,
+        returns=ImportResult,
+        errors=(400, 413),
+        media=("application/json", NDJSON),
+        request_media="text/csv",
+    )
+    async def post(self, query: ImportQuery) -> None:
+        """Import the rows; a bad one is rejected and stops no other.
+
+        Raises:
+            MalformedInput, InvalidInput: the file cannot be read, and nothing was done.
+            DatabaseUnavailable: MongoDB went away; the message says how far it came.
+        """
+        with self.take_file() as file:
+            found = await self.inspect(inspect_fleet, file)
+            fleet_import = FleetImport(
+                self.services.database,
+                self.services.deps.clock,
+                self.services.whitelisting.records_changed,
+            )
+            batches = fleet_import.run(file, found, dry_run=query.dryRun, update=query.update)
+            await self.answer(batches, Summary(query.dryRun, found))
+
+
+class IdTagImportHandler(CsvImportHandler):
+    """Id tags."""
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Add many id tags from a CSV file",
+        query=ImportQuery,
+        returns=ImportResult,
+        errors=(400, 413),
+        media=("application/json", NDJSON),
+        request_media="text/csv",
+    )
+    async def post(self, query: ImportQuery) -> None:
+        """Import the rows; a bad one is rejected and stops no other.
+
+        Raises:
+            MalformedInput, InvalidInput: the file cannot be read, and nothing was done.
+            DatabaseUnavailable: MongoDB went away; the message says how far it came.
+        """
+        with self.take_file() as file:
+            found = await self.inspect(inspect_id_tags, file)
+            id_tag_import = IdTagImport(self.services.database, self.services.deps.clock)
+            batches = id_tag_import.run(file, found, dry_run=query.dryRun, update=query.update)
+            await self.answer(batches, Summary(query.dryRun, found))
 
 
 def _let_others_work() -> None:

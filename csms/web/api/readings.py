@@ -39,12 +39,13 @@ MEDIA = ("application/json", "application/x-ndjson", "text/csv")
 _PLUS_LOST = re.compile(r" (?=\d{2}:?\d{2}$)")
 
 
-def _with_plus(time: object) -> object:
+def with_plus(time: object) -> object:
+    """A time of a query string, with the sign of its zone put back."""
     # In a query string a plus sign means a space, and is easily sent as it is.
     return _PLUS_LOST.sub("+", time) if isinstance(time, str) and ":" in time[:-6] else time
 
 
-Time = Annotated[datetime, BeforeValidator(_with_plus), AfterValidator(to_utc)]
+Time = Annotated[datetime, BeforeValidator(with_plus), AfterValidator(to_utc)]
 Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """What MongoDB can compare with."""
 Id = Annotated[str, Field(min_length=1, max_length=255)]

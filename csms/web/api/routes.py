@@ -29,7 +29,7 @@ from csms.web.api.files import (
 )
 from csms.web.api.heartbeats import HeartbeatsHandler
 from csms.web.api.id_tags import IdTagHandler, IdTagsHandler
-from csms.web.api.imports import ImportHandler
+from csms.web.api.imports import IdTagImportHandler, ImportHandler
 from csms.web.api.jobs import JobHandler, JobsHandler
 from csms.web.api.local_list import LocalListHandler
 from csms.web.api.meter_values import MeterValuesHandler
@@ -95,6 +95,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/files", FilesHandler),
     Route("/admin/files/{id}", FileHandler),
     Route("/admin/id-tags", IdTagsHandler),
+    # Before the ids: an id tag of this name is found in capital letters.
+    Route("/admin/id-tags/import", IdTagImportHandler),
     Route("/admin/id-tags/{idTag}", IdTagHandler),
     Route("/admin/meter-values", MeterValuesHandler),
     Route("/admin/heartbeats", HeartbeatsHandler),

@@ -75,7 +75,12 @@ def view(document: db.Document) -> TransactionView:
     return TransactionView.model_validate({**document, "transactionId": document["_id"]})
 
 
-def _read_id(transaction_id: str) -> int:
+def read_id(transaction_id: str) -> int:
+    """The id of a path as a number.
+
+    Raises:
+        NotFound: it is none, so there is no such transaction.
+    """
     is_number = transaction_id.isascii() and transaction_id.isdecimal()
     if not is_number or int(transaction_id[:12]) > MAX_INT32:
         raise NotFound("transaction", transaction_id)
@@ -108,7 +113,7 @@ class TransactionHandler(ApiHandler):
 
     @endpoint(role=Role.VIEWER, summary="One transaction", returns=TransactionView, errors=(404,))
     async def get(self, transaction_id: str) -> TransactionView:
-        return view(await self.services.deps.transactions.get(_read_id(transaction_id)))
+        return view(await self.services.deps.transactions.get(read_id(transaction_id)))
 
 
 class CloseTransactionHandler(ApiHandler):
@@ -122,6 +127,6 @@ class CloseTransactionHandler(ApiHandler):
     )
     async def post(self, transaction_id: str) -> TransactionView:
         closed = await self.services.deps.transactions.close(
-            _read_id(transaction_id), self.token.name, self.services.deps.clock()
+            read_id(transaction_id), self.token.name, self.services.deps.clock()
         )
         return view(closed)

@@ -116,7 +116,7 @@ class PageHandler(RequestHandler):
         }
         values |= {n: [v for v in given[n] if v != ""] for n in many if n in given}
         try:
-            return model.model_validate(values)
+            return model.model_validate(values, context={"zone": self.zone})
         except ValidationError:
             raise HTTPError(HTTPStatus.BAD_REQUEST) from None
 
@@ -158,15 +158,18 @@ class PageHandler(RequestHandler):
     # Links
 
     def url(self, path: str, /, *ids: object, **query: object) -> str:
-        """A link: `{}` in the path is filled with the ids, None in the query is left out."""
+        """A link: `{}` in the path is filled with the ids, None in the query is left out.
+
+        A list in the query is given as often as it has items.
+        """
         filled = path.format(*(quote(str(part), safe="") for part in ids))
         given = {name.rstrip("_"): value for name, value in query.items() if value is not None}
-        return self.prefix + filled + ("?" + urlencode(given) if given else "")
+        return self.prefix + filled + ("?" + urlencode(given, doseq=True) if given else "")
 
     def here(self, **changes: object) -> str:
         """A link to this page with some of its query changed; None takes a part away."""
         query: dict[str, object] = {
-            name: self.get_query_arguments(name)[-1] for name in self.request.query_arguments
+            name: self.get_query_arguments(name) for name in self.request.query_arguments
         }
         return self.url(self.request.path.replace("{", "").replace("}", ""), **{**query, **changes})
 

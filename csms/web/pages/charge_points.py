@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,8 +11,8 @@ from csms.domain.fleet_columns import EXPORTED
 from csms.domain.fleet_csv import export_row
 from csms.repositories.pages import Order, find_listing, stream
 from csms.web.api.charge_points import ChargePointQuery
-from csms.web.api.readings import FLUSH_BYTES
 from csms.web.pages.base import PageHandler
+from csms.web.pages.export import send_csv
 
 SORTS = {
     "id": "_id",
@@ -93,22 +90,14 @@ class ExportHandler(PageHandler):
 
     async def get(self) -> None:
         """Stream it, by id."""
-        self.set_header("Content-Type", "text/csv; charset=utf-8")
-        self.set_header("Content-Disposition", 'attachment; filename="charge-points.csv"')
         found = self.read_query(ListQuery).filter()
         records = stream(
             self.services.deps.charge_points.collection, found, sort_field="_id", order="asc"
         )
-        text = io.StringIO()
-        text.write("\ufeff")
-        writer = csv.writer(text)
-        writer.writerow(EXPORTED)
-        async with aclosing(records):
-            async for record in records:
-                writer.writerow(export_row({**record, "id": record["_id"]}))
-                if text.tell() >= FLUSH_BYTES:
-                    self.write(text.getvalue())
-                    await self.flush()
-                    text.seek(0)
-                    text.truncate()
-        self.finish(text.getvalue())
+        await send_csv(
+            self,
+            "charge-points.csv",
+            EXPORTED,
+            records,
+            lambda record: export_row({**record, "id": record["_id"]}),
+        )

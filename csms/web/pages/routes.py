@@ -23,11 +23,25 @@ from csms.web.pages.charge_points import (
     ImportPage,
 )
 from csms.web.pages.commands import AuditPage, CommandDetailPage, CommandsPage
+from csms.web.pages.id_tags import (
+    AddIdTagPage,
+    EditIdTagPage,
+    ExportIdTagsHandler,
+    IdTagsPage,
+    ImportIdTagsPage,
+)
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
+from csms.web.pages.meter_values import MeterValuesPage
 from csms.web.pages.nodes import NodesPage
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
+from csms.web.pages.transactions import (
+    CloseTransactionPage,
+    StopTransactionPage,
+    TransactionPage,
+    TransactionsPage,
+)
 from csms.web.pages.turned_away import TurnedAwayPage
 from csms.web.services import Services
 
@@ -47,7 +61,17 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/audit", AuditPage),
     ("/nodes", NodesPage),
     ("/live", LiveHandler),
+    ("/meter-values", MeterValuesPage),
     ("/meter-values/series", MeterSeriesHandler),
+    ("/transactions", TransactionsPage),
+    ("/transactions/([^/]+)", TransactionPage),
+    ("/transactions/([^/]+)/stop", StopTransactionPage),
+    ("/transactions/([^/]+)/close", CloseTransactionPage),
+    ("/id-tags", IdTagsPage),
+    ("/add-id-tag", AddIdTagPage),
+    ("/import-id-tags", ImportIdTagsPage),
+    ("/id-tags.csv", ExportIdTagsHandler),
+    ("/id-tags/([^/]+)/edit", EditIdTagPage),
     ("/sign-in", SignInHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),

@@ -15,6 +15,7 @@ const COLOURS = 8;
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3]];
 const POINTS = ["circle", "rect", "triangle", "rectRot"];
 const ROWS = 200;
+const FROM_ZERO = new Set(["kW", "A", "kVA"]);
 // What people read is bigger than what meters send.
 const SHOWN = { W: ["kW", 1000], Wh: ["kWh", 1000], VA: ["kVA", 1000], var: ["kvar", 1000], varh: ["kvarh", 1000], Percent: ["%", 1], Celsius: ["°C", 1] };
 
@@ -114,12 +115,20 @@ function shown(one) {
   return { ...one, unit, points: one.points.map(([time, value]) => [time, value / factor]) };
 }
 
+// No line where nothing was read for long: what was there in between is not known.
+function withGaps(points) {
+  const steps = points.slice(1).map(([time], index) => time - points[index][0]);
+  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
+  const longest = Math.max(5 * usual, 120_000);
+  return points.flatMap(([x, y], index) => (steps[index] > longest ? [{ x, y }, { x: x + 1, y: NaN }] : [{ x, y }]));
+}
+
 function dataset(one, index, colour) {
   const look = Math.floor(index / 2);
   return {
     label: one.label,
     unit: one.unit,
-    data: one.points.map(([x, y]) => ({ x, y })),
+    data: withGaps(one.points),
     yAxisID: axis(one.unit),
     borderColor: colour,
     backgroundColor: colour,
@@ -157,7 +166,7 @@ function chartOptions(answer, datasets, text, line) {
       grid: { color: line, drawOnChartArea: index === 0 },
       grace: "5%",
       ...(unit === "%" ? { min: 0, max: 100, grace: 0 } : {}),
-      ...(unit === "kW" ? { suggestedMin: 0 } : {}),
+      beginAtZero: FROM_ZERO.has(unit),
     };
   });
   return {
