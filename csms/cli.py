@@ -1,4 +1,4 @@
-"""The command line: `csms serve | import | export | simulate | token | ca | check`.
+"""The command line: `csms serve | import | export | simulate | token | user | ca | check`.
 
 Exit status: 0 done, 1 done in part or not as asked, 2 nothing could be done.
 """
@@ -12,7 +12,7 @@ import json
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ import uvloop
 from pydantic import SecretStr, ValidationError
 from pymongo.errors import PyMongoError
 
-from csms import __version__, db, logs
+from csms import __version__, db, logs, users_command
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
     _add_simulate(commands)
     _add_token(commands)
+    _add_user(commands)
     ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
@@ -268,7 +269,7 @@ def _add_simulate(commands: Any) -> None:
 
 def _add_token(commands: Any) -> None:
     parser = commands.add_parser("token", help="make, list and revoke tokens of the admin REST")
-    parser.set_defaults(run=_token)
+    parser.set_defaults(run=lambda args: _on_database(args, _token_action))
     actions = parser.add_subparsers(required=True, dest="token_action", metavar="ACTION")
     create = actions.add_parser("create", help="make a token and show it, once")
     create.add_argument("name", help="who or what it is for")
@@ -276,20 +277,33 @@ def _add_token(commands: Any) -> None:
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
+    _add_data_dir(actions)
+
+
+def _add_user(commands: Any) -> None:
+    parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
+    parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
+    _add_data_dir(users_command.add_arguments(parser))
+
+
+def _add_data_dir(actions: Any) -> None:
     for action in actions.choices.values():
         action.add_argument(
             "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
         )
 
 
-def _token(args: argparse.Namespace) -> int:
+def _on_database(
+    args: argparse.Namespace,
+    action: Callable[[Settings, str, argparse.Namespace], Coroutine[Any, Any, int]],
+) -> int:
     settings = _settings(args)
     # A server that runs on this data directory lends its mongod.
     running = None if settings.mongodb_uri else running_uri(settings.data_dir)
     if running is not None:
         settings = settings.model_copy(update={"mongodb_uri": SecretStr(running)})
     with _mongodb(settings) as (uri, _):
-        return _run(_token_action(settings, uri, args))
+        return _run(action(settings, uri, args))
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
