@@ -60,6 +60,7 @@ class Sender:
             answer = await self._answer(raw)
             if answer is None:
                 self.reconnected += 1
+                await self.close()
                 await self.connect()
             elif answer[0] == 3:
                 return

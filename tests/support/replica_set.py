@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pymongo
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from csms import mongod_state
