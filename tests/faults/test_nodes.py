@@ -22,6 +22,8 @@ from tests.support.system import Client, eventually
 TOKEN = "a-token-of-the-test"
 DATABASE = "csms_nodes"
 SLACK = 5.0
+AT_ONCE = 5.0
+"""Well before the lease runs out."""
 
 
 @asynccontextmanager
@@ -59,6 +61,7 @@ async def test_a_node_is_killed(
         sys.stdout.write(
             f"node killed: its charge points are served by the other after {seconds:.1f} s\n"
         )
+        assert seconds < AT_ONCE
         assert (await record(second))["connected"] is True
         await load.more()
         await load.stop()
