@@ -33,6 +33,7 @@ from csms.errors import CsmsError
 
 TOKEN_FILE = "admin-token"
 MONGOD_LOOKED_AT_EVERY = 1.0
+MONGOD_TRIED_AT_LEAST_EVERY = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,13 +154,17 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
     async def keep_alive() -> None:
         log = structlog.get_logger(__name__)
+        pause = MONGOD_LOOKED_AT_EVERY
         while mongod is not None:
-            await asyncio.sleep(MONGOD_LOOKED_AT_EVERY)
+            await asyncio.sleep(pause)
             try:
                 if await asyncio.to_thread(mongod.revive):
                     log.error("mongod_had_died", message="it was started again")
-            except CsmsError as error:
-                log.error("mongod_not_started", error=str(error))
+                pause = MONGOD_LOOKED_AT_EVERY
+            except (CsmsError, OSError) as error:
+                # A full disk, for one: it may be hours until there is room again.
+                pause = min(pause * 2, MONGOD_TRIED_AT_LEAST_EVERY)
+                log.error("mongod_not_started", error=str(error), again_in_seconds=pause)
 
     keeper = asyncio.create_task(keep_alive())
     try:

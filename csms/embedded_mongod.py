@@ -215,7 +215,13 @@ class EmbeddedMongod:
             except OSError as error:
                 raise MongodFailed(f"{binary} cannot be run: {error.strerror}") from None
         self._state = MongodState(self._child.pid, port)
-        self._state.write(self._dir)
+        try:
+            self._state.write(self._dir)
+        except OSError as error:
+            # Nobody would find it later: it must not run without its state on disk.
+            self._child.kill()
+            self._child.wait()
+            raise MongodFailed(f"{self._dir} cannot be written: {error.strerror}") from None
         return self._state
 
     def _await_primary(self, state: MongodState) -> None:

@@ -106,7 +106,8 @@ class Bus:
                         self._take(change)
             except DatabaseUnavailable as error:
                 log.warning("changes_not_followed", error=str(error))
-            except CsmsError:
+            except Exception:
+                # A stream may also fail for good, with its place in the oplog lost, for one.
                 log.exception("changes_not_followed")
             await asyncio.sleep(RETRY_AFTER)
 

@@ -70,6 +70,9 @@ class Lease:
                     await self._nodes.remove(node_id)
             except DatabaseUnavailable as error:
                 log.warning("lease_not_renewed", error=str(error))
+            except Exception:
+                # A node that stops renewing is dead to the others, for good.
+                log.exception("lease_not_renewed")
 
     async def _renew(self) -> None:
         if not await self._nodes.renew(self._node_id, self._clock(), self._bus.public_key):
