@@ -86,11 +86,14 @@ async def test_who_leaves_meanwhile_is_shown_off_line_when_it_is_back(
     await central_system.stop()
 
 
-@pytest.mark.gen_test
-async def test_an_error_of_any_kind_does_not_end_the_lease(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _renewed_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "RENEW_EVERY", 0.05)
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("_renewed_often")
+async def test_an_error_of_any_kind_does_not_end_the_lease(system: System) -> None:
     database = system.database
     await database.command("collMod", "nodes", validator={"host": "of nobody"})
     try:
