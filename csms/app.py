@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from socket import socket
 
 import structlog
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
@@ -57,6 +56,7 @@ from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
+from csms.web.server import Server
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,9 @@ HEADER_SECONDS = 10.0
 """How long a request's header may take, and a connection may idle between requests."""
 
 BODY_SECONDS = 300.0
+
+BACKLOG = 1024
+"""Connections that may wait to be taken, when a whole fleet comes at once."""
 
 
 def now() -> datetime:
@@ -125,7 +128,7 @@ class CentralSystem:
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )
-        self._servers: list[HTTPServer] = []
+        self._servers: list[Server] = []
         self.port = settings.port
         self.tls_port = settings.tls_port
 
@@ -164,7 +167,7 @@ class CentralSystem:
     def _listen(
         self, application: Application, sockets: list[socket], tls: ssl.SSLContext | None
     ) -> None:
-        server = HTTPServer(
+        server = Server(
             application,
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
@@ -172,6 +175,7 @@ class CentralSystem:
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
         )
+        server.turned_away = self.metrics.rejected.labels("Too many connections").inc
         server.add_sockets(sockets)
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
@@ -180,7 +184,7 @@ class CentralSystem:
     def _bind(self, port: int) -> list[socket]:
         host = self.settings.host
         try:
-            return bind_sockets(port, host, reuse_port=self.settings.reuse_port)
+            return bind_sockets(port, host, backlog=BACKLOG, reuse_port=self.settings.reuse_port)
         except OSError as error:
             raise OSError(
                 f"cannot listen on {host}:{port}: {error.strerror}; set host and port to what is"

@@ -128,8 +128,11 @@ def _run(coroutine: Coroutine[Any, Any, int]) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from csms.web.server import allow_open_files
+
     settings = _settings(args)
     logs.configure(settings.log_level, settings.log_format)
+    allow_open_files()
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _mongodb(settings) as (uri, mongod):
