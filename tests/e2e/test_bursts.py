@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from csms.config import Settings
+from csms.repositories.rejected_connections import MAX_IDENTITIES
 from tests.support.charge_point import BOOT, ScriptedChargePoint
 from tests.support.raw_socket import RawSocket, client_frame
 from tests.support.system import System, eventually
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.gen_test(timeout=60)
 
 COUNT = 200
 BOOTS = 2_000
+AT_A_TIME = 50
 TEXT = 1
 
 
@@ -112,3 +114,40 @@ async def test_two_thousand_boots_at_once(system: System) -> None:
         lambda held: held == 0,
         within=30,
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "identities", "records"),
+    [
+        pytest.param(300, 5, 5, id="a handful of identities"),
+        pytest.param(1_200, 1_200, MAX_IDENTITIES + 1, id="ever new identities"),
+    ],
+)
+async def test_many_rejected_connections_leave_few_records(
+    system: System, count: int, identities: int, records: int
+) -> None:
+    charge_point = await system.online()
+    turned_away = asyncio.ensure_future(knock(system, count, identities))
+    longest = 0.0
+    while not turned_away.done():
+        started = time.monotonic()
+        assert "currentTime" in await charge_point.call("Heartbeat", {})
+        longest = max(longest, time.monotonic() - started)
+    await turned_away
+    sys.stdout.write(f"a heartbeat beside {count} rejections took {longest:.2f} s at most\n")
+    assert longest < 2
+    rejected = await system.database.rejected_connections.find().to_list(None)
+    assert len(rejected) == records
+    assert sum(record["count"] for record in rejected) == count
+
+
+async def knock(system: System, count: int, identities: int) -> None:
+    """Be turned away again and again, by several visitors side by side."""
+
+    async def visitor(first: int) -> None:
+        for number in range(first, count, AT_A_TIME):
+            peer = await RawSocket.connect(system.ocpp, f"NOBODY-{number % identities}")
+            assert await peer.close_code() == 1008
+            peer.close()
+
+    await asyncio.gather(*(visitor(first) for first in range(AT_A_TIME)))
