@@ -53,7 +53,7 @@ from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
-from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
+from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
 from csms.web.server import Server
@@ -160,7 +160,9 @@ class CentralSystem:
         if secure:
             self._listen(application, secure, tls)
         if settings.metrics_port is not None:
-            only_metrics = Application([("/metrics", MetricsHandler, {"services": self.services})])
+            only_metrics = Application(
+                [("/metrics", OwnMetricsHandler, {"services": self.services})]
+            )
             self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
 

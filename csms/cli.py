@@ -30,6 +30,7 @@ from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError
+from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
 MONGOD_LOOKED_AT_EVERY = 1.0
@@ -181,6 +182,7 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
     from csms.app import CentralSystem
 
+    share_among_workers()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
