@@ -66,6 +66,9 @@ class Lease:
                 await self._renew()
                 await self._look_around()
                 for node_id in await self._nodes.expired(self._clock()):
+                    # A renewal that was long on its way: this node knows better.
+                    if node_id == self._node_id:
+                        continue
                     await self._take_off_line(node_id)
                     await self._nodes.remove(node_id)
             except DatabaseUnavailable as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from csms.app import CentralSystem
 from csms.config import Settings
 from csms.connections import lease, sockets
 from csms.embedded_mongod import EmbeddedMongod
+from csms.repositories import nodes
 from tests.e2e.test_messages import metering, start
 from tests.support.system import System, eventually
 
@@ -106,6 +108,20 @@ async def test_an_error_of_any_kind_does_not_end_the_lease(system: System) -> No
     await eventually(
         lambda: renewed({"_id": "test"}), lambda now: now["leaseUntil"] > before["leaseUntil"]
     )
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("_renewed_often")
+async def test_a_node_does_not_take_itself_for_dead(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await system.online()
+    # As if every renewal took longer than a lease lasts.
+    monkeypatch.setattr(nodes, "LEASE", timedelta(seconds=-1))
+    with structlog.testing.capture_logs() as logs:
+        await eventually(events(logs), lambda seen: seen.count("lease_had_run_out") >= 3)
+    assert "charge_points_of_dead_node_off_line" not in [entry["event"] for entry in logs]
+    assert (await system.record())["nodeId"] == "test"
 
 
 def events(logs: Sequence[Mapping[str, Any]]) -> Callable[[], Awaitable[list[str]]]:
