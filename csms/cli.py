@@ -181,12 +181,14 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
 async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
     from csms.app import CentralSystem
+    from csms.workers import stop_with_supervisor
 
     share_among_workers()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    stop_with_supervisor(stop)
     central_system = CentralSystem(settings, uri)
     first_token = await central_system.start()
     _collect_garbage_seldom()

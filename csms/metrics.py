@@ -7,6 +7,7 @@ named by the worker's number, not its pid: one that is started again counts on w
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-_WORKER = "CSMS_WORKER_NUMBER"
+WORKER_NUMBER = "CSMS_WORKER_NUMBER"
+"""In the environment of a worker, and of no other process."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -110,7 +112,7 @@ class Metrics:
 
     def of_all_workers(self) -> bytes:
         """The sums over the workers that share the port, in the text format."""
-        if _WORKER not in os.environ:
+        if WORKER_NUMBER not in os.environ:
             return self.own()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -134,15 +136,20 @@ class Metrics:
 
 def worker_environment(folder: Path, number: int) -> Mapping[str, str]:
     """What tells a worker to keep its figures in this folder."""
-    return {_FOLDER: str(folder), _WORKER: str(number)}
+    return {_FOLDER: str(folder), WORKER_NUMBER: str(number)}
 
 
 def share_among_workers() -> None:
     """Keep what is counted from now on where the other workers see it, if there are any."""
-    number = os.environ.get(_WORKER)
+    number = os.environ.get(WORKER_NUMBER)
     if number is not None:
         of_worker = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
         values.ValueClass = of_worker
+
+
+def forget_all_workers() -> None:
+    """In a worker whose supervisor is gone: leave no files behind."""
+    shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
 
 
 def forget_worker(folder: Path, number: int) -> None:

@@ -17,7 +17,7 @@ import structlog
 from csms import db
 from csms.config import Settings
 from csms.errors import DatabaseUnavailable
-from csms.metrics import forget_worker, worker_environment
+from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
 from csms.repositories.nodes import Nodes
 
 log = structlog.get_logger(__name__)
@@ -111,6 +111,8 @@ class Supervisor:
             "--workers=1",
             f"--node-id={self._node_id(number)}",
             env=self._environment(number),
+            # Nothing is written to it. It ends with this process, however that ends.
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # Ctrl-C is for the supervisor, which tells the workers in its own time.
             start_new_session=True,
@@ -149,3 +151,19 @@ class Supervisor:
             for worker in list(self._running.values()):
                 with suppress(ProcessLookupError):
                     worker.kill()
+
+
+def stop_with_supervisor(stop: asyncio.Event) -> None:
+    """In a worker: stop when the supervisor is gone, for nobody would ever stop it then."""
+    if WORKER_NUMBER not in os.environ:
+        return
+    loop = asyncio.get_running_loop()
+    stdin = sys.stdin.fileno()
+
+    def ended() -> None:
+        loop.remove_reader(stdin)
+        log.error("supervisor_died")
+        forget_all_workers()
+        stop.set()
+
+    loop.add_reader(stdin, ended)

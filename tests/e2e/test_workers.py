@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from csms.mongod_state import MongodState
 from tests.e2e import test_serve
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import Client, eventually
@@ -84,6 +85,31 @@ async def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert (await charge_points[survivor].closed())[0] == 1012
         for charge_point in (*charge_points, again):
             await charge_point.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_workers_end_with_their_supervisor(
+    tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_PORT", str(free_port()))
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_WORKERS", "2")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_DATABASE", "csms_orphans")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", "token")
+    async with test_serve.serve(tmp_path) as process:
+        client = await process.ready()
+
+        async def nodes() -> list[dict[str, Any]]:
+            _, page = await client.rest("GET", "/admin/nodes", token="token")
+            return list(page["items"])
+
+        pids = [node["pid"] for node in await eventually(nodes, lambda seen: len(seen) == 2)]
+        assert await process.end(signal.SIGKILL) != 0
+
+        async def left() -> list[int]:
+            return [pid for pid in pids if not MongodState(pid, 0).has_ended()]
+
+        await eventually(left, lambda running: running == [], within=30)
 
 
 async def figure(client: Client, name: str) -> float:
