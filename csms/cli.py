@@ -30,9 +30,11 @@ from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError
+from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
 MONGOD_LOOKED_AT_EVERY = 1.0
+MONGOD_TRIED_AT_LEAST_EVERY = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -128,8 +130,11 @@ def _run(coroutine: Coroutine[Any, Any, int]) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from csms.web.server import allow_open_files
+
     settings = _settings(args)
     logs.configure(settings.log_level, settings.log_format)
+    allow_open_files()
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _mongodb(settings) as (uri, mongod):
@@ -154,13 +159,17 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
     async def keep_alive() -> None:
         log = structlog.get_logger(__name__)
+        pause = MONGOD_LOOKED_AT_EVERY
         while mongod is not None:
-            await asyncio.sleep(MONGOD_LOOKED_AT_EVERY)
+            await asyncio.sleep(pause)
             try:
                 if await asyncio.to_thread(mongod.revive):
                     log.error("mongod_had_died", message="it was started again")
-            except CsmsError as error:
-                log.error("mongod_not_started", error=str(error))
+                pause = MONGOD_LOOKED_AT_EVERY
+            except (CsmsError, OSError) as error:
+                # A full disk, for one: it may be hours until there is room again.
+                pause = min(pause * 2, MONGOD_TRIED_AT_LEAST_EVERY)
+                log.error("mongod_not_started", error=str(error), again_in_seconds=pause)
 
     keeper = asyncio.create_task(keep_alive())
     try:
@@ -173,11 +182,14 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
 async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
     from csms.app import CentralSystem
+    from csms.workers import stop_with_supervisor
 
+    share_among_workers()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    stop_with_supervisor(stop)
     central_system = CentralSystem(settings, uri)
     first_token = await central_system.start()
     _collect_garbage_seldom()
