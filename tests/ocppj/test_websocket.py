@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
@@ -108,6 +109,8 @@ def test_a_close_ends_it(payload: bytes, event: Event) -> None:
         (frame(TEXT, b"x" * LIMIT, fin=False) + frame(CONTINUATION, b"x"), 1009),
         (b"\x81\xff" + b"\xff" * 8, 1009),
     ],
+    # The masks are random: without names of their own the cases would have new ones each time.
+    ids=map(str, itertools.count()),
 )
 def test_violations(data: bytes, code: int) -> None:
     reader = FrameReader(LIMIT)
