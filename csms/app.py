@@ -34,6 +34,7 @@ from csms.domain.job import mask_location
 from csms.metrics import Metrics
 from csms.repositories import search
 from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.audit import Audit
 from csms.repositories.boot_notifications import BootNotifications
 from csms.repositories.certificates import Certificates
 from csms.repositories.changes import Changes
@@ -55,7 +56,7 @@ from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
 from csms.web import docs
-from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
+from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
@@ -63,6 +64,7 @@ from csms.web.live import Live
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
+from csms.web.pages.base import NoPageHandler
 from csms.web.prefix import PrefixedApplication
 from csms.web.services import Services
 
@@ -134,6 +136,7 @@ class CentralSystem:
             sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
             live=Live(self.database),
             overview=Overview(self.database),
+            audit=Audit(self.database),
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )
@@ -235,7 +238,7 @@ class CentralSystem:
                 (FILES_PATH, FileLinkHandler, services),
                 *pages.routes(self.services),
             ],
-            default_handler_class=ProblemHandler,
+            default_handler_class=NoPageHandler,
             default_handler_args=services,
             log_function=_log_request,
             **pages.SETTINGS,

@@ -206,6 +206,7 @@ def _say_where(settings: Settings, port: int, uri: str, first_token: str | None)
     token_file = settings.data_dir / TOKEN_FILE
     lines = [
         f"csms {__version__} is running; Ctrl-C stops it.",
+        f"  admin pages    http{tls}://{shown}:{port}{settings.path_prefix}/",
         f"  admin REST     http{tls}://{shown}:{port}/admin   (try it: http{tls}://{shown}:{port}/docs)",
         f"  OCPP endpoint  ws{tls}://{shown}:{port}/ocpp/1.6/{{chargePointIdentity}}",
     ]

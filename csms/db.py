@@ -33,6 +33,7 @@ CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 _UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
 _MB = 1024 * 1024
 FORGET_REJECTED_SECONDS = 90 * 24 * 3600
+FORGET_AUDIT_SECONDS = 366 * 24 * 3600
 
 _CLIENT: Mapping[str, Any] = {
     "appname": "csms",
@@ -157,6 +158,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "files.files": [IndexModel([("filename", ASCENDING), ("uploadDate", ASCENDING)])],
     "files.chunks": [IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True)],
     "api_tokens": [IndexModel("tokenHash", unique=True)],
+    "audit": [
+        IndexModel("at", name="forgotten", expireAfterSeconds=FORGET_AUDIT_SECONDS),
+        IndexModel(_newest("at")),
+        IndexModel([("by", ASCENDING), *_newest("at")]),
+    ],
     "users": [],
     "sessions": [
         IndexModel("expiresAt", expireAfterSeconds=0),

@@ -87,6 +87,14 @@ class ChargePoints:
             ).to_list(2)
         return found[0] if len(found) == 1 else None
 
+    async def find_by_identities(self, identities: Sequence[str]) -> dict[str, db.Document]:
+        """The records with these identities, whitelisted or not, by identity."""
+        async with db.errors():
+            found = await self.collection.find(
+                {"chargePointIdentity": {"$in": list(identities), "$type": "string"}}
+            ).to_list(None)
+        return {record["chargePointIdentity"]: record for record in found}
+
     async def serial_only_exist(self) -> bool:
         """Whether any whitelisted record waits for its identity."""
         async with db.errors():

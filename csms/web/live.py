@@ -29,6 +29,7 @@ FEW = (
     "id_tags",
     "jobs",
     "nodes",
+    "audit",
 )
 """Collections whose changes are told to everybody who watches them."""
 

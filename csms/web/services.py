@@ -11,6 +11,7 @@ from csms.connections.commands import CommandRouter
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
 from csms.repositories.api_tokens import ApiTokens
+from csms.repositories.audit import Audit
 from csms.repositories.overview import Overview
 from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
@@ -30,5 +31,6 @@ class Services:
     sign_in_attempts: FailedAttempts
     live: Live
     overview: Overview
+    audit: Audit
     whitelisting: Whitelisting
     commands: CommandRouter

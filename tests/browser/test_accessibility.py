@@ -22,6 +22,10 @@ PAGES = (
     "/charge-points/CP1/connectors/1",
     "/charge-points/CP1/command/RemoteStartTransaction",
     "/charge-points/CP1/command/SetChargingProfile",
+    "/turned-away",
+    "/nodes",
+    "/commands",
+    "/audit",
     "/charge-points/NOBODY",
 )
 LOOKS: tuple[dict[str, Any], ...] = (

@@ -154,7 +154,7 @@ async def test_starting_watching_and_stopping(system: System, open_page: OpenPag
         transaction_id = await started
         await page.keyboard.press("Escape")
         await expect(page.locator("#active")).to_contain_text("TAG1")
-        chart = page.locator(".chart[data-points]").first
+        chart = page.locator(".chart[data-points]:not([data-points='0'])").first
         await expect(chart).to_be_visible()
         await command(page, "Remote stop")
         await page.select_option("dialog select", str(transaction_id))
@@ -190,6 +190,19 @@ async def test_verifying_field_by_field(system: System, open_page: OpenPage) -> 
         await expect(row.locator("td").nth(2)).to_have_text("1")
         row = page.locator("dialog output tr", has_text="serialNumber")
         await expect(row).to_contain_text("match")
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_letting_in_who_was_turned_away(system: System, open_page: OpenPage) -> None:
+    async with open_page("/turned-away") as page:
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        stranger = await system.connect("STRANGER")
+        await stranger.closed()
+        row = page.locator("#list tr", has_text="STRANGER")
+        await row.get_by_role("button", name="Whitelist").click()
+        await expect(row).to_contain_text("on record now")
+    charge_point = await system.connect("STRANGER")
+    assert (await charge_point.boot())["status"] == "Accepted"
 
 
 @pytest.mark.gen_test(timeout=120)

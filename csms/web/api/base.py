@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -38,7 +39,8 @@ from csms.errors import (
     Unauthorized,
 )
 from csms.repositories.api_tokens import ApiToken
-from csms.web.browser import signed_in
+from csms.repositories.audit import Entry
+from csms.web.browser import SAFE_METHODS, signed_in
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,9 @@ log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 MAX_BODY_BYTES = 1_048_576
+MAX_PATH, MAX_NAMES, MAX_NAME = 300, 50, 100
+"""What is kept of a change for the audit."""
+
 MAX_IGNORED_BYTES = 256 * 1024 * 1024
 
 _NOT_JSON = ("text/csv", "multipart/form-data", "application/xml", "text/xml")
@@ -147,6 +152,8 @@ def endpoint(
             if body is not None:
                 arguments["body"] = self.read_body(body, optional=body_optional)
             answer = await method(self, *path, **arguments)
+            if self.request.method not in SAFE_METHODS:
+                await self.note_change(path)
             if not self._headers_written and not self._finished:
                 self.send(answer, status)
 
@@ -256,6 +263,36 @@ class ApiHandler(ProblemHandler):
         length = self.request.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > self.max_body_bytes:
             raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    async def note_change(self, ids: tuple[str, ...]) -> None:
+        """Note who has just changed what; the change itself stands, whatever comes of this."""
+        request = self.request
+        about = ids[0] if ids and request.path.startswith("/admin/charge-points/") else None
+        entry = Entry(
+            by=self.token.name,
+            by_id=self.token.id,
+            role=self.token.role,
+            method=request.method or "",
+            path=mask_location(request.path)[:MAX_PATH],
+            fields=self._names_sent(),
+            status=int(self.get_status()),
+            remote_address=request.remote_ip,
+            charge_point_id=about,
+        )
+        try:
+            await self.services.audit.record(entry, self.services.deps.clock())
+        except DatabaseUnavailable as error:
+            log.error("change_not_noted", by=entry.by, path=entry.path, error=str(error))
+
+    def _names_sent(self) -> list[str]:
+        names = list(self.request.query_arguments)
+        with suppress(ValueError):
+            body = json.loads(bytes(self._body) or b"null")
+            if isinstance(body, dict):
+                # The action is what a command is, and no secret.
+                action = body.get("action")
+                names += [f"action={action}" if name == "action" else name for name in body]
+        return [name[:MAX_NAME] for name in names[:MAX_NAMES]]
 
     def data_received(self, chunk: bytes) -> None:
         """Gather the body."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tornado.routing import URLSpec
 
+from csms.web.api.audit import AuditHandler
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
 from csms.web.api.certificates import CertificateHandler, CertificatesHandler
@@ -102,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/boot-notifications", BootNotificationsHandler),
     Route("/admin/security-events", SecurityEventsHandler),
     Route("/admin/rejected-connections", RejectedConnectionsHandler),
+    Route("/admin/audit", AuditHandler),
     Route("/admin/nodes", NodesHandler),
     Route("/admin/quirks", QuirksHandler),
     Route("/admin/tokens", TokensHandler),

@@ -6,6 +6,7 @@ session's cookie, so that there is one place where a change is checked and made.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -27,7 +28,7 @@ from csms.domain.api_token import Role
 from csms.domain.times import rfc3339
 from csms.errors import CsmsError, Forbidden
 from csms.repositories.api_tokens import ApiToken
-from csms.web.api.base import problem_of
+from csms.web.api.base import PROBLEM_JSON, problem_of
 from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
 from csms.web.pages.texts import ANSWERS, SCRIPT_TEXTS
 from csms.web.services import Services
@@ -267,8 +268,16 @@ class NoPageHandler(PageHandler):
 
     async def prepare(self) -> None:
         """Say so, to whoever asks."""
-        self.viewer = await signed_in(self, self.services)
         raise HTTPError(HTTPStatus.NOT_FOUND)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer browsers with a page, and everything else with a problem."""
+        if "text/html" in self.request.headers.get("Accept", ""):
+            super().write_error(status_code, **kwargs)
+            return
+        self.set_status(status_code)
+        self.set_header("Content-Type", PROBLEM_JSON)
+        self.finish(json.dumps(problem_of(None, status_code).body()))
 
 
 @cache
@@ -281,7 +290,10 @@ def _zone(name: str) -> tzinfo:
     return UTC
 
 
-_GOOD = "Available Accepted Answered Match match Completed Used Online Done Issued Installed"
+_GOOD = (
+    "Available Accepted Answered match Completed Used Done Issued Installed Unlocked"
+    " PRIMARY SECONDARY"
+)
 _BUSY = "Charging Active Preparing SuspendedEV SuspendedEVSE Finishing Reserved Pending Sent"
 _BAD = "Faulted Rejected CallError Timeout Blocked Invalid mismatch Failed"
 _DULL = "Unavailable Offline Expired Cancelled Unknown unverifiable"

@@ -40,7 +40,7 @@ CONFIGURATION_KEYS = (
 class PageQuery(BaseModel):
     """What of it to show."""
 
-    span: Literal["1h", "6h", "24h", "7d"] = "6h"
+    span: Literal["1h", "6h", "24h", "7d"] = "1h"
     action: Annotated[str, Field(max_length=100)] | None = None
     direction: Literal["in", "out"] | None = None
     failed: bool = False

@@ -22,6 +22,7 @@ from csms.web.pages.charge_points import (
     ExportHandler,
     ImportPage,
 )
+from csms.web.pages.commands import AuditPage, CommandDetailPage, CommandsPage
 from csms.web.pages.id_tags import (
     AddIdTagPage,
     EditIdTagPage,
@@ -32,6 +33,7 @@ from csms.web.pages.id_tags import (
 from csms.web.pages.live import LiveHandler
 from csms.web.pages.meter_series import MeterSeriesHandler
 from csms.web.pages.meter_values import MeterValuesPage
+from csms.web.pages.nodes import NodesPage
 from csms.web.pages.overview import OverviewPage
 from csms.web.pages.sign_in import LanguageHandler, SignInHandler, SignOutHandler
 from csms.web.pages.transactions import (
@@ -40,6 +42,7 @@ from csms.web.pages.transactions import (
     TransactionPage,
     TransactionsPage,
 )
+from csms.web.pages.turned_away import TurnedAwayPage
 from csms.web.services import Services
 
 PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
@@ -52,6 +55,11 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/edit", EditChargePointPage),
     ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
+    ("/turned-away", TurnedAwayPage),
+    ("/commands", CommandsPage),
+    ("/commands/([0-9a-f]{32})", CommandDetailPage),
+    ("/audit", AuditPage),
+    ("/nodes", NodesPage),
     ("/live", LiveHandler),
     ("/meter-values", MeterValuesPage),
     ("/meter-values/series", MeterSeriesHandler),

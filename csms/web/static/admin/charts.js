@@ -54,6 +54,7 @@ function MeterChart(box) {
       series = answer.series.filter((one) => one.points.length).map(shown);
       box.classList.toggle("many", series.length > MANY_SERIES);
       draw(answer);
+      box.dataset.points = series.reduce((count, one) => count + one.points.length, 0);
       say(series.length ? "" : t("No readings here."));
     } catch (problem) {
       // What is drawn stays: it is old, and not wrong.

@@ -1,0 +1,96 @@
+"""Commands sent to all charge points, and the audit of changes."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from pydantic import Field
+from tornado.web import HTTPError
+
+from csms.domain.api_token import Role
+from csms.repositories.commands import CommandStatus
+from csms.repositories.pages import find_listing
+from csms.web.api.audit import AuditQuery
+from csms.web.api.readings import TimeRange
+from csms.web.pages.base import PageHandler
+
+PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class CommandsQuery(TimeRange):
+    """Which commands."""
+
+    action: Annotated[str, Field(max_length=100)] | None = None
+    status: CommandStatus | None = None
+    requestedBy: Annotated[str, Field(max_length=100)] | None = None
+    page: PageNumber = 1
+
+    def matching(self) -> dict[str, Any]:
+        """The query as a MongoDB filter."""
+        chosen = self.model_dump(include={"action", "status", "requestedBy"}, exclude_none=True)
+        return self.filter("requestedAt") | chosen
+
+
+class CommandsPage(PageHandler):
+    """All commands."""
+
+    async def get(self) -> None:
+        """Show them, the latest first."""
+        query = self.read_query(CommandsQuery)
+        listing = await find_listing(
+            self.services.deps.commands.collection,
+            query.matching(),
+            sort_field="requestedAt",
+            order="desc",
+            page=query.page,
+        )
+        self.show(
+            "commands.html",
+            query=query,
+            listing=listing,
+            actions=self.services.commands.actions,
+            statuses=list(CommandStatus),
+        )
+
+
+class CommandDetailPage(PageHandler):
+    """One command."""
+
+    async def get(self, command_id: str) -> None:
+        """Show what was asked and answered."""
+        command = await self.services.deps.commands.get(command_id)
+        if command is None:
+            raise HTTPError(HTTPStatus.NOT_FOUND)
+        completed = command.get("completedAt")
+        seconds = (completed - command["requestedAt"]).total_seconds() if completed else None
+        self.show("command.html", command=command, seconds=seconds, pretty=_pretty)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+class AuditListQuery(AuditQuery):
+    """Which changes."""
+
+    page: PageNumber = 1
+
+
+class AuditPage(PageHandler):
+    """The changes."""
+
+    role = Role.ADMIN
+
+    async def get(self) -> None:
+        """Show them, the latest first."""
+        query = self.read_query(AuditListQuery)
+        listing = await find_listing(
+            self.services.audit.collection,
+            query.matching(),
+            sort_field="at",
+            order="desc",
+            page=query.page,
+        )
+        self.show("audit.html", query=query, listing=listing)
