@@ -26,6 +26,14 @@ PAGES = (
     "/nodes",
     "/commands",
     "/audit",
+    "/transactions",
+    "/transactions/1",
+    "/transactions/1/stop",
+    "/id-tags",
+    "/id-tags/TAG1/edit",
+    "/import-id-tags",
+    "/meter-values",
+    "/meter-values?chargePointId=CP1",
     "/charge-points/NOBODY",
 )
 LOOKS: tuple[dict[str, Any], ...] = (
