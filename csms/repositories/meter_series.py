@@ -131,25 +131,25 @@ def _pipeline(
     wanted: SeriesFilter, since: datetime, until: datetime, width: int
 ) -> list[db.Document]:
     time: db.Document = {"$gte": since, "$lt": until}
-    measurand = {"measurand": {"$in": list(wanted.measurands)}} if wanted.measurands else {}
+    fits: list[Any] = [{"$isNumber": "$$sample.value"}]
+    if wanted.measurands:
+        fits.append({"$in": ["$$sample.measurand", list(wanted.measurands)]})
+    # What is left out before samples become documents of their own costs the least.
+    samples = {"$filter": {"input": "$sampledValue", "as": "sample", "cond": {"$and": fits}}}
     milliseconds = {"$subtract": ["$timestamp", since]}
     return [
         {"$match": {**wanted.samples(), "timestamp": time}},
         {
             "$project": {
+                "_id": 0,
                 "chargePointId": 1,
                 "connectorId": 1,
-                "timestamp": 1,
-                "sample": "$sampledValue",
+                "time": {"$toLong": "$timestamp"},
+                "part": {"$floor": {"$divide": [milliseconds, width]}},
+                "sample": samples,
             }
         },
         {"$unwind": "$sample"},
-        {
-            "$match": {
-                "sample.value": {"$type": "number"},
-                **{f"sample.{name}": value for name, value in measurand.items()},
-            }
-        },
         {
             "$group": {
                 "_id": {
@@ -159,9 +159,9 @@ def _pipeline(
                     "phase": "$sample.phase",
                     "location": "$sample.location",
                     "unit": "$sample.unit",
-                    "part": {"$floor": {"$divide": [milliseconds, width]}},
+                    "part": "$part",
                 },
-                "time": {"$avg": {"$toLong": "$timestamp"}},
+                "time": {"$avg": "$time"},
                 "value": {"$avg": "$sample.value"},
             }
         },

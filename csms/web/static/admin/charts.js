@@ -10,7 +10,10 @@
 import { onChange } from "./live.js";
 import { element, rest, t } from "./page.js";
 
+// The longer the time, the less does one more reading change, and the more has to be read for it.
 const AT_MOST_EVERY = 3000;
+const AT_LEAST_EVERY = 30_000;
+const MOMENTS = 1000;
 const COLOURS = 8;
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3]];
 const POINTS = ["circle", "rect", "triangle", "rectRot"];
@@ -49,6 +52,7 @@ function MeterChart(box) {
       return;
     }
     busy = true;
+    let wait = AT_MOST_EVERY;
     try {
       const answer = await rest("GET", box.dataset.chart);
       series = answer.series.filter((one) => one.points.length).map(shown);
@@ -56,6 +60,8 @@ function MeterChart(box) {
       draw(answer);
       box.dataset.points = series.reduce((count, one) => count + one.points.length, 0);
       say(series.length ? "" : t("No readings here."));
+      const moment = (Date.parse(answer.to) - Date.parse(answer.from)) / MOMENTS;
+      if (series.length) wait = Math.min(Math.max(wait, moment), AT_LEAST_EVERY);
     } catch (problem) {
       // What is drawn stays: it is old, and not wrong.
       const why = [problem.message, ...(problem.errors ?? []).map((error) => t(error.message))];
@@ -66,7 +72,7 @@ function MeterChart(box) {
       busy = false;
       if (again) load();
       again = false;
-    }, AT_MOST_EVERY);
+    }, wait);
   }
 
   function say(text) {
