@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from socket import socket
 
 import structlog
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
@@ -59,13 +58,14 @@ from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
-from csms.web.health import HealthHandler, MetricsHandler, ReadyHandler
+from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.live import Live
 from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
 from csms.web.pages.base import NoPageHandler
 from csms.web.prefix import PrefixedApplication
+from csms.web.server import Server
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,9 @@ HEADER_SECONDS = 10.0
 """How long a request's header may take, and a connection may idle between requests."""
 
 BODY_SECONDS = 300.0
+
+BACKLOG = 1024
+"""Connections that may wait to be taken, when a whole fleet comes at once."""
 
 
 def now() -> datetime:
@@ -140,7 +143,7 @@ class CentralSystem:
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )
-        self._servers: list[HTTPServer] = []
+        self._servers: list[Server] = []
         self.port = settings.port
         self.tls_port = settings.tls_port
 
@@ -172,14 +175,16 @@ class CentralSystem:
         if secure:
             self._listen(application, secure, tls)
         if settings.metrics_port is not None:
-            only_metrics = Application([("/metrics", MetricsHandler, {"services": self.services})])
+            only_metrics = Application(
+                [("/metrics", OwnMetricsHandler, {"services": self.services})]
+            )
             self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
 
     def _listen(
         self, application: Application, sockets: list[socket], tls: ssl.SSLContext | None
     ) -> None:
-        server = HTTPServer(
+        server = Server(
             application,
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
@@ -187,6 +192,7 @@ class CentralSystem:
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
         )
+        server.turned_away = self.metrics.rejected.labels("Too many connections").inc
         server.add_sockets(sockets)
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
@@ -195,7 +201,7 @@ class CentralSystem:
     def _bind(self, port: int) -> list[socket]:
         host = self.settings.host
         try:
-            return bind_sockets(port, host, reuse_port=self.settings.reuse_port)
+            return bind_sockets(port, host, backlog=BACKLOG, reuse_port=self.settings.reuse_port)
         except OSError as error:
             raise OSError(
                 f"cannot listen on {host}:{port}: {error.strerror}; set host and port to what is"

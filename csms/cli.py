@@ -1,4 +1,4 @@
-"""The command line: `csms serve | import | export | simulate | token | ca | check`.
+"""The command line: `csms serve | import | export | simulate | token | user | ca | check`.
 
 Exit status: 0 done, 1 done in part or not as asked, 2 nothing could be done.
 """
@@ -12,7 +12,7 @@ import json
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,15 +24,17 @@ import uvloop
 from pydantic import SecretStr, ValidationError
 from pymongo.errors import PyMongoError
 
-from csms import __version__, db, logs
+from csms import __version__, db, logs, users_command
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError
+from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
 MONGOD_LOOKED_AT_EVERY = 1.0
+MONGOD_TRIED_AT_LEAST_EVERY = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
     _add_simulate(commands)
     _add_token(commands)
+    _add_user(commands)
     ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
@@ -127,8 +130,11 @@ def _run(coroutine: Coroutine[Any, Any, int]) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from csms.web.server import allow_open_files
+
     settings = _settings(args)
     logs.configure(settings.log_level, settings.log_format)
+    allow_open_files()
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _mongodb(settings) as (uri, mongod):
@@ -153,13 +159,17 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
     async def keep_alive() -> None:
         log = structlog.get_logger(__name__)
+        pause = MONGOD_LOOKED_AT_EVERY
         while mongod is not None:
-            await asyncio.sleep(MONGOD_LOOKED_AT_EVERY)
+            await asyncio.sleep(pause)
             try:
                 if await asyncio.to_thread(mongod.revive):
                     log.error("mongod_had_died", message="it was started again")
-            except CsmsError as error:
-                log.error("mongod_not_started", error=str(error))
+                pause = MONGOD_LOOKED_AT_EVERY
+            except (CsmsError, OSError) as error:
+                # A full disk, for one: it may be hours until there is room again.
+                pause = min(pause * 2, MONGOD_TRIED_AT_LEAST_EVERY)
+                log.error("mongod_not_started", error=str(error), again_in_seconds=pause)
 
     keeper = asyncio.create_task(keep_alive())
     try:
@@ -172,11 +182,14 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
 async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
     from csms.app import CentralSystem
+    from csms.workers import stop_with_supervisor
 
+    share_among_workers()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    stop_with_supervisor(stop)
     central_system = CentralSystem(settings, uri)
     first_token = await central_system.start()
     _collect_garbage_seldom()
@@ -268,7 +281,7 @@ def _add_simulate(commands: Any) -> None:
 
 def _add_token(commands: Any) -> None:
     parser = commands.add_parser("token", help="make, list and revoke tokens of the admin REST")
-    parser.set_defaults(run=_token)
+    parser.set_defaults(run=lambda args: _on_database(args, _token_action))
     actions = parser.add_subparsers(required=True, dest="token_action", metavar="ACTION")
     create = actions.add_parser("create", help="make a token and show it, once")
     create.add_argument("name", help="who or what it is for")
@@ -276,20 +289,33 @@ def _add_token(commands: Any) -> None:
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
+    _add_data_dir(actions)
+
+
+def _add_user(commands: Any) -> None:
+    parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
+    parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
+    _add_data_dir(users_command.add_arguments(parser))
+
+
+def _add_data_dir(actions: Any) -> None:
     for action in actions.choices.values():
         action.add_argument(
             "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
         )
 
 
-def _token(args: argparse.Namespace) -> int:
+def _on_database(
+    args: argparse.Namespace,
+    action: Callable[[Settings, str, argparse.Namespace], Coroutine[Any, Any, int]],
+) -> int:
     settings = _settings(args)
     # A server that runs on this data directory lends its mongod.
     running = None if settings.mongodb_uri else running_uri(settings.data_dir)
     if running is not None:
         settings = settings.model_copy(update={"mongodb_uri": SecretStr(running)})
     with _mongodb(settings) as (uri, _):
-        return _run(_token_action(settings, uri, args))
+        return _run(action(settings, uri, args))
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 """Serial numbers are compared without case, by the unique index too."""
 
 _UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
+_OUT_OF_DISK_SPACE = 14031
 _MB = 1024 * 1024
 FORGET_REJECTED_SECONDS = 90 * 24 * 3600
 FORGET_AUDIT_SECONDS = 366 * 24 * 3600
@@ -241,8 +242,11 @@ def translate(error: PyMongoError) -> Exception:
         return Duplicate("id" if field == "_id" else field)
     if isinstance(error, _UNAVAILABLE) or error.timeout:
         return DatabaseUnavailable(f"MongoDB is away: {type(error).__name__}")
-    if isinstance(error, OperationFailure) and error.has_error_label("RetryableWriteError"):
-        return DatabaseUnavailable("MongoDB is changing its primary")
+    if isinstance(error, OperationFailure):
+        if error.has_error_label("RetryableWriteError"):
+            return DatabaseUnavailable("MongoDB is changing its primary")
+        if error.code == _OUT_OF_DISK_SPACE:
+            return DatabaseUnavailable("MongoDB's disk is full")
     return error
 
 

@@ -189,7 +189,7 @@ class EmbeddedMongod:
         attempts = 0
         while True:
             attempts += 1
-            state = self._spawn(binary, _free_port(last_port(self._dir)))
+            state = self._spawn(binary, free_port(last_port(self._dir)))
             try:
                 self._await_primary(state)
                 return state
@@ -202,31 +202,32 @@ class EmbeddedMongod:
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             try:
+                command = mongod_command(binary, port, db_path(self._dir), self._cache_gb)
                 self._child = subprocess.Popen(
-                    [
-                        str(binary), "--replSet", REPLICA_SET, "--bind_ip", HOST,
-                        "--port", str(port), "--dbpath", str(db_path(self._dir)),
-                        "--logpath", str(self._log), "--logappend", "--nounixsocket",
-                        "--wiredTigerCacheSizeGB", str(self._cache_gb),
-                        "--networkMessageCompressors", "disabled",
-                        "--setParameter", "diagnosticDataCollectionEnabled=false",
-                    ],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    # With a locale that is not installed, mongod refuses to start.
-                    env={**os.environ, "LC_ALL": "C"},
+                    [*command, "--logpath", str(self._log), "--logappend"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=mongod_environment(),
                     # Ctrl-C is for csms, which stops the mongod when it has written what is left.
                     start_new_session=True,
-                )  # fmt: skip
+                )
             except OSError as error:
                 raise MongodFailed(f"{binary} cannot be run: {error.strerror}") from None
         self._state = MongodState(self._child.pid, port)
-        self._state.write(self._dir)
+        try:
+            self._state.write(self._dir)
+        except OSError as error:
+            # Nobody would find it later: it must not run without its state on disk.
+            self._child.kill()
+            self._child.wait()
+            raise MongodFailed(f"{self._dir} cannot be written: {error.strerror}") from None
         return self._state
 
     def _await_primary(self, state: MongodState) -> None:
         deadline = time.monotonic() + START_SECONDS
         # The driver is slow to try again where nobody listens yet.
-        while not _listens(state.port):
+        while not listens(state.port):
             self._pause(state, deadline)
         with connect(state.port) as client:
             while True:
@@ -281,6 +282,21 @@ class EmbeddedMongod:
         self._state = self._child = None
 
 
+def mongod_command(binary: Path, port: int, data: Path, cache_gb: float) -> list[str]:
+    """The command line of a member of a replica set on loopback; it says nothing of a log."""
+    return [
+        str(binary), "--replSet", REPLICA_SET, "--bind_ip", HOST,
+        "--port", str(port), "--dbpath", str(data), "--nounixsocket",
+        "--wiredTigerCacheSizeGB", str(cache_gb), "--networkMessageCompressors", "disabled",
+        "--setParameter", "diagnosticDataCollectionEnabled=false",
+    ]  # fmt: skip
+
+
+def mongod_environment() -> dict[str, str]:
+    """With a locale that is not installed, mongod refuses to start."""
+    return {**os.environ, "LC_ALL": "C"}
+
+
 def _make_primary(client: pymongo.MongoClient[dict[str, Any]], host: str) -> bool:
     """Whether the mongod is a writable primary under this host; takes the next step if not."""
     hello = client.admin.command("hello")
@@ -301,13 +317,15 @@ def _make_primary(client: pymongo.MongoClient[dict[str, Any]], host: str) -> boo
     return False
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on this port of loopback."""
     with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
         return True
     return False
 
 
-def _free_port(preferred: int) -> int:
+def free_port(preferred: int = 0) -> int:
+    """A port of loopback that nobody listens on: the preferred one, if it is free."""
     if preferred and _is_free(preferred):
         return preferred
     with socket.socket() as probe:

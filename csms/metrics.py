@@ -1,8 +1,29 @@
-"""What is counted, for Prometheus. One `Metrics` per application, no process-wide registry."""
+"""What is counted, for Prometheus. One `Metrics` per application, no process-wide registry.
+
+Workers that share a port keep their figures in files that all of them can read. The files are
+named by the worker's number, not its pid: one that is started again counts on where it ended.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+WORKER_NUMBER = "CSMS_WORKER_NUMBER"
+"""In the environment of a worker, and of no other process."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -13,7 +34,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.connections = Gauge(
-            "csms_connections", "Charge points connected to this node", registry=self.registry
+            "csms_connections",
+            "Charge points connected",
+            registry=self.registry,
+            multiprocess_mode="sum",
         )
         self.rejected = Counter(
             "csms_rejected_connections",
@@ -82,6 +106,18 @@ class Metrics:
             registry=self.registry,
         )
 
+    def own(self) -> bytes:
+        """The figures of this process, in the text format."""
+        return generate_latest(self.registry)
+
+    def of_all_workers(self) -> bytes:
+        """The sums over the workers that share the port, in the text format."""
+        if WORKER_NUMBER not in os.environ:
+            return self.own()
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
     def call_received(self, action: str, outcome: str, seconds: float) -> None:
         """Count a Call of a charge point, answered after so many seconds."""
         # Looking a labelled metric up takes longer than counting with it.
@@ -96,3 +132,27 @@ class Metrics:
         """Count a Call to a charge point, ended after so many seconds."""
         self.calls_out.labels(action, outcome).inc()
         self.call_out_seconds.labels(action).observe(seconds)
+
+
+def worker_environment(folder: Path, number: int) -> Mapping[str, str]:
+    """What tells a worker to keep its figures in this folder."""
+    return {_FOLDER: str(folder), WORKER_NUMBER: str(number)}
+
+
+def share_among_workers() -> None:
+    """Keep what is counted from now on where the other workers see it, if there are any."""
+    number = os.environ.get(WORKER_NUMBER)
+    if number is not None:
+        of_worker = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
+        values.ValueClass = of_worker
+
+
+def forget_all_workers() -> None:
+    """In a worker whose supervisor is gone: leave no files behind."""
+    shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
+
+
+def forget_worker(folder: Path, number: int) -> None:
+    """Drop what is true of a worker only while it lives. What it has counted stays."""
+    for path in folder.glob(f"gauge_*_{number}.db"):
+        path.unlink()

@@ -9,17 +9,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 
 from csms import db
 from csms.config import Settings
 from csms.errors import DatabaseUnavailable
+from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
 from csms.repositories.nodes import Nodes
 
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+MEMORY = Path("/dev/shm")
 LIVED_WELL = 60.0
 """Seconds after which a worker that dies is started again without a longer pause."""
 
@@ -34,11 +38,19 @@ class Supervisor:
         self._client = db.connect(settings, mongodb_uri)
         self._nodes = Nodes(self._client[settings.mongodb_database])
         self._arguments = list(arguments)
+        self._metrics = Path()
         self._stop = asyncio.Event()
         self._running: dict[int, asyncio.subprocess.Process] = {}
 
     async def run(self) -> None:
         """Run the workers; returns when all have ended after a SIGTERM or SIGINT."""
+        # In memory where that can be: on a full disk, a write to a mapped file kills.
+        memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+        with TemporaryDirectory(prefix="csms-metrics-", dir=memory) as folder:
+            self._metrics = Path(folder)
+            await self._run()
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
@@ -70,6 +82,7 @@ class Supervisor:
             await self._relay(worker, ready)
             status = await worker.wait()
             del self._running[number]
+            forget_worker(self._metrics, number)
             if self._stop.is_set():
                 return
             lived_well = loop.time() - started > LIVED_WELL
@@ -98,13 +111,15 @@ class Supervisor:
             "--workers=1",
             f"--node-id={self._node_id(number)}",
             env=self._environment(number),
+            # Nothing is written to it. It ends with this process, however that ends.
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # Ctrl-C is for the supervisor, which tells the workers in its own time.
             start_new_session=True,
         )
 
     def _environment(self, number: int) -> Mapping[str, str]:
-        environment = dict(os.environ)
+        environment = {**os.environ, **worker_environment(self._metrics, number)}
         environment["CSMS_MONGODB_URI"] = self._uri
         environment["CSMS_REUSE_PORT"] = "true"
         if self._settings.metrics_port is not None:
@@ -136,3 +151,19 @@ class Supervisor:
             for worker in list(self._running.values()):
                 with suppress(ProcessLookupError):
                     worker.kill()
+
+
+def stop_with_supervisor(stop: asyncio.Event) -> None:
+    """In a worker: stop when the supervisor is gone, for nobody would ever stop it then."""
+    if WORKER_NUMBER not in os.environ:
+        return
+    loop = asyncio.get_running_loop()
+    stdin = sys.stdin.fileno()
+
+    def ended() -> None:
+        loop.remove_reader(stdin)
+        log.error("supervisor_died")
+        forget_all_workers()
+        stop.set()
+
+    loop.add_reader(stdin, ended)

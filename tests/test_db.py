@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from pymongo.errors import OperationFailure
 from tornado.ioloop import IOLoop
 
 from csms import db
 from csms.config import Settings
-from csms.errors import Duplicate
+from csms.errors import DatabaseUnavailable, Duplicate
 
 pytestmark = pytest.mark.gen_test
 
@@ -86,3 +87,9 @@ async def test_admission_looks_charge_points_up_by_index(database: db.Database) 
         async for entry in database["system.profile"].find({"ns": {"$regex": "charge_points"}})
     ]
     assert examined == [1, 1, 1]
+
+
+async def test_a_full_disk_is_a_database_that_is_away() -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with db.errors():
+            raise OperationFailure("No space left on device", code=14031)

@@ -198,11 +198,9 @@ def test_tries_again_when_the_port_is_taken_at_the_last_moment(
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        free_port = embedded_mongod._free_port
+        free_port = embedded_mongod.free_port
         ports = iter([lambda _: taken])
-        monkeypatch.setattr(
-            embedded_mongod, "_free_port", lambda last: next(ports, free_port)(last)
-        )
+        monkeypatch.setattr(embedded_mongod, "free_port", lambda last: next(ports, free_port)(last))
         with mongod_on(data_dir) as uri:
             assert uri != f"mongodb://127.0.0.1:{taken}/?replicaSet=csms"
             write(uri, "ok")

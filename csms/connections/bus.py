@@ -41,6 +41,9 @@ GRACE = 5.0
 
 PING_GRACE = 0.5
 LOOK_EVERY = 0.25
+LOOKS_UNHEARD = 8
+"""A node that has not heard a question by then is dead. Looks are counted, not seconds: where all
+stands still for a while, the first look back must not decide."""
 
 Fields = dict[str, Any]
 Send = Callable[[str, str, Payload, str], Awaitable[None]]
@@ -67,6 +70,7 @@ class Bus:
         self._calls = calls
         self._seal = Seal()
         self._waiting: dict[str, asyncio.Future[Fields]] = {}
+        self._heard: set[str] = set()
         self._opened = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,7 +106,8 @@ class Bus:
                         self._take(change)
             except DatabaseUnavailable as error:
                 log.warning("changes_not_followed", error=str(error))
-            except CsmsError:
+            except Exception:
+                # A stream may also fail for good, with its place in the oplog lost, for one.
                 log.exception("changes_not_followed")
             await asyncio.sleep(RETRY_AFTER)
 
@@ -129,6 +134,8 @@ class Bus:
                 self._spawn(self._answer(change.fields))
             elif change.fields.get("isAlive") is not None:
                 self._resolve(change.record_id, change.fields)
+            elif change.record_id in self._waiting:
+                self._heard.add(change.record_id)
         elif self._is_news(change):
             self._spawn(self._holding.recheck([change.record_id]))
 
@@ -173,17 +180,23 @@ class Bus:
         await self._ready()
         call_id, now = uuid4().hex, self._deps.clock()
         waiting = self._expect(call_id)
-        await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"], now)
         try:
+            await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"], now)
+            looks = 0
             async with asyncio.timeout(self._deps.settings.replace_ping_timeout + PING_GRACE):
                 while not waiting.done():
                     await asyncio.wait([waiting], timeout=LOOK_EVERY)
+                    looks += 1
+                    is_heard = waiting.done() or call_id in self._heard
+                    if not is_heard and looks >= LOOKS_UNHEARD:
+                        return False
                     if await self._living_node(record) is None:
                         return False
         except TimeoutError:
             return False
         finally:
             self._waiting.pop(call_id, None)
+            self._heard.discard(call_id)
         return bool(waiting.result().get("isAlive"))
 
     async def _living_node(self, record: Fields) -> Fields | None:
@@ -234,6 +247,7 @@ class Bus:
         await self.send(claimed["chargePointId"], claimed["action"], payload, claimed["_id"])
 
     async def _answer(self, call: Fields) -> None:
+        await self._calls.hear(call["_id"])
         connection = self._registry.of(call["chargePointId"])
         alive = connection is not None and connection.session_id == call["sessionId"]
         if alive and connection is not None:

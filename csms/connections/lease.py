@@ -66,10 +66,16 @@ class Lease:
                 await self._renew()
                 await self._look_around()
                 for node_id in await self._nodes.expired(self._clock()):
+                    # A renewal that was long on its way: this node knows better.
+                    if node_id == self._node_id:
+                        continue
                     await self._take_off_line(node_id)
                     await self._nodes.remove(node_id)
             except DatabaseUnavailable as error:
                 log.warning("lease_not_renewed", error=str(error))
+            except Exception:
+                # A node that stops renewing is dead to the others, for good.
+                log.exception("lease_not_renewed")
 
     async def _renew(self) -> None:
         if not await self._nodes.renew(self._node_id, self._clock(), self._bus.public_key):

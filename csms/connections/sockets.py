@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 CLOSED_AT_ONCE = 50
+RELEASE_AGAIN_AFTER = 3.0
 
 
 class Sockets:
@@ -78,11 +79,18 @@ class Sockets:
 
     async def _release(self, connection: Connection) -> None:
         await connection.drained()
-        try:
-            if connection.claim is not None:
-                await self._deps.charge_points.release(connection.claim, self._deps.clock())
-        except DatabaseUnavailable:
-            connection.log.error("release_failed")
+        closed_at = self._deps.clock()
+        while connection.claim is not None:
+            try:
+                await self._deps.charge_points.release(connection.claim, closed_at)
+                return
+            except DatabaseUnavailable:
+                connection.log.error("release_failed")
+            # Without it the record would show a socket that is gone, for as long as this node is
+            # alive. A node that stops leaves that to its lease.
+            if not self.accepting:
+                return
+            await asyncio.sleep(RELEASE_AGAIN_AFTER)
 
     async def close_all(self) -> None:
         """Close every socket because this node stops; returns when all are gone or time is up.

@@ -26,6 +26,8 @@ class ApiToken:
     id: str
     name: str
     role: Role
+    is_user: bool = False
+    """Whether it is somebody who signed in by name and password."""
 
 
 class ApiTokens:

@@ -24,10 +24,16 @@ class NodeCalls:
                     "to": to,
                     "chargePointId": charge_point_id,
                     "sessionId": session_id,
+                    "isHeard": False,
                     "isAlive": None,
                     "at": now,
                 }
             )
+
+    async def hear(self, call_id: str) -> None:
+        """Say that a question has arrived; whoever says nothing is taken for dead."""
+        async with db.errors():
+            await self.collection.update_one({"_id": call_id}, {"$set": {"isHeard": True}})
 
     async def answer(self, call_id: str, is_alive: bool) -> None:
         """Answer a question."""

@@ -72,7 +72,9 @@ class Sessions:
             if session["usedAt"] + RENEWED_EVERY <= now:
                 renewed = {"usedAt": now, "expiresAt": now + self._lifetime}
                 await self.collection.update_one({"_id": digest}, {"$set": renewed})
-        found = ApiToken(holder["_id"], holder["name"], Role(holder["role"]))
+        found = ApiToken(
+            holder["_id"], holder["name"], Role(holder["role"]), session["kind"] == "user"
+        )
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
         self._cache[digest] = (time.monotonic() + CACHE_SECONDS, found)

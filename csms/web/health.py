@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from csms import db
 from csms.errors import DatabaseUnavailable
@@ -45,9 +45,18 @@ class ReadyHandler(OpenHandler):
 
 
 class MetricsHandler(OpenHandler):
-    """The node's metrics, for Prometheus."""
+    """The metrics of all workers that share the port, for Prometheus."""
 
     async def get(self) -> None:
         """Write them in the text format."""
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
-        self.finish(generate_latest(self.services.deps.metrics.registry))
+        self.finish(self.services.deps.metrics.of_all_workers())
+
+
+class OwnMetricsHandler(OpenHandler):
+    """The metrics of this process alone."""
+
+    async def get(self) -> None:
+        """Write them in the text format."""
+        self.set_header("Content-Type", CONTENT_TYPE_LATEST)
+        self.finish(self.services.deps.metrics.own())

@@ -10,6 +10,7 @@ from playwright.async_api import Page
 
 from csms.domain.times import rfc3339
 from tests.browser.conftest import OpenPage
+from tests.support.pages import PASSWORD
 from tests.support.system import System
 
 PAGES = (
@@ -24,16 +25,21 @@ PAGES = (
     "/charge-points/CP1/command/SetChargingProfile",
     "/turned-away",
     "/nodes",
-    "/commands",
-    "/audit",
     "/transactions",
     "/transactions/1",
     "/transactions/1/stop",
     "/id-tags",
-    "/id-tags/TAG1/edit",
+    "/add-id-tag",
     "/import-id-tags",
+    "/id-tags/TAG1/edit",
     "/meter-values",
     "/meter-values?chargePointId=CP1",
+    "/commands",
+    "/audit",
+    "/access",
+    "/access/new-token",
+    "/access/new-user",
+    "/access/users/malee",
     "/charge-points/NOBODY",
 )
 LOOKS: tuple[dict[str, Any], ...] = (
@@ -46,6 +52,8 @@ FIRST_VIEW_BYTES = 200_000
 async def fill(system: System) -> None:
     """Something of everything to be shown."""
     charge_point = await system.online()
+    user = {"name": "Malee", "password": PASSWORD, "role": "viewer"}
+    await system.rest("POST", "/admin/users", user)
     await system.rest("POST", "/admin/id-tags", {"idTag": "TAG1"})
     now = rfc3339(system.central_system.services.deps.clock())
     for connector_id, status in ((1, "Charging"), (2, "Faulted")):

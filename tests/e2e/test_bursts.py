@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from csms.config import Settings
+from csms.repositories.rejected_connections import MAX_IDENTITIES
 from tests.support.charge_point import BOOT, ScriptedChargePoint
-from tests.support.system import System
+from tests.support.raw_socket import RawSocket, client_frame
+from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
 COUNT = 200
+BOOTS = 2_000
+AT_A_TIME = 50
+TEXT = 1
 
 
 @pytest.fixture
@@ -22,9 +32,8 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"max_connects_per_second": 0})
 
 
-async def fleet(system: System) -> list[ScriptedChargePoint]:
-    """So many charge points that have booted."""
-    lines = "".join(f"CP{number}\n" for number in range(COUNT))
+async def whitelist(system: System, count: int) -> None:
+    lines = "".join(f"CP{number}\n" for number in range(count))
     response = await system.fetch(
         "POST",
         "/admin/charge-points/import",
@@ -32,6 +41,11 @@ async def fleet(system: System) -> list[ScriptedChargePoint]:
         headers={"Content-Type": "text/csv"},
     )
     assert response.code == 200
+
+
+async def fleet(system: System) -> list[ScriptedChargePoint]:
+    """So many charge points that have booted."""
+    await whitelist(system, COUNT)
     charge_points = await connect(system)
     boots = await asyncio.gather(*(cp.start("BootNotification", BOOT) for cp in charge_points))
     assert {frame[2]["status"] for frame in boots} == {"Accepted"}
@@ -65,3 +79,75 @@ async def test_the_whole_fleet_comes_back_under_the_same_identities(system: Syst
     assert {frame[0] for frame in frames} == {3}
     held = await system.database.charge_points.count_documents({"ocppSessionId": {"$ne": None}})
     assert held == COUNT
+
+
+@pytest.fixture
+def _many_files() -> Iterator[None]:
+    """Both ends of every socket are in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = 3 * BOOTS
+    if hard != resource.RLIM_INFINITY and hard < enough:
+        pytest.skip(f"needs {enough} open files, {hard} are allowed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_many_files")
+async def test_two_thousand_boots_at_once(system: System) -> None:
+    await whitelist(system, BOOTS)
+    peers = [await RawSocket.connect(system.ocpp, f"CP{number}") for number in range(BOOTS)]
+    boot = client_frame(TEXT, json.dumps([2, "1", "BootNotification", BOOT]).encode())
+    started = time.monotonic()
+    for peer in peers:
+        peer.send(boot)
+    answers = await asyncio.gather(*(peer.receive() for peer in peers))
+    seconds = time.monotonic() - started
+    sys.stdout.write(f"{BOOTS} boots at once are answered after {seconds:.1f} s\n")
+    assert {json.loads(text)[2]["status"] for _, text in answers} == {"Accepted"}
+    accepted = {"registrationStatus": "Accepted", "ocppSessionId": {"$ne": None}}
+    assert await system.database.charge_points.count_documents(accepted) == BOOTS
+    for peer in peers:
+        peer.close()
+    await eventually(
+        lambda: system.database.charge_points.count_documents({"ocppSessionId": {"$ne": None}}),
+        lambda held: held == 0,
+        within=30,
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "identities", "records"),
+    [
+        pytest.param(300, 5, 5, id="a handful of identities"),
+        pytest.param(1_200, 1_200, MAX_IDENTITIES + 1, id="ever new identities"),
+    ],
+)
+async def test_many_rejected_connections_leave_few_records(
+    system: System, count: int, identities: int, records: int
+) -> None:
+    charge_point = await system.online()
+    turned_away = asyncio.ensure_future(knock(system, count, identities))
+    longest = 0.0
+    while not turned_away.done():
+        started = time.monotonic()
+        assert "currentTime" in await charge_point.call("Heartbeat", {})
+        longest = max(longest, time.monotonic() - started)
+    await turned_away
+    sys.stdout.write(f"a heartbeat beside {count} rejections took {longest:.2f} s at most\n")
+    assert longest < 2
+    rejected = await system.database.rejected_connections.find().to_list(None)
+    assert len(rejected) == records
+    assert sum(record["count"] for record in rejected) == count
+
+
+async def knock(system: System, count: int, identities: int) -> None:
+    """Be turned away again and again, by several visitors side by side."""
+
+    async def visitor(first: int) -> None:
+        for number in range(first, count, AT_A_TIME):
+            peer = await RawSocket.connect(system.ocpp, f"NOBODY-{number % identities}")
+            assert await peer.close_code() == 1008
+            peer.close()
+
+    await asyncio.gather(*(visitor(first) for first in range(AT_A_TIME)))

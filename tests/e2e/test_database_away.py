@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from tornado.ioloop import IOLoop
 
 from csms.app import CentralSystem
 from csms.config import Settings
+from csms.connections import lease, sockets
 from csms.embedded_mongod import EmbeddedMongod
+from csms.repositories import nodes
 from tests.e2e.test_messages import metering, start
 from tests.support.system import System, eventually
 
@@ -59,3 +64,70 @@ async def test_nothing_acknowledged_is_lost_and_no_socket_is_dropped(
     )
     await system.disconnect_all()
     await central_system.stop()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_leaves_meanwhile_is_shown_off_line_when_it_is_back(
+    mongod: EmbeddedMongod, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "RELEASE_AGAIN_AFTER", 0.1)
+    uri = await asyncio.to_thread(mongod.start)
+    impatient = f"{uri}&serverSelectionTimeoutMS=300"
+    own = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "node_id": "away"})
+    central_system = CentralSystem(own, impatient)
+    await central_system.start()
+    system = System(central_system)
+    charge_point = await system.online()
+
+    await asyncio.to_thread(mongod.stop)
+    await charge_point.close()
+    with structlog.testing.capture_logs() as logs:
+        await eventually(events(logs), lambda seen: "release_failed" in seen)
+    await asyncio.to_thread(mongod.start)
+    await eventually(system.record, lambda record: record["ocppSessionId"] is None)
+    await central_system.stop()
+
+
+@pytest.fixture
+def _renewed_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "RENEW_EVERY", 0.05)
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("_renewed_often")
+async def test_an_error_of_any_kind_does_not_end_the_lease(system: System) -> None:
+    database = system.database
+    await database.command("collMod", "nodes", validator={"host": "of nobody"})
+    try:
+        with structlog.testing.capture_logs() as logs:
+            await eventually(events(logs), lambda seen: "lease_not_renewed" in seen)
+    finally:
+        await database.command("collMod", "nodes", validator={})
+    renewed = database.nodes.find_one
+    before = await renewed({"_id": "test"})
+    await eventually(
+        lambda: renewed({"_id": "test"}), lambda now: now["leaseUntil"] > before["leaseUntil"]
+    )
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("_renewed_often")
+async def test_a_node_does_not_take_itself_for_dead(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await system.online()
+    # As if every renewal took longer than a lease lasts.
+    monkeypatch.setattr(nodes, "LEASE", timedelta(seconds=-1))
+    with structlog.testing.capture_logs() as logs:
+        await eventually(events(logs), lambda seen: seen.count("lease_had_run_out") >= 3)
+    assert "charge_points_of_dead_node_off_line" not in [entry["event"] for entry in logs]
+    assert (await system.record())["nodeId"] == "test"
+
+
+def events(logs: Sequence[Mapping[str, Any]]) -> Callable[[], Awaitable[list[str]]]:
+    """Reads the names of what was logged."""
+
+    async def read() -> list[str]:
+        return [entry["event"] for entry in logs]
+
+    return read

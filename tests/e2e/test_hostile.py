@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +13,13 @@ from urllib.parse import quote
 import pytest
 
 from csms import app
+from tests.support.raw_socket import RawSocket, client_frame, upgrade_request
 from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
+TEXT, RSV1 = 1, 0x40
+BOMB_BYTES = 100_000_000
 OPERATORS: list[Any] = [{"$gt": ""}, {"$ne": None}, {"$where": "1"}, ["$gt"], {"a.b": 1}]
 PATHS = {
     "/admin/charge-points": ("id", "name", "serialNumber", "chargePointIdentity", "powerRating"),
@@ -89,6 +94,26 @@ async def test_headers_that_never_end_are_not_waited_for(system: System) -> None
             assert await asyncio.wait_for(waiting.read(), 10) == b""
         for _, each in (*sockets, (reader, writer)):
             each.close()
+
+
+async def test_a_deflate_bomb_is_not_inflated(system: System) -> None:
+    bomb = zlib.compress(bytes(BOMB_BYTES), 9)
+    frames = client_frame(RSV1 | TEXT, bomb)
+    async with bystander(system):
+        peer = await RawSocket.dial(system.ocpp)
+        await system.whitelist("CP2")
+        peer.send(upgrade_request("/ocpp/1.6", "CP2"))
+        # It offers to compress. The answer must not take that up.
+        answer = await peer.reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 101")
+        assert b"sec-websocket-extensions" not in answer.lower()
+        tracemalloc.start()
+        peer.send(frames)
+        assert await peer.close_code() == 1002
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < BOMB_BYTES / 20
+        peer.close()
 
 
 @pytest.mark.parametrize(

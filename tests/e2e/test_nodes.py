@@ -12,13 +12,16 @@ from tornado.ioloop import IOLoop
 
 from csms.app import CentralSystem
 from csms.config import Settings
+from csms.connections import bus
 from tests.conftest import DATABASE
 from tests.support.charge_point import ScriptedChargePoint
+from tests.support.raw_socket import RawSocket, client_frame
 from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
 
 ACCEPTED = {"status": "Accepted"}
+PING, PONG = 9, 10
 KEY = "a key of 16 bytes or more"
 PATH = "/admin/charge-points/CP1"
 
@@ -155,6 +158,21 @@ async def test_an_impostor_cannot_split_itself_between_nodes(system: System, oth
     assert await impostor.closed() == (1008, "Already connected")
     assert (await charge_point.call("Heartbeat", {}))["currentTime"]
     assert (await system.record())["nodeId"] == "other"
+
+
+async def test_a_socket_that_is_slow_to_answer_keeps_its_place(
+    system: System, other: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus, "LOOKS_UNHEARD", 4)
+    await other.whitelist()
+    slow = await RawSocket.connect(other.ocpp, "CP1")
+    impostor = await system.connect()
+    assert (await slow.receive())[0] == PING
+    # The other node has said that it has heard, and not yet what came of it.
+    await asyncio.sleep(6 * bus.LOOK_EVERY)
+    slow.send(client_frame(PONG))
+    assert await impostor.closed() == (1008, "Already connected")
+    slow.close()
 
 
 async def test_of_two_newcomers_at_once_one_stays(system: System, other: System) -> None:

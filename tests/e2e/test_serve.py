@@ -46,6 +46,13 @@ class Process:
         assert found is not None
         return Client(found[0])
 
+    async def logs(self, event: str) -> None:
+        """Wait for an event in the log."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(60):
+            while event not in (await self.process.stderr.readline()).decode():
+                assert not self.process.stderr.at_eof(), f"csms ended without {event}"
+
     async def end(self, number: signal.Signals) -> int:
         """Send a signal, and wait for the end."""
         self.process.send_signal(number)
@@ -53,10 +60,11 @@ class Process:
 
 
 @asynccontextmanager
-async def serve(data_dir: Path) -> AsyncIterator[Process]:
+async def serve(data_dir: Path, *prefix: str) -> AsyncIterator[Process]:
+    """Run it; `prefix` is a command line that runs another."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CSMS_")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "csms", "serve", "--data-dir", str(data_dir),
+        *prefix, sys.executable, "-m", "csms", "serve", "--data-dir", str(data_dir),
         env=environment | SETTINGS, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from csms.mongod_state import MongodState
 from tests.e2e import test_serve
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import Client, eventually
 
+BOOTS = 'csms_calls_received_total{action="BootNotification",outcome="CallResult"}'
 ACCEPTED = {"status": "Accepted"}
 
 
@@ -54,6 +56,12 @@ async def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             outcome = await rest("POST", path, {"action": "ClearCache"})
             assert outcome["response"] == ACCEPTED
 
+        # Whichever worker is asked, the figures are those of both.
+        for _ in range(8):
+            assert await figure(client, "csms_connections") == 8
+        boots = await figure(client, BOOTS)
+        assert boots >= 8
+
         # One of them dies without a word: its charge points come back, and so does it.
         holders = {}
         for number in range(8):
@@ -66,10 +74,50 @@ async def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         survivor = next(n for n, node in holders.items() if node != holders[0])
         assert "currentTime" in await charge_points[survivor].call("Heartbeat", {})
 
+        # What it had counted is not forgotten with it, or rates would leap.
+        assert await figure(client, BOOTS) == boots
+        left = 1 + sum(node != holders[0] for node in holders.values())
+        await eventually(
+            lambda: figure(client, "csms_connections"), lambda connected: connected == left
+        )
+
         assert await process.end(signal.SIGTERM) == 0
         assert (await charge_points[survivor].closed())[0] == 1012
         for charge_point in (*charge_points, again):
             await charge_point.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_workers_end_with_their_supervisor(
+    tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_PORT", str(free_port()))
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_WORKERS", "2")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_DATABASE", "csms_orphans")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", "token")
+    async with test_serve.serve(tmp_path) as process:
+        client = await process.ready()
+
+        async def nodes() -> list[dict[str, Any]]:
+            _, page = await client.rest("GET", "/admin/nodes", token="token")
+            return list(page["items"])
+
+        pids = [node["pid"] for node in await eventually(nodes, lambda seen: len(seen) == 2)]
+        assert await process.end(signal.SIGKILL) != 0
+
+        async def left() -> list[int]:
+            return [pid for pid in pids if not MongodState(pid, 0).has_ended()]
+
+        await eventually(left, lambda running: running == [], within=30)
+
+
+async def figure(client: Client, name: str) -> float:
+    """A figure of /metrics on the shared port; 0 if it is not there."""
+    text = (await client.fetch("GET", "/metrics", token=None)).body.decode()
+    lines = [line.rpartition(" ") for line in text.splitlines()]
+    [found] = [value for series, _, value in lines if series == name] or ["0"]
+    return float(found)
 
 
 async def come_back(client: Client, identity: str) -> ScriptedChargePoint:

@@ -44,6 +44,7 @@ from csms.web.api.transactions import (
     TransactionHandler,
     TransactionsHandler,
 )
+from csms.web.api.users import OwnPasswordHandler, UserHandler, UsersHandler
 from csms.web.services import Services
 
 
@@ -106,6 +107,9 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/audit", AuditHandler),
     Route("/admin/nodes", NodesHandler),
     Route("/admin/quirks", QuirksHandler),
+    Route("/admin/users", UsersHandler),
+    Route("/admin/users/me/password", OwnPasswordHandler),
+    Route("/admin/users/{name}", UserHandler),
     Route("/admin/tokens", TokensHandler),
     Route("/admin/tokens/{id}", TokenHandler),
 )

@@ -69,3 +69,4 @@ class TokenHandler(ApiHandler):
     )
     async def delete(self, token_id: str) -> None:
         await self.services.api_tokens.revoke(token_id)
+        await self.services.sessions.end_all("token", token_id)

@@ -9,6 +9,13 @@ from typing import Any
 from tornado.routing import URLSpec
 
 from csms.web.docs import FileHandler
+from csms.web.pages.access import (
+    AccessPage,
+    AccountPage,
+    NewTokenPage,
+    NewUserPage,
+    UserPage,
+)
 from csms.web.pages.base import WEB, PageHandler
 from csms.web.pages.charge_point import (
     ChargePointPage,
@@ -59,6 +66,11 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/commands", CommandsPage),
     ("/commands/([0-9a-f]{32})", CommandDetailPage),
     ("/audit", AuditPage),
+    ("/access", AccessPage),
+    ("/access/new-token", NewTokenPage),
+    ("/access/new-user", NewUserPage),
+    ("/access/users/([^/]+)", UserPage),
+    ("/account", AccountPage),
     ("/nodes", NodesPage),
     ("/live", LiveHandler),
     ("/meter-values", MeterValuesPage),

@@ -111,6 +111,18 @@ export async function send(form, submitter) {
   }
 }
 
+// A secret that the server tells only now.
+function showOnce(form, secret) {
+  const shown = element("input", { readonly: "", value: secret, class: "mono", "aria-label": t("This is the only time that it is shown. Keep it safe:") });
+  const copy = element("button", { type: "button" }, t("Copy"));
+  copy.addEventListener("click", async () => {
+    shown.select();
+    await navigator.clipboard?.writeText(secret).catch(() => undefined);
+    copy.textContent = t("Copied");
+  });
+  say(form, "good", t("This is the only time that it is shown. Keep it safe:"), shown, copy);
+}
+
 async function submitted(event) {
   const form = event.target;
   if (!form.dataset.api) return;
@@ -118,6 +130,7 @@ async function submitted(event) {
   const answer = await send(form, event.submitter);
   if (answer === undefined) return;
   form.dispatchEvent(new CustomEvent("answered", { bubbles: true, detail: answer }));
+  if (form.dataset.once) showOnce(form, answer[form.dataset.once]);
   const then = form.dataset.then ?? "reload";
   if (then === "reload") location.reload();
   else if (then !== "stay") {

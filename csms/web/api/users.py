@@ -1,0 +1,116 @@
+"""`/admin/users`: who may sign in to the admin pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from csms import db
+from csms.domain.api_token import Role
+from csms.domain.user import NewUser, Password, UserPatch, fold
+from csms.errors import FieldError, InvalidInput
+from csms.repositories.pages import Page
+from csms.web.api.base import ApiHandler, endpoint
+
+
+class UserView(BaseModel):
+    """A user: all but the password."""
+
+    name: str
+    role: Role
+    createdAt: datetime
+    createdBy: str
+    lastSignInAt: datetime | None = None
+
+
+class OwnPassword(BaseModel):
+    """A new password of one's own."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    oldPassword: str
+    password: Password
+
+
+def view(record: db.Document) -> UserView:
+    """A user as REST shows it."""
+    return UserView.model_validate(record)
+
+
+class UsersHandler(ApiHandler):
+    """All users."""
+
+    @endpoint(role=Role.ADMIN, summary="List the users", returns=Page[UserView])
+    async def get(self) -> Page[UserView]:
+        records = await self.services.users.list()
+        return Page(items=[view(record) for record in records], nextCursor=None)
+
+    @endpoint(
+        role=Role.ADMIN,
+        summary="Make a user",
+        body=NewUser,
+        returns=UserView,
+        status=201,
+        errors=(409,),
+    )
+    async def post(self, body: NewUser) -> UserView:
+        record = await self.services.users.create(
+            body.name, body.password, body.role, self.token.name
+        )
+        return view(record)
+
+
+class UserHandler(ApiHandler):
+    """One user."""
+
+    @endpoint(
+        role=Role.ADMIN,
+        summary="Change a user's role or password; ends the sessions that are open",
+        body=UserPatch,
+        returns=UserView,
+        errors=(404,),
+    )
+    async def patch(self, name: str, body: UserPatch) -> UserView:
+        if "role" in body.model_fields_set and body.role is not Role.ADMIN:
+            await self._keep_an_admin(name, "role")
+        record = await self.services.users.change(name, body)
+        await self.services.sessions.end_all("user", record["_id"])
+        return view(record)
+
+    @endpoint(
+        role=Role.ADMIN,
+        summary="Remove a user; ends the sessions that are open",
+        status=204,
+        errors=(404,),
+    )
+    async def delete(self, name: str) -> None:
+        await self._keep_an_admin(name, "name")
+        await self.services.users.delete(name)
+        await self.services.sessions.end_all("user", fold(name))
+
+    async def _keep_an_admin(self, name: str, field: str) -> None:
+        tokens = await self.services.api_tokens.list()
+        users = await self.services.users.list()
+        others = [*tokens, *(user for user in users if user["_id"] != fold(name))]
+        if not any(other["role"] == Role.ADMIN for other in others):
+            message = "is the last admin's; make another admin, or an admin token, first"
+            raise InvalidInput(FieldError(field, message))
+
+
+class OwnPasswordHandler(ApiHandler):
+    """One's own password."""
+
+    @endpoint(
+        role=Role.VIEWER,
+        summary="Change one's own password; ends one's other sessions, and this one",
+        body=OwnPassword,
+        status=204,
+    )
+    async def post(self, body: OwnPassword) -> None:
+        users = self.services.users
+        user = await users.authenticate(self.token.name, body.oldPassword)
+        if user is None or not self.token.is_user or user["_id"] != self.token.id:
+            raise InvalidInput(FieldError("oldPassword", "is not right"))
+        await users.change(user["_id"], UserPatch(password=body.password))
+        await self.services.sessions.end_all("user", user["_id"])

@@ -1,0 +1,114 @@
+"""`/admin/users`, and what a change of a user or token means for sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.pages import PASSWORD, Visitor, sign_in
+from tests.support.system import System
+
+USER = {"name": "Malee", "password": PASSWORD, "role": "operator"}
+
+
+async def signed_in(system: System) -> Visitor:
+    visitor = Visitor(system)
+    response = await visitor.post("/sign-in", name="malee", secret=PASSWORD)
+    assert response.code == 303
+    return visitor
+
+
+@pytest.mark.gen_test
+async def test_users_are_made_listed_and_removed(system: System) -> None:
+    status, made = await system.rest("POST", "/admin/users", USER)
+    assert (status, made["name"], made["role"]) == (201, "Malee", "operator")
+    status, problem = await system.rest("POST", "/admin/users", {**USER, "name": "MALEE"})
+    assert (status, problem["errors"][0]["field"]) == (409, "name")
+    _, listed = await system.rest("GET", "/admin/users")
+    assert [user["name"] for user in listed["items"]] == ["Malee"]
+    stored = await system.database.users.find_one({})
+    assert PASSWORD not in str(stored) + str(listed) + str(made)
+    assert "passwordHash" not in str(listed)
+    assert (await system.rest("DELETE", "/admin/users/malee"))[0] == 204
+    assert (await system.rest("DELETE", "/admin/users/malee"))[0] == 404
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"password": "short"}, "password"),
+        ({"name": " "}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"role": "king"}, "role"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+async def test_what_cannot_be_is_refused(
+    system: System, changes: dict[str, object], field: str
+) -> None:
+    status, problem = await system.rest("POST", "/admin/users", {**USER, **changes})
+    assert (status, problem["errors"][0]["field"]) == (422, field)
+    assert "short" not in str(problem)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"password": PASSWORD + "!"}, None])
+async def test_a_change_ends_the_sessions(system: System, change: dict[str, str] | None) -> None:
+    await system.rest("POST", "/admin/users", USER)
+    visitor = await signed_in(system)
+    assert (await visitor.page("/"))[0] == 200
+    method = "DELETE" if change is None else "PATCH"
+    status, _ = await system.rest(method, "/admin/users/malee", change)
+    assert status in (200, 204)
+    assert (await visitor.page("/"))[0] == 302
+
+
+@pytest.mark.gen_test
+async def test_a_revoked_token_ends_its_sessions(system: System) -> None:
+    visitor = await sign_in(system, "viewer")
+    _, tokens = await system.rest("GET", "/admin/tokens")
+    [token] = [t["id"] for t in tokens["items"] if t["name"] == "viewer"]
+    await system.rest("DELETE", f"/admin/tokens/{token}")
+    assert (await visitor.page("/"))[0] == 302
+
+
+@pytest.mark.gen_test
+async def test_the_last_admin_stays(system: System) -> None:
+    await system.rest("POST", "/admin/users", {**USER, "role": "admin"})
+    visitor = await signed_in(system)
+    await system.database.api_tokens.delete_many({})
+    headers = {"X_XSRFToken": await visitor.xsrf()}
+    response = await visitor.fetch("DELETE", "/admin/users/malee", None, **headers)
+    assert response.code == 422 and b"last admin" in response.body
+    response = await visitor.fetch("PATCH", "/admin/users/malee", '{"role": "viewer"}', **headers)
+    assert response.code == 422
+
+
+@pytest.mark.gen_test
+async def test_people_change_their_own_password(system: System) -> None:
+    await system.rest("POST", "/admin/users", {**USER, "role": "viewer"})
+    visitor = await signed_in(system)
+    assert (await visitor.page("/account"))[0] == 200
+    headers = {"X_XSRFToken": await visitor.xsrf()}
+    path, new = "/admin/users/me/password", "another long password"
+    wrong = f'{{"oldPassword": "wrong password", "password": "{new}"}}'
+    assert (await visitor.fetch("POST", path, wrong, **headers)).code == 422
+    right = f'{{"oldPassword": "{PASSWORD}", "password": "{new}"}}'
+    assert (await visitor.fetch("POST", path, right, **headers)).code == 204
+    assert (await visitor.page("/"))[0] == 302
+    response = await Visitor(system).post("/sign-in", name="malee", secret=new)
+    assert response.code == 303
+    # A token has no password to change.
+    assert (await system.rest("POST", path, {"oldPassword": new, "password": PASSWORD}))[0] == 422
+
+
+@pytest.mark.gen_test
+async def test_the_access_page_is_for_admins(system: System) -> None:
+    await system.rest("POST", "/admin/users", {**USER, "name": "<b>Malee</b>"})
+    operator, admin = await sign_in(system, "operator"), await sign_in(system)
+    for path in ("/access", "/access/new-token", "/access/new-user"):
+        assert (await operator.page(path))[0] == 403
+        assert (await admin.page(path))[0] == 200
+    assert 'href="/access"' not in (await operator.page("/"))[1]
+    _, text = await admin.page("/access")
+    assert "&lt;b&gt;Malee" in text and "<b>Malee" not in text
