@@ -15,7 +15,9 @@ from csms import db
 from csms.errors import FieldError, InvalidInput
 
 MAX_MILLISECONDS = 8_000
-MAX_SERIES = 60
+MAX_SERIES = 240
+"""More lines than that are no chart."""
+
 _KEY = ("chargePointId", "connectorId", "measurand", "phase", "location", "unit")
 
 
@@ -108,7 +110,8 @@ class MeterSeries:
         A point is the average of the samples in its part of the time, at their average time.
 
         Raises:
-            InvalidInput: there are more samples than can be read in some seconds.
+            InvalidInput: there are more samples than can be read in some seconds, or more series
+                than anybody can tell apart.
             DatabaseUnavailable: MongoDB did not answer.
         """
         width = max(1, -((since - until) // timedelta(milliseconds=points)))
@@ -117,13 +120,17 @@ class MeterSeries:
             async with db.errors():
                 rows = await self._collection.aggregate(
                     pipeline, maxTimeMS=MAX_MILLISECONDS, allowDiskUse=True
-                ).to_list(MAX_SERIES * points)
+                ).to_list(MAX_SERIES * points + 1)
         except Exception as error:
             if isinstance(error.__cause__, ExecutionTimeout):
                 raise InvalidInput(
                     FieldError("from", "this is too much to draw; choose a shorter time")
                 ) from error
             raise
+        if len(rows) > MAX_SERIES * points:
+            raise InvalidInput(
+                FieldError("chargePointId", "these are too many lines for a chart; choose fewer")
+            )
         return _series(rows)
 
 

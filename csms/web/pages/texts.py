@@ -38,6 +38,7 @@ SCRIPT_TEXTS: tuple[str, ...] = (
     "Time",
     "What",
     "this is too much to draw; choose a shorter time",
+    "these are too many lines for a chart; choose fewer",
     "Download what was rejected",
 )
 """What `t("...")` of the scripts may say."""
