@@ -15,7 +15,9 @@ from csms import db
 from csms.errors import FieldError, InvalidInput
 
 MAX_MILLISECONDS = 8_000
-MAX_SERIES = 60
+MAX_SERIES = 240
+"""More lines than that are no chart."""
+
 _KEY = ("chargePointId", "connectorId", "measurand", "phase", "location", "unit")
 
 
@@ -108,7 +110,8 @@ class MeterSeries:
         A point is the average of the samples in its part of the time, at their average time.
 
         Raises:
-            InvalidInput: there are more samples than can be read in some seconds.
+            InvalidInput: there are more samples than can be read in some seconds, or more series
+                than anybody can tell apart.
             DatabaseUnavailable: MongoDB did not answer.
         """
         width = max(1, -((since - until) // timedelta(milliseconds=points)))
@@ -117,13 +120,17 @@ class MeterSeries:
             async with db.errors():
                 rows = await self._collection.aggregate(
                     pipeline, maxTimeMS=MAX_MILLISECONDS, allowDiskUse=True
-                ).to_list(MAX_SERIES * points)
+                ).to_list(MAX_SERIES * points + 1)
         except Exception as error:
             if isinstance(error.__cause__, ExecutionTimeout):
                 raise InvalidInput(
                     FieldError("from", "this is too much to draw; choose a shorter time")
                 ) from error
             raise
+        if len(rows) > MAX_SERIES * points:
+            raise InvalidInput(
+                FieldError("chargePointId", "these are too many lines for a chart; choose fewer")
+            )
         return _series(rows)
 
 
@@ -131,25 +138,25 @@ def _pipeline(
     wanted: SeriesFilter, since: datetime, until: datetime, width: int
 ) -> list[db.Document]:
     time: db.Document = {"$gte": since, "$lt": until}
-    measurand = {"measurand": {"$in": list(wanted.measurands)}} if wanted.measurands else {}
+    fits: list[Any] = [{"$isNumber": "$$sample.value"}]
+    if wanted.measurands:
+        fits.append({"$in": ["$$sample.measurand", list(wanted.measurands)]})
+    # What is left out before samples become documents of their own costs the least.
+    samples = {"$filter": {"input": "$sampledValue", "as": "sample", "cond": {"$and": fits}}}
     milliseconds = {"$subtract": ["$timestamp", since]}
     return [
         {"$match": {**wanted.samples(), "timestamp": time}},
         {
             "$project": {
+                "_id": 0,
                 "chargePointId": 1,
                 "connectorId": 1,
-                "timestamp": 1,
-                "sample": "$sampledValue",
+                "time": {"$toLong": "$timestamp"},
+                "part": {"$floor": {"$divide": [milliseconds, width]}},
+                "sample": samples,
             }
         },
         {"$unwind": "$sample"},
-        {
-            "$match": {
-                "sample.value": {"$type": "number"},
-                **{f"sample.{name}": value for name, value in measurand.items()},
-            }
-        },
         {
             "$group": {
                 "_id": {
@@ -159,9 +166,9 @@ def _pipeline(
                     "phase": "$sample.phase",
                     "location": "$sample.location",
                     "unit": "$sample.unit",
-                    "part": {"$floor": {"$divide": [milliseconds, width]}},
+                    "part": "$part",
                 },
-                "time": {"$avg": {"$toLong": "$timestamp"}},
+                "time": {"$avg": "$time"},
                 "value": {"$avg": "$sample.value"},
             }
         },

@@ -107,3 +107,14 @@ async def test_too_much_to_read(database: db.Database, monkeypatch: pytest.Monke
     with pytest.raises(InvalidInput) as raised:
         await MeterSeries(database).find(SeriesFilter(("CP1",)), START, START + HOUR, 300)
     assert raised.value.errors[0].field == "from"
+
+
+async def test_too_many_lines(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter_series, "MAX_SERIES", 2)
+    for connector_id in (1, 2, 3):
+        await store_reading(database, START, power(1), connector_id=connector_id)
+    repository = MeterSeries(database)
+    with pytest.raises(InvalidInput) as raised:
+        await repository.find(SeriesFilter(("CP1",)), START, START + HOUR, 1)
+    assert raised.value.errors[0].field == "chargePointId"
+    assert len(await repository.find(SeriesFilter(("CP1",)), START, START + HOUR, 2)) == 3

@@ -69,7 +69,14 @@ class MeterValuesPage(PageHandler):
             until=until,
             samples=samples,
             series_url=lambda name: self._series_url(query, name, since, until),
-            download_url=lambda one, form: self._download_url(one, form, query, since, until),
+            download_url=lambda one, form: self.url(
+                "/admin/meter-values",
+                chargePointId=one,
+                connectorId=query.connectorId,
+                measurand=measurands[0] if len(measurands) == 1 else None,
+                format=form,
+                **_bounds(since, until),
+            ),
         )
 
     def _time(self, query: ExplorerQuery, now: datetime) -> tuple[datetime, datetime | None]:
@@ -97,24 +104,6 @@ class MeterValuesPage(PageHandler):
         else:
             asked |= _bounds(since, until)
         return self.url("/meter-values/series", **asked)
-
-    def _download_url(
-        self,
-        charge_point_id: str,
-        form: str,
-        query: ExplorerQuery,
-        since: datetime,
-        until: datetime | None,
-    ) -> str:
-        one = query.measurand[0] if len(query.measurand) == 1 else None
-        return self.url(
-            "/admin/meter-values",
-            chargePointId=charge_point_id,
-            connectorId=query.connectorId,
-            measurand=one,
-            format=form,
-            **_bounds(since, until),
-        )
 
 
 def _bounds(since: datetime, until: datetime | None) -> dict[str, str | None]:

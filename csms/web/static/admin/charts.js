@@ -10,11 +10,16 @@
 import { onChange } from "./live.js";
 import { element, rest, t } from "./page.js";
 
+// The longer the time, the less does one more reading change, and the more has to be read for it.
 const AT_MOST_EVERY = 3000;
+const AT_LEAST_EVERY = 30_000;
+const MOMENTS = 1000;
 const COLOURS = 8;
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3]];
 const POINTS = ["circle", "rect", "triangle", "rectRot"];
 const ROWS = 200;
+const FEW_POINTS = 40;
+const MANY_SERIES = 4;
 const FROM_ZERO = new Set(["kW", "A", "kVA"]);
 // What people read is bigger than what meters send.
 const SHOWN = { W: ["kW", 1000], Wh: ["kWh", 1000], VA: ["kVA", 1000], var: ["kvar", 1000], varh: ["kvarh", 1000], Percent: ["%", 1], Celsius: ["°C", 1] };
@@ -47,12 +52,16 @@ function MeterChart(box) {
       return;
     }
     busy = true;
+    let wait = AT_MOST_EVERY;
     try {
       const answer = await rest("GET", box.dataset.chart);
       series = answer.series.filter((one) => one.points.length).map(shown);
+      box.classList.toggle("many", series.length > MANY_SERIES);
       draw(answer);
       box.dataset.points = series.reduce((count, one) => count + one.points.length, 0);
       say(series.length ? "" : t("No readings here."));
+      const moment = (Date.parse(answer.to) - Date.parse(answer.from)) / MOMENTS;
+      if (series.length) wait = Math.min(Math.max(wait, moment), AT_LEAST_EVERY);
     } catch (problem) {
       // What is drawn stays: it is old, and not wrong.
       const why = [problem.message, ...(problem.errors ?? []).map((error) => t(error.message))];
@@ -63,7 +72,7 @@ function MeterChart(box) {
       busy = false;
       if (again) load();
       again = false;
-    }, AT_MOST_EVERY);
+    }, wait);
   }
 
   function say(text) {
@@ -94,7 +103,7 @@ function MeterChart(box) {
     if (!details.open) return;
     const rows = series.flatMap((one) => one.points.map(([time, value]) => [time, one.label, value, one.unit]));
     rows.sort((a, b) => b[0] - a[0]);
-    const head = element("thead", {}, element("tr", {}, ...["Time", "What", "Value"].map((text) => element("th", { scope: "col" }, t(text)))));
+    const head = element("thead", {}, element("tr", {}, ...["Time", "What", "Value"].map((text) => element("th", { scope: "col", ...(text === "Value" && { class: "number" }) }, t(text)))));
     const body = element("tbody");
     for (const [time, label, value, unit] of rows.slice(0, ROWS)) {
       const number = element("td", { class: "number" }, `${numbers.format(value)} ${unit ?? ""}`);
@@ -102,7 +111,7 @@ function MeterChart(box) {
     }
     const table = element("table", {}, element("caption", {}, box.dataset.title), head, body);
     details.querySelector(".scroll")?.remove();
-    details.append(element("div", { class: "scroll" }, table));
+    details.append(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": box.dataset.title }, table));
   }
 
   this.load = load;
@@ -134,7 +143,7 @@ function dataset(one, index, colour) {
     backgroundColor: colour,
     borderDash: DASHES[look % DASHES.length],
     pointStyle: POINTS[index % POINTS.length],
-    pointRadius: one.points.length > 60 ? 0 : 2.5,
+    pointRadius: one.points.length > FEW_POINTS ? 0 : 2.5,
     pointHitRadius: 8,
     borderWidth: 2,
   };
@@ -176,7 +185,7 @@ function chartOptions(answer, datasets, text, line) {
     interaction: { mode: "nearest", axis: "x", intersect: false },
     scales,
     plugins: {
-      legend: { labels: { color: text, font, usePointStyle: true, boxHeight: 6 } },
+      legend: { maxHeight: 120, labels: { color: text, font, usePointStyle: true, boxHeight: 6 } },
       tooltip: {
         callbacks: {
           label: ({ dataset: { label, unit }, parsed }) => `${label}: ${numbers.format(parsed.y)} ${unit ?? ""}`,
