@@ -9,7 +9,7 @@ from typing import Any
 from csms.domain.times import rfc3339
 from csms.ocppj.payloads import answer_errors, outbound_errors
 from tests.support.charge_point import BOOT, ScriptedChargePoint
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 Payload = dict[str, Any]
 
@@ -114,9 +114,13 @@ class Kit:
         return transaction_id
 
     async def reconnect(self, **options: Any) -> None:
-        """Lose the connection, and come back."""
+        """Lose the connection, and come back; returns when commands find the new one."""
+        before = (await self.system.record())["ocppSessionId"]
         await self.charge_point.close()
         self.charge_point = await self.system.connect(**options)
+        await eventually(
+            self.system.record, lambda record: record["ocppSessionId"] not in (None, before)
+        )
 
     # The operator
 

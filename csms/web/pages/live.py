@@ -16,6 +16,7 @@ TELL_EVERY = 0.5
 """Seconds between two events at least."""
 
 SIGN_OF_LIFE_EVERY = 10.0
+STALE_AFTER = 3.0
 MAX_SECONDS = 3600.0
 
 
@@ -46,7 +47,7 @@ class LiveHandler(PageHandler):
     async def _tell(self, viewer: Viewer) -> None:
         was_live: bool | None = None
         while not viewer.ended:
-            is_live = self.services.live.following.is_set()
+            is_live = await self._is_live()
             if is_live != was_live:
                 await self._send("live" if is_live else "stale", "")
                 was_live = is_live
@@ -59,6 +60,13 @@ class LiveHandler(PageHandler):
             except TimeoutError:
                 if is_live:
                     await self._send("alive", "")
+
+    async def _is_live(self) -> bool:
+        following = self.services.live.following
+        # It stops for a moment when another charge point comes to be watched.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(following.wait(), STALE_AFTER)
+        return following.is_set()
 
     async def _send(self, event: str, data: str) -> None:
         self.write(f"event: {event}\ndata: {data}\n\n")
