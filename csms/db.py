@@ -223,6 +223,17 @@ async def ping(database: Database) -> None:
         await database.command("ping")
 
 
+async def confirm(collection: Collection, record_id: Any) -> None:
+    """Wait until a majority has a record as it is: what was read may still be taken back.
+
+    Raises:
+        DatabaseUnavailable: the majority did not say so in time.
+    """
+    async with errors():
+        # Changes nothing, and waits for a majority to have all that came before.
+        await collection.update_one({"_id": record_id}, {"$set": {"_id": record_id}})
+
+
 def translate(error: PyMongoError) -> Exception:
     """The domain's name for a driver's error; the error itself where there is none."""
     if isinstance(error, DuplicateKeyError):
