@@ -16,7 +16,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
-    WTimeoutError,
+    WriteConcernError,
 )
 from pymongo.uri_parser import parse_uri
 
@@ -30,7 +30,8 @@ Collection = AsyncIOMotorCollection[Document]
 CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 """Serial numbers are compared without case, by the unique index too."""
 
-_UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
+# A write concern error: the write was done, and a majority did not say that it has it.
+_UNAVAILABLE = (ConnectionFailure, AutoReconnect, WriteConcernError, ExecutionTimeout)
 _OUT_OF_DISK_SPACE = 14031
 _MB = 1024 * 1024
 FORGET_REJECTED_SECONDS = 90 * 24 * 3600
