@@ -16,7 +16,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
-    WTimeoutError,
+    WriteConcernError,
 )
 from pymongo.uri_parser import parse_uri
 
@@ -30,7 +30,8 @@ Collection = AsyncIOMotorCollection[Document]
 CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 """Serial numbers are compared without case, by the unique index too."""
 
-_UNAVAILABLE = (ConnectionFailure, AutoReconnect, WTimeoutError, ExecutionTimeout)
+# A write concern error: the write was done, and a majority did not say that it has it.
+_UNAVAILABLE = (ConnectionFailure, AutoReconnect, WriteConcernError, ExecutionTimeout)
 _OUT_OF_DISK_SPACE = 14031
 _MB = 1024 * 1024
 FORGET_REJECTED_SECONDS = 90 * 24 * 3600
@@ -232,6 +233,17 @@ async def ping(database: Database) -> None:
     """
     async with errors():
         await database.command("ping")
+
+
+async def confirm(collection: Collection, record_id: Any) -> None:
+    """Wait until a majority has a record as it is: what was read may still be taken back.
+
+    Raises:
+        DatabaseUnavailable: the majority did not say so in time.
+    """
+    async with errors():
+        # Changes nothing, and waits for a majority to have all that came before.
+        await collection.update_one({"_id": record_id}, {"$set": {"_id": record_id}})
 
 
 def translate(error: PyMongoError) -> Exception:

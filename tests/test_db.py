@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError, WriteConcernError, WTimeoutError
 from tornado.ioloop import IOLoop
 
 from csms import db
@@ -89,7 +89,15 @@ async def test_admission_looks_charge_points_up_by_index(database: db.Database) 
     assert examined == [1, 1, 1]
 
 
-async def test_a_full_disk_is_a_database_that_is_away() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(OperationFailure("No space left on device", 14031), id="disk full"),
+        pytest.param(WriteConcernError("interrupted", 11602), id="the primary steps down"),
+        pytest.param(WTimeoutError("waiting for replication timed out", 64), id="no majority"),
+    ],
+)
+async def test_a_write_that_is_not_there_for_sure_may_be_tried_again(error: PyMongoError) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with db.errors():
-            raise OperationFailure("No space left on device", code=14031)
+            raise error

@@ -87,6 +87,7 @@ class Transactions:
             earlier = await self.find_start(start)
             if earlier is None:
                 raise
+            await db.confirm(self.collection, earlier["_id"])
             document = earlier
         # For a retry as well: the first attempt may have died between the two writes.
         await self._abandon_older(document, now)
@@ -98,6 +99,7 @@ class Transactions:
         if transaction is None:
             return await self._keep_orphan(stop, now)
         if transaction["status"] == TransactionStatus.COMPLETED:
+            await db.confirm(self.collection, transaction["_id"])
             return transaction
         async with db.errors():
             stopped = await self.collection.find_one_and_update(
@@ -174,6 +176,7 @@ class Transactions:
         async with db.errors():
             earlier = await self.collection.find_one({"startKey": stop.orphan_key})
         if earlier is not None:
+            await db.confirm(self.collection, earlier["_id"])
             return earlier
         document = stop.orphan(await self._ids.next(), now)
         try:

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
+from tornado.ioloop import IOLoop
 
+from csms.app import CentralSystem
+from csms.config import Settings
 from tests.e2e import test_serve
+from tests.e2e.test_messages import metering, start, stop
 from tests.faults.load import Load, assert_nobody_was_dropped, assert_stored_once, senders, survive
 from tests.support.replica_set import ReplicaSet, replica_set
-from tests.support.system import Client
+from tests.support.system import Client, System
 
 TOKEN = "a-token-of-the-test"
 
@@ -73,3 +77,33 @@ async def test_the_primary_is_killed(tmp_path: Path, members: ReplicaSet) -> Non
         killed.start()
         await asyncio.to_thread(members.until_whole)
         assert_stored_once(load, members.uri)
+
+
+async def test_a_retry_is_not_acknowledged_before_a_majority_has_the_first(
+    io_loop: IOLoop, members: ReplicaSet, settings: Settings
+) -> None:
+    own = settings.model_copy(
+        update={"host": "127.0.0.1", "port": 0, "node_id": "retry", "mongodb_database": "retries"}
+    )
+    central_system = CentralSystem(own, f"{members.uri}&wTimeoutMS=500")
+    await central_system.start()
+    system = System(central_system)
+    charge_point = await system.online()
+    started = await charge_point.call("StartTransaction", start())
+    calls = {
+        "StartTransaction": start(connectorId=2),
+        "StopTransaction": stop(started["transactionId"]),
+        "MeterValues": metering("1"),
+    }
+    with members.alone():
+        # The primary takes them, and is alone with them: they may all be rolled back.
+        for _ in range(2):
+            for action, payload in calls.items():
+                answer = await charge_point.ask(action, payload)
+                assert answer[2] == "InternalError", (action, answer)
+    for action, payload in calls.items():
+        await charge_point.call(action, payload)
+    assert await system.database.transactions.count_documents({}) == 2
+    assert await system.database.meter_values.count_documents({"connectorId": 1}) == 1
+    await system.disconnect_all()
+    await central_system.stop()

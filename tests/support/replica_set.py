@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from csms.mongod_state import HOST, REPLICA_SET
 
 MEMBERS = 3
 READY_SECONDS = 60.0
-SETTINGS = {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500}
+QUICK, SLOW = 2_000, 60_000
+SETTINGS = {"electionTimeoutMillis": QUICK, "heartbeatIntervalMillis": 500}
 """Quicker than MongoDB's own 10 s and 2 s: how long it takes to notice is not what is tested."""
 
 
@@ -58,6 +60,11 @@ class Member:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, to freeze it or let it go on."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     @property
     def is_running(self) -> bool:
@@ -106,6 +113,28 @@ class ReplicaSet:
 
         _wait(find)
         return found[0]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The primary stays one, but neither of the others follows it."""
+        self._set_election_timeout(SLOW)
+        secondaries = [member for member in self.members if member is not self.primary()]
+        try:
+            for member in secondaries:
+                member.signal(signal.SIGSTOP)
+            yield
+        finally:
+            for member in secondaries:
+                member.signal(signal.SIGCONT)
+            self.until_whole()
+            self._set_election_timeout(QUICK)
+
+    def _set_election_timeout(self, milliseconds: int) -> None:
+        primary = self.primary()
+        config = primary.command("replSetGetConfig")["config"]
+        config["settings"]["electionTimeoutMillis"] = milliseconds
+        config["version"] += 1
+        primary.command("replSetReconfig", config)
 
     def step_down(self) -> None:
         """Have the primary give its place to another, and stand back for a while."""
