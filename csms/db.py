@@ -83,6 +83,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"chargePointIdentity": None},
         ),
         IndexModel("searchGrams", name="search"),
+        IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
     ],
     "heartbeats": [

@@ -40,6 +40,9 @@ class ChargePointQuery(PageQuery):
             found |= containing(self.q)
         if self.connected is not None:
             found["ocppSessionId"] = {"$ne": None} if self.connected else None
+            if self.connected:
+                # The session's node goes with it, and has an index.
+                found["nodeId"] = {"$type": "string"}
         if self.status is not None:
             found["status"] = self.status
         if self.isWhitelisted is not None:
