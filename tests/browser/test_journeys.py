@@ -193,6 +193,26 @@ async def test_verifying_field_by_field(system: System, open_page: OpenPage) -> 
 
 
 @pytest.mark.gen_test(timeout=120)
+async def test_installing_firmware_that_is_uploaded(
+    system: System, open_page: OpenPage, tmp_path: Path
+) -> None:
+    charge_point = await system.online()
+    charge_point.answers["UpdateFirmware"] = lambda _: {}
+    firmware = tmp_path / "v2.bin"
+    firmware.write_bytes(b"firmware")
+    async with open_page("/charge-points/CP1") as page:
+        await page.click(".more summary")
+        await command(page, "Install a firmware file kept here")
+        await page.set_input_files("#c-upload", firmware)
+        await page.get_by_role("button", name="Upload").click()
+        await expect(page.locator("#c-fileId")).to_contain_text("v2.bin")
+        await send(page)
+        await expect(page.locator("dialog output").first).to_contain_text("answered")
+    _, jobs = await system.rest("GET", "/admin/jobs")
+    assert len(jobs["items"]) == 1
+
+
+@pytest.mark.gen_test(timeout=120)
 async def test_letting_in_who_was_turned_away(system: System, open_page: OpenPage) -> None:
     async with open_page("/turned-away") as page:
         await expect(page.locator("#live-state")).to_have_text("Live")

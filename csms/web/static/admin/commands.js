@@ -1,7 +1,7 @@
 // Shows what a charge point answered to a command, in the command's form.
 
-import { element, t } from "./page.js";
-import { say } from "./forms.js";
+import { Problem, element, rest, t } from "./page.js";
+import { say, showProblem } from "./forms.js";
 
 const GOOD = new Set(["Accepted", "Unlocked", "Scheduled", "match"]);
 const BAD = new Set(["Rejected", "UnlockFailed", "NotSupported", "mismatch", "Failed"]);
@@ -49,4 +49,28 @@ document.addEventListener("answered", (event) => {
   const [status, ...parts] = (SHOWN[show] ?? anything)(event.detail);
   const kind = BAD.has(status) ? "bad" : GOOD.has(status) ? "good" : "";
   say(form, kind, `${t("The charge point answered:")} ${t(status)}`, ...parts);
+});
+
+// A file that is uploaded can be chosen at once.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.upload) return;
+  event.preventDefault();
+  const [file] = form.querySelector("input[type=file]").files;
+  const button = form.querySelector("button");
+  button.disabled = true;
+  say(form, "", t("Uploading…"));
+  try {
+    const query = new URLSearchParams({ name: file.name });
+    const stored = await rest("POST", `${form.dataset.upload}?${query}`, file, { "Content-Type": "application/octet-stream" });
+    const select = document.getElementById(form.dataset.into);
+    select.append(element("option", { value: stored.id }, stored.name));
+    select.value = stored.id;
+    say(form, "good", t("Done"));
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    showProblem(form, problem);
+  } finally {
+    button.disabled = false;
+  }
 });
