@@ -9,6 +9,8 @@ from http import HTTPStatus
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
+from csms.errors import DatabaseUnavailable
+from csms.web.browser import signed_in
 from csms.web.live import FEW, MANY, Viewer
 from csms.web.pages.base import PageHandler
 
@@ -46,7 +48,7 @@ class LiveHandler(PageHandler):
 
     async def _tell(self, viewer: Viewer) -> None:
         was_live: bool | None = None
-        while not viewer.ended:
+        while not viewer.ended and await self._still_signed_in():
             is_live = await self._is_live()
             if is_live != was_live:
                 await self._send("live" if is_live else "stale", "")
@@ -60,6 +62,13 @@ class LiveHandler(PageHandler):
             except TimeoutError:
                 if is_live:
                     await self._send("alive", "")
+
+    async def _still_signed_in(self) -> bool:
+        try:
+            return await signed_in(self, self.services) is not None
+        except DatabaseUnavailable:
+            # The page is told that it is stale; who looks at it has not changed.
+            return True
 
     async def _is_live(self) -> bool:
         following = self.services.live.following

@@ -6,7 +6,7 @@ import asyncio
 from typing import Self
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 from tests.support import PATIENCE
 from tests.support.pages import Visitor, sign_in
@@ -43,6 +43,10 @@ class Events:
         for event in events:
             kind, data = event.split("\n")
             self._events.put_nowait((kind.removeprefix("event: "), data.removeprefix("data: ")))
+
+    async def ended(self) -> HTTPResponse:
+        """Wait for the end of the stream."""
+        return await asyncio.shield(self._task)
 
     async def wait_for(self, kind: str, data: str = "") -> None:
         """Wait for an event; others before it do not matter."""
@@ -81,6 +85,16 @@ async def test_readings_are_told_to_who_watches_that_charge_point(system: System
         await asyncio.wait_for(viewer.woken.wait(), PATIENCE)
         assert viewer.take() == {"meter_values"}
     assert (await visitor.page("/"))[0] == 200
+
+
+@pytest.mark.gen_test
+async def test_who_is_signed_out_is_told_no_more(system: System) -> None:
+    visitor = await sign_in(system, "viewer")
+    async with Events(visitor, "collections=charge_points") as events:
+        await events.wait_for("live")
+        await visitor.post("/sign-out")
+        await system.whitelist("CP1")
+        assert (await asyncio.wait_for(events.ended(), PATIENCE)).code == 200
 
 
 @pytest.mark.gen_test
