@@ -223,7 +223,8 @@ class PageHandler(RequestHandler):
         """A time in the viewer's zone, as HTML."""
         if time is None:
             return '<span class="nothing">–</span>'
-        shown = time.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        # A line may end between the date and the time of day, and not within either.
+        shown = time.astimezone(self.zone).strftime("<span>%Y-%m-%d</span> <span>%H:%M:%S</span>")
         return f'<time datetime="{rfc3339(time)}">{shown}</time>'
 
     def local(self, time: datetime | None) -> str:

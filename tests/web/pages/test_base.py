@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import cast
 
@@ -30,7 +31,8 @@ async def test_times_are_in_the_viewers_zone(system: System, zone: str, shown: s
     visitor = await sign_in(system)
     visitor.cookies["csms_zone"] = zone
     _, text = await visitor.page("/charge-points")
-    assert f'<time datetime="2026-11-24T00:00:00Z">{shown}</time>' in text.replace(".000Z", "Z")
+    text = re.sub("</?span>", "", text)
+    assert f">{shown}</time>" in text and 'datetime="2026-11-24T00:00:00' in text
 
 
 @pytest.mark.gen_test
