@@ -9,7 +9,7 @@ from typing import Any
 from csms.domain.times import rfc3339
 from csms.ocppj.payloads import answer_errors, outbound_errors
 from tests.support.charge_point import BOOT, ScriptedChargePoint
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 Payload = dict[str, Any]
 
@@ -115,8 +115,13 @@ class Kit:
 
     async def reconnect(self, **options: Any) -> None:
         """Lose the connection, and come back."""
+        before = (await self.system.record())["ocppSessionId"]
         await self.charge_point.close()
         self.charge_point = await self.system.connect(**options)
+        # The upgrade is answered before the record is claimed; commands go by the record.
+        await eventually(
+            self.system.record, lambda record: record["ocppSessionId"] not in (None, before)
+        )
 
     # The operator
 
