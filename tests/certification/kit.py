@@ -114,10 +114,11 @@ class Kit:
         return transaction_id
 
     async def reconnect(self, **options: Any) -> None:
-        """Lose the connection, and come back; returns when commands find the new one."""
+        """Lose the connection, and come back."""
         before = (await self.system.record())["ocppSessionId"]
         await self.charge_point.close()
         self.charge_point = await self.system.connect(**options)
+        # The upgrade is answered before the record is claimed; commands go by the record.
         await eventually(
             self.system.record, lambda record: record["ocppSessionId"] not in (None, before)
         )

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import MongoClient
@@ -15,8 +16,11 @@ from tests.support.charge_point import Frame, ScriptedChargePoint
 from tests.support.system import Client, eventually
 
 COUNT = 20
-READINGS = 15
+READINGS = 10
 """How many each charge point gets acknowledged before, and after, the fault."""
+
+STARTS_EVERY = 5
+"""Readings between the starts of transactions."""
 
 PATIENCE = 60.0
 RETRY_AFTER = 0.1
@@ -54,24 +58,24 @@ class Sender:
                 assert (await socket.boot())["status"] == "Accepted"
                 return
 
-    async def send(self, raw: str) -> None:
-        """Send a reading until it is acknowledged."""
+    async def send(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Send a Call until it is acknowledged; returns the answer."""
         while True:
-            answer = await self._answer(raw)
+            answer = await self._answer(action, payload)
             if answer is None:
                 self.reconnected += 1
                 await self.close()
                 await self.connect()
             elif answer[0] == 3:
-                return
+                return dict(answer[2])
             else:
                 self.refused += 1
                 await asyncio.sleep(RETRY_AFTER)
 
-    async def _answer(self, raw: str) -> Frame | None:
+    async def _answer(self, action: str, payload: dict[str, Any]) -> Frame | None:
         """What is answered; None if the socket is closed before."""
         try:
-            answer = self.socket.start("MeterValues", reading(raw))
+            answer = self.socket.start(action, payload)
         except WebSocketClosedError:
             return None
         async with asyncio.timeout(PATIENCE):
@@ -90,6 +94,9 @@ class Load:
     def __init__(self, senders: Sequence[Sender]) -> None:
         self.senders = senders
         self.acknowledged: list[str] = []
+        self.started: dict[tuple[str, int], int] = {}
+        """Transaction ids, by charge point and the meter at the start."""
+
         self._stopping = False
         self._tasks = [
             asyncio.ensure_future(self._keep_sending(number, sender))
@@ -101,8 +108,11 @@ class Load:
         while not self._stopping:
             count += 1
             raw = f"{number}.{count:04}"
-            await sender.send(raw)
+            await sender.send("MeterValues", reading(raw))
             self.acknowledged.append(raw)
+            if count % STARTS_EVERY == 0:
+                answer = await sender.send("StartTransaction", start(count))
+                self.started[sender.identity, count] = answer["transactionId"]
 
     async def more(self, each: int = READINGS) -> None:
         """Wait until every sender has so many more readings acknowledged."""
@@ -120,6 +130,12 @@ class Load:
         """Let everybody finish the reading that is out."""
         self._stopping = True
         await asyncio.wait_for(asyncio.gather(*self._tasks), PATIENCE)
+
+
+def start(meter: int) -> dict[str, Any]:
+    """A StartTransaction.req. The times differ where the meters do."""
+    at = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=meter)
+    return {"connectorId": 1, "idTag": "TAG", "meterStart": meter, "timestamp": at.isoformat()}
 
 
 async def senders(client: Client, *others: Client, token: str) -> list[Sender]:
@@ -154,12 +170,17 @@ def assert_nobody_was_dropped(load: Load) -> None:
 
 
 def assert_stored_once(load: Load, uri: str, database: str = "csms") -> None:
-    """Every acknowledged reading is there, and none is there twice."""
+    """Every acknowledged reading and start is there, and none is there twice."""
     with MongoClient[dict[str, Any]](uri, readConcernLevel="majority") as mongo:
         stored = mongo[database]["meter_values"].find({}, {"sampledValue.raw": 1})
         raws = [document["sampledValue"][0]["raw"] for document in stored]
+        transactions = list(mongo[database]["transactions"].find())
     assert len(raws) == len(set(raws))
     assert set(load.acknowledged) <= set(raws)
+    started = {(t["chargePointId"], int(t["meterStart"])): t["_id"] for t in transactions}
+    assert len(transactions) == len(started)
+    assert load.started.items() <= started.items()
+    assert load.started
 
 
 def reading(raw: str) -> dict[str, Any]:
