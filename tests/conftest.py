@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -19,7 +20,8 @@ from tests.support.system import ADMIN_TOKEN, System
 DATABASE = "csms_test"
 
 # How long an example takes says something of the machine, and nothing of the subject.
-hypothesis.settings.register_profile("csms", deadline=None)
+# Where a change is to be judged, the same examples are tried each time.
+hypothesis.settings.register_profile("csms", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("csms")
 
 

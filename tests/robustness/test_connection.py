@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -160,10 +161,12 @@ def _id_of_call(text: str | bytes) -> str | None:
     try:
         frame = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
-        start = text.lstrip()[1:].lstrip()
-        if not start.startswith("2"):
+        start = re.match(r'\s*\[\s*2\s*,\s*(?=")', text)
+        if start is None:
             return None
-        return str(json.JSONDecoder().raw_decode(start[1:].lstrip(" ,"))[0])
+        with suppress(ValueError):
+            return str(json.JSONDecoder().raw_decode(text, start.end())[0])
+        return None
     return frame[1] if len(frame) > 1 and frame[0] == 2 and isinstance(frame[1], str) else None
 
 
