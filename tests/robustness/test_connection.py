@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
