@@ -19,6 +19,8 @@ COLLECTIONS = (
     "commands",
     "id_tags",
     "rejected_connections",
+    "security_events",
+    "audit",
 )
 
 

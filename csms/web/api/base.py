@@ -152,9 +152,11 @@ def endpoint(
             if body is not None:
                 arguments["body"] = self.read_body(body, optional=body_optional)
             answer = await method(self, *path, **arguments)
+            is_open = not self._headers_written and not self._finished
             if self.request.method not in SAFE_METHODS:
-                await self.note_change(path)
-            if not self._headers_written and not self._finished:
+                answered = status_of(answer, status) if is_open else int(self.get_status())
+                await self.note_change(path, answered)
+            if is_open:
                 self.send(answer, status)
 
         call.endpoint = declared  # type: ignore[attr-defined]
@@ -264,7 +266,7 @@ class ApiHandler(ProblemHandler):
         if length.isdecimal() and int(length) > self.max_body_bytes:
             raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
-    async def note_change(self, ids: tuple[str, ...]) -> None:
+    async def note_change(self, ids: tuple[str, ...], status: int) -> None:
         """Note who has just changed what; the change itself stands, whatever comes of this."""
         request = self.request
         about = ids[0] if ids and request.path.startswith("/admin/charge-points/") else None
@@ -275,13 +277,14 @@ class ApiHandler(ProblemHandler):
             method=request.method or "",
             path=mask_location(request.path)[:MAX_PATH],
             fields=self._names_sent(),
-            status=int(self.get_status()),
+            status=status,
             remote_address=request.remote_ip,
             charge_point_id=about,
         )
         try:
             await self.services.audit.record(entry, self.services.deps.clock())
-        except DatabaseUnavailable as error:
+        except Exception as error:
+            # An error of any kind would answer that the change was not made.
             log.error("change_not_noted", by=entry.by, path=entry.path, error=str(error))
 
     def _names_sent(self) -> list[str]:
@@ -353,13 +356,17 @@ class ApiHandler(ProblemHandler):
 
     def send(self, answer: Any, status: int) -> None:
         """Write a model as JSON; None is an empty answer."""
+        self.set_status(status_of(answer, status))
         if answer is None:
-            self.set_status(HTTPStatus.NO_CONTENT if status == HTTPStatus.OK else status)
             self.finish()
             return
-        self.set_status(status)
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.finish(answer.model_dump_json())
+
+
+def status_of(answer: Any, declared: int) -> int:
+    """The status that an answer goes with; one without content is 204."""
+    return HTTPStatus.NO_CONTENT if answer is None and declared == HTTPStatus.OK else declared
 
 
 def problem_of(error: BaseException | None, status: int = 500) -> Problem:

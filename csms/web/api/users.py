@@ -13,6 +13,8 @@ from csms.errors import FieldError, InvalidInput
 from csms.repositories.pages import Page
 from csms.web.api.base import ApiHandler, endpoint
 
+TOO_MANY_TRIES = "Too many tries. Wait a minute, then try again."
+
 
 class UserView(BaseModel):
     """A user: all but the password."""
@@ -90,9 +92,13 @@ class UserHandler(ApiHandler):
         await self.services.sessions.end_all("user", fold(name))
 
     async def _keep_an_admin(self, name: str, field: str) -> None:
+        now = self.services.deps.clock()
         tokens = await self.services.api_tokens.list()
         users = await self.services.users.list()
-        others = [*tokens, *(user for user in users if user["_id"] != fold(name))]
+        others = [
+            *(token for token in tokens if (token.get("expiresAt") or now) >= now),
+            *(user for user in users if user["_id"] != fold(name)),
+        ]
         if not any(other["role"] == Role.ADMIN for other in others):
             message = "is the last admin's; make another admin, or an admin token, first"
             raise InvalidInput(FieldError(field, message))
@@ -108,9 +114,13 @@ class OwnPasswordHandler(ApiHandler):
         status=204,
     )
     async def post(self, body: OwnPassword) -> None:
-        users = self.services.users
-        user = await users.authenticate(self.token.name, body.oldPassword)
+        users, attempts = self.services.users, self.services.sign_in_attempts
+        address, name = self.request.remote_ip or "", self.token.name
+        if attempts.must_wait(address, name):
+            raise InvalidInput(FieldError("oldPassword", TOO_MANY_TRIES))
+        user = await users.authenticate(name, body.oldPassword)
         if user is None or not self.token.is_user or user["_id"] != self.token.id:
+            attempts.failed(address, name)
             raise InvalidInput(FieldError("oldPassword", "is not right"))
         await users.change(user["_id"], UserPatch(password=body.password))
         await self.services.sessions.end_all("user", user["_id"])

@@ -15,6 +15,7 @@ from csms.repositories.pages import find_listing
 from csms.web.api.audit import AuditQuery
 from csms.web.api.readings import TimeRange
 from csms.web.pages.base import PageHandler
+from csms.web.pages.local_times import LocalTime
 
 PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -25,6 +26,8 @@ class CommandsQuery(TimeRange):
     action: Annotated[str, Field(max_length=100)] | None = None
     status: CommandStatus | None = None
     requestedBy: Annotated[str, Field(max_length=100)] | None = None
+    since: LocalTime | None = Field(None, alias="from")
+    until: LocalTime | None = Field(None, alias="to")
     page: PageNumber = 1
 
     def matching(self) -> dict[str, Any]:
@@ -75,6 +78,8 @@ def _pretty(value: Any) -> str:
 class AuditListQuery(AuditQuery):
     """Which changes."""
 
+    since: LocalTime | None = Field(None, alias="from")
+    until: LocalTime | None = Field(None, alias="to")
     page: PageNumber = 1
 
 

@@ -6,6 +6,7 @@ from csms.repositories.health import read_health
 from csms.repositories.nodes import Nodes
 from csms.repositories.pages import find_listing
 from csms.web.pages.base import PageHandler
+from csms.web.pages.local_times import duration
 
 
 class NodesPage(PageHandler):
@@ -31,7 +32,7 @@ class NodesPage(PageHandler):
             health=await read_health(self.services.database),
             commits=self._commits(),
             events=events.items,
-            now=now,
+            runs=lambda node: duration(now - node["startedAt"]),
         )
 
     def _commits(self) -> list[tuple[str, int, float, float]]:

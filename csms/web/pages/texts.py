@@ -85,6 +85,7 @@ ANSWERS: tuple[str, ...] = (
     "write a whole number, such as 2",
     "was added by somebody else meanwhile; import the row again",
     "is not right",
+    "Too many tries. Wait a minute, then try again.",
     "String should have at least 10 characters",
     "is the last admin's; make another admin, or an admin token, first",
     "Field required",

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from csms import db
+from csms.actions.boot_notification import SERIAL_MISMATCH
 from csms.connections.admission import Reason
 from csms.domain.onboarding import REMEDIES
 from csms.repositories.pages import find_listing
 from csms.web.api.rejected_connections import RejectedConnectionQuery
 from csms.web.pages.base import PageHandler
 
-SERIAL_MISMATCH = "Serial mismatch"
 REASONS = (*(str(reason) for reason in Reason), SERIAL_MISMATCH)
 MAX_ID = 64
+
+MEANINGS: Mapping[str, str] = {
+    Reason.NOT_WHITELISTED: (
+        "Its identity is on no record, or the record says that it may not connect. If it is yours,"
+        " whitelist it or allow it."
+    ),
+    SERIAL_MISMATCH: (
+        "It reported another serial than the record has. Either the device was replaced: correct"
+        " the serial; or another device uses this identity."
+    ),
+    Reason.UNAUTHORIZED: (
+        "Its password or certificate is missing or wrong. Enter the same key here and in the"
+        " charge point."
+    ),
+    Reason.PROFILE_TOO_LOW: (
+        "It connects with less security than its record asks for. Set it to that security profile,"
+        " or lower the record's."
+    ),
+    Reason.TOO_MANY_ATTEMPTS: (
+        "It sent too many wrong passwords in a minute. Correct the password in the charge point;"
+        " it is heard again a minute later."
+    ),
+    Reason.ALREADY_CONNECTED: (
+        "A charge point that answers is connected under this identity already. Give each device an"
+        " identity of its own."
+    ),
+    Reason.SUBPROTOCOL: (
+        "It does not offer OCPP 1.6 over WebSocket. Set it to OCPP 1.6 JSON; old firmware may"
+        " need an update."
+    ),
+    Reason.MISSING_IDENTITY: (
+        "Its URL ends without an identity. Add the identity to the end of the URL in the charge"
+        " point."
+    ),
+    Reason.BAD_IDENTITY: (
+        "The identity in its URL has a slash or a control character in it, or is too long. Correct"
+        " the URL in the charge point."
+    ),
+}
+"""What each reason means, and what to do."""
 
 Remedy = Literal["whitelist", "allow", "correct", "listed", "none"]
 
@@ -48,6 +89,7 @@ class TurnedAwayPage(PageHandler):
             listing=listing,
             reasons=REASONS,
             remedies=REMEDIES,
+            meanings=MEANINGS,
             visitors=[(one, *_remedy(one, records)) for one in listing.items],
             max_id=MAX_ID,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.pages import PASSWORD, Visitor, sign_in
@@ -82,6 +84,27 @@ async def test_the_last_admin_stays(system: System) -> None:
     assert response.code == 422 and b"last admin" in response.body
     response = await visitor.fetch("PATCH", "/admin/users/malee", '{"role": "viewer"}', **headers)
     assert response.code == 422
+    # A token that has run out lets nobody in.
+    expired = {"name": "old", "role": "admin", "expiresAt": "2020-01-01T00:00:00Z"}
+    made = await visitor.fetch("POST", "/admin/tokens", json.dumps(expired), **headers)
+    assert made.code == 201
+    assert (await visitor.fetch("DELETE", "/admin/users/malee", None, **headers)).code == 422
+
+
+@pytest.mark.gen_test
+async def test_who_guesses_an_old_password_has_to_wait(system: System) -> None:
+    await system.rest("POST", "/admin/users", USER)
+    visitor = await signed_in(system)
+    headers = {"X_XSRFToken": await visitor.xsrf()}
+    path, new = "/admin/users/me/password", "another long password"
+    for _ in range(system.central_system.settings.max_failed_attempts - 1):
+        system.central_system.services.sign_in_attempts.failed("127.0.0.1", "Malee")
+    wrong = json.dumps({"oldPassword": "wrong password", "password": new})
+    response = await visitor.fetch("POST", path, wrong, **headers)
+    assert response.code == 422 and b"is not right" in response.body
+    right = json.dumps({"oldPassword": PASSWORD, "password": new})
+    response = await visitor.fetch("POST", path, right, **headers)
+    assert response.code == 422 and b"Too many tries" in response.body
 
 
 @pytest.mark.gen_test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from tests.support.pages import sign_in
 from tests.support.system import ADMIN_TOKEN, System
@@ -21,6 +22,8 @@ async def test_commands_are_listed_filtered_and_shown(system: System) -> None:
     assert f'id="c-{reset["id"]}"' in text and text.count('id="c-') == 2
     _, text = await visitor.page("/commands?action=Reset")
     assert text.count('id="c-') == 1
+    assert (await visitor.page("/commands?from=2999-01-01T00:00:00"))[1].count('id="c-') == 0
+    assert (await visitor.page("/commands?to=2999-01-01T00:00:00"))[1].count('id="c-') == 2
     assert (await visitor.page("/commands?chargePointId=OTHER"))[1].count('id="c-') == 0
     status, text = await visitor.page(f"/commands/{reset['id']}")
     assert status == 200 and "&quot;type&quot;: &quot;Soft&quot;" in text
@@ -47,7 +50,8 @@ async def test_changes_are_noted_without_their_values(system: System) -> None:
     visitor = await sign_in(system)
     _, text = await visitor.page("/audit?by=environment")
     assert "DELETE /admin/charge-points/CP1" in text
-    assert "Nothing was changed yet." in (await visitor.page("/audit?by=nobody"))[1]
+    assert "Nothing fits." in (await visitor.page("/audit?by=nobody"))[1]
+    assert (await visitor.page("/audit?to=2020-01-01T00:00:00"))[1].count('id="a-') == 0
 
 
 @pytest.mark.gen_test
@@ -56,3 +60,26 @@ async def test_the_audit_is_for_admins(system: System) -> None:
     assert (await visitor.page("/audit"))[0] == 403
     assert (await visitor.page("/admin/audit"))[0] == 403
     assert "/audit" not in (await visitor.page("/commands"))[1]
+
+
+@pytest.mark.gen_test
+async def test_the_status_that_was_answered_is_noted(system: System) -> None:
+    await system.whitelist("CP1")
+    await system.rest("PATCH", "/admin/charge-points/CP1", {"name": "Bay"})
+    await system.rest("DELETE", "/admin/charge-points/CP1")
+    _, audit = await system.rest("GET", "/admin/audit")
+    noted = [(one["method"], one["status"]) for one in audit["items"]]
+    assert noted == [("DELETE", 204), ("PATCH", 200), ("POST", 201)]
+
+
+@pytest.mark.gen_test
+async def test_a_change_stands_though_it_cannot_be_noted(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise OperationFailure("not allowed")
+
+    monkeypatch.setattr(system.central_system.services.audit, "record", fail)
+    await system.whitelist("CP1")
+    assert (await system.record("CP1"))["_id"] == "CP1"
+    assert await system.database.audit.count_documents({}) == 0

@@ -17,5 +17,6 @@ async def test_the_node_and_its_database_are_shown(system: System) -> None:
     assert status == 200
     assert 'id="node-test"' in text and "this one" in text
     assert "TamperDetectionActivated" in text and "&lt;lid&gt;" in text
+    assert 'data-label="Running for" class="number">0:00:' in text
     assert "PRIMARY" in text and "% of 4 MB" in text
     assert '<th scope="row" data-label="Collection">boot_notifications</th>' in text

@@ -11,7 +11,7 @@ from ocpp.v16.enums import Location, Reason
 
 from csms.domain.id_tag import Status
 from csms.domain.transaction import TransactionStatus
-from csms.web.pages import flags, meter_series, meter_values, texts, transactions
+from csms.web.pages import flags, meter_series, meter_values, texts, transactions, turned_away
 from csms.web.pages.base import NAVIGATION, WEB
 
 # "text" or 'text', as an argument of _() or t(), also one of two with `if` or `?` between.
@@ -61,6 +61,7 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param(meter_values.SPANS.values(), id="times"),
         pytest.param([title for title, _ in transactions.CHARTS], id="charts"),
         pytest.param([reason.value for reason in Reason], id="reasons"),
+        pytest.param([*turned_away.MEANINGS, *turned_away.MEANINGS.values()], id="turned away"),
         pytest.param(list(TransactionStatus), id="states"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from csms.web.pages.turned_away import MEANINGS, REASONS
 from tests.support.pages import Visitor, sign_in
 from tests.support.system import System
 
@@ -66,3 +67,10 @@ async def test_the_list_is_filtered(system: System) -> None:
     text = await listed(visitor, "?chargePointIdentity=ONE")
     assert "ONE" in text and "TWO" not in text
     assert "Nobody was turned away." in await listed(visitor, "?reason=Serial+mismatch")
+
+
+@pytest.mark.gen_test
+async def test_every_reason_is_explained(system: System) -> None:
+    assert set(MEANINGS) == set(REASONS)
+    text = await listed(await sign_in(system, "viewer"))
+    assert "Its URL ends without an identity." in text
