@@ -32,7 +32,7 @@ async def test_the_list_and_its_filters(system: System) -> None:
     assert await found("q=%2e") == []
     _, text = await visitor.page("/id-tags")
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
-    assert "2020-01-01 07:00:00" in text
+    assert "2020-01-01</span> <span>07:00:00" in text
     assert '<span class="badge dull">Expired</span>' in text
     assert "Family" in text
 

@@ -119,7 +119,7 @@ async def test_where_it_came_from(system: System) -> None:
     visitor.cookies["csms_zone"] = "Asia/Bangkok"
     _, text = await visitor.page(f"/transactions/{number}")
     assert "remote start by anna" in text
-    assert "2026-05-01 19:00:00" in text
+    assert "2026-05-01</span> <span>19:00:00" in text
     assert "Family" in text
 
 
