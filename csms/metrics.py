@@ -155,4 +155,4 @@ def forget_all_workers() -> None:
 def forget_worker(folder: Path, number: int) -> None:
     """Drop what is true of a worker only while it lives. What it has counted stays."""
     for path in folder.glob(f"gauge_*_{number}.db"):
-        path.unlink()
+        path.unlink(missing_ok=True)

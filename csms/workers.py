@@ -16,7 +16,6 @@ import structlog
 
 from csms import db
 from csms.config import Settings
-from csms.errors import DatabaseUnavailable
 from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
 from csms.repositories.nodes import Nodes
 
@@ -77,12 +76,11 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stop.is_set():
             started = loop.time()
-            worker = await self._start(number)
-            self._running[number] = worker
-            await self._relay(worker, ready)
-            status = await worker.wait()
-            del self._running[number]
-            forget_worker(self._metrics, number)
+            try:
+                status = await self._run_once(number, ready)
+            except OSError as error:
+                # No memory, or no process to be had: it may be otherwise the next time.
+                status = error.errno
             if self._stop.is_set():
                 return
             lived_well = loop.time() - started > LIVED_WELL
@@ -92,10 +90,24 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
 
+    async def _run_once(self, number: int, ready: asyncio.Event | None) -> int | None:
+        """Run a worker; returns its exit status."""
+        worker = await self._start(number)
+        self._running[number] = worker
+        try:
+            await self._relay(worker, ready)
+            return await worker.wait()
+        finally:
+            del self._running[number]
+            forget_worker(self._metrics, number)
+
     async def _declare_dead(self, number: int) -> None:
         # What it held is let in elsewhere at once, and not when its lease runs out.
-        with suppress(DatabaseUnavailable):
+        try:
             await self._nodes.declare_dead(self._node_id(number), datetime.now(UTC))
+        except Exception as error:
+            # Its lease runs out all the same, and the worker has to be started again.
+            log.warning("worker_not_declared_dead", worker=number, error=str(error))
 
     def _node_id(self, number: int) -> str:
         return f"{self._settings.node_id}#{number}"

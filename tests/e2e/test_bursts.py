@@ -97,7 +97,10 @@ def _many_files() -> Iterator[None]:
 @pytest.mark.usefixtures("_many_files")
 async def test_two_thousand_boots_at_once(system: System) -> None:
     await whitelist(system, BOOTS)
-    peers = [await RawSocket.connect(system.ocpp, f"CP{number}") for number in range(BOOTS)]
+    peers: list[RawSocket] = []
+    for first in range(0, BOOTS, AT_A_TIME):
+        identities = (f"CP{number}" for number in range(first, first + AT_A_TIME))
+        peers += await asyncio.gather(*(RawSocket.connect(system.ocpp, i) for i in identities))
     boot = client_frame(TEXT, json.dumps([2, "1", "BootNotification", BOOT]).encode())
     started = time.monotonic()
     for peer in peers:

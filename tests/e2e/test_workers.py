@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from csms.mongod_state import MongodState
 from tests.e2e import test_serve
@@ -88,7 +89,7 @@ async def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_workers_end_with_their_supervisor(
+async def test_workers_live_and_end_with_their_supervisor(
     tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_PORT", str(free_port()))
@@ -103,7 +104,21 @@ async def test_workers_end_with_their_supervisor(
             _, page = await client.rest("GET", "/admin/nodes", token="token")
             return list(page["items"])
 
-        pids = [node["pid"] for node in await eventually(nodes, lambda seen: len(seen) == 2)]
+        [first, second] = await eventually(nodes, lambda seen: len(seen) == 2)
+        # A worker is started again, also when its death cannot be told to the others.
+        with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+            database = mongo["csms_orphans"]
+            database.command("collMod", "nodes", validator={"host": "of nobody"})
+            os.kill(second["pid"], signal.SIGKILL)
+            await process.logs("worker_not_declared_dead")
+            database.command("collMod", "nodes", validator={})
+
+        def is_back(seen: list[dict[str, Any]]) -> bool:
+            pids = {node["pid"] for node in seen}
+            return len(pids) == 2 and second["pid"] not in pids
+
+        pids = [node["pid"] for node in await eventually(nodes, is_back, within=30)]
+        assert first["pid"] in pids
         assert await process.end(signal.SIGKILL) != 0
 
         async def left() -> list[int]:
