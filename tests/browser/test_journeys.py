@@ -214,7 +214,7 @@ async def test_installing_firmware_that_is_uploaded(
 
 @pytest.mark.gen_test(timeout=120)
 async def test_letting_in_who_was_turned_away(system: System, open_page: OpenPage) -> None:
-    async with open_page("/turned-away") as page:
+    async with open_page("/turned-away", viewport={"width": 360, "height": 740}) as page:
         await expect(page.locator("#live-state")).to_have_text("Live")
         stranger = await system.connect("STRANGER")
         await stranger.closed()

@@ -92,3 +92,17 @@ class TestUnderAPrefix:
         system.http += "/my/csms"
         charge_point = await system.connect("CP1")
         assert (await charge_point.boot())["status"] == "Accepted"
+
+
+class TestBehindTls:
+    """Behind a proxy that speaks TLS."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return cast(Settings, settings.model_copy(update={"trust_proxy_headers": True}))
+
+    @pytest.mark.gen_test
+    async def test_cookies_go_over_tls_alone(self, system: System) -> None:
+        visitor = Visitor(system)
+        await visitor.fetch("GET", "/sign-in", X_Forwarded_Proto="https")
+        assert "secure" in visitor.set_cookies["_xsrf"].lower()
