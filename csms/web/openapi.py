@@ -11,9 +11,10 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from csms import __version__
 from csms.domain.charge_point import NewChargePoint
-from csms.web.api.base import PROBLEM_JSON, Endpoint, endpoint_of
+from csms.web.api.base import Endpoint, endpoint_of
 from csms.web.api.routes import ROUTES, Route
 from csms.web.health import OpenHandler
+from csms.web.problems import PROBLEM_JSON
 
 _METHODS = ("get", "post", "patch", "delete")
 _REF = "#/components/schemas/{model}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,27 +25,21 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from csms.domain.api_token import Role
 from csms.domain.job import mask_location
 from csms.errors import (
-    CallErrorReceived,
-    ChargePointOffline,
-    CommandTimeout,
     CsmsError,
-    DatabaseUnavailable,
-    Duplicate,
     FieldError,
     Forbidden,
     InvalidInput,
     MalformedInput,
-    NotFound,
     Unauthorized,
 )
 from csms.repositories.api_tokens import ApiToken
 from csms.repositories.audit import Entry
 from csms.web.browser import SAFE_METHODS, signed_in
+from csms.web.problems import PROBLEM_JSON, invalid, problem_of
 from csms.web.services import Services
 
 log = structlog.get_logger(__name__)
 
-PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 MAX_BODY_BYTES = 1_048_576
 MAX_PATH, MAX_NAMES, MAX_NAME = 300, 50, 100
@@ -54,19 +48,6 @@ MAX_PATH, MAX_NAMES, MAX_NAME = 300, 50, 100
 MAX_IGNORED_BYTES = 256 * 1024 * 1024
 
 _NOT_JSON = ("text/csv", "multipart/form-data", "application/xml", "text/xml")
-
-_STATUSES: tuple[tuple[type[CsmsError], HTTPStatus, str], ...] = (
-    (NotFound, HTTPStatus.NOT_FOUND, "Not found"),
-    (Duplicate, HTTPStatus.CONFLICT, "Already taken"),
-    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid input"),
-    (MalformedInput, HTTPStatus.BAD_REQUEST, "Malformed input"),
-    (Unauthorized, HTTPStatus.UNAUTHORIZED, "Not authenticated"),
-    (Forbidden, HTTPStatus.FORBIDDEN, "Role too low"),
-    (ChargePointOffline, HTTPStatus.CONFLICT, "Charger not connected"),
-    (CallErrorReceived, HTTPStatus.BAD_GATEWAY, "The charge point answered with an error"),
-    (CommandTimeout, HTTPStatus.GATEWAY_TIMEOUT, "The charge point did not answer"),
-    (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),
-)
 
 
 class PageQuery(BaseModel):
@@ -78,28 +59,6 @@ class PageQuery(BaseModel):
     cursor: Annotated[str, Field(max_length=1000)] | None = Field(
         None, description="`nextCursor` of the page before"
     )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """An error as it is answered."""
-
-    status: int
-    title: str
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-
-    def body(self) -> dict[str, Any]:
-        """The members of RFC 9457, with `errors` where a field is at fault."""
-        body: dict[str, Any] = {
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if self.errors:
-            body["errors"] = [{"field": e.field, "message": e.message} for e in self.errors]
-        return body
 
 
 @dataclass(frozen=True)
@@ -258,7 +217,7 @@ class ApiHandler(ProblemHandler):
             try:
                 self.query = declared.query.model_validate(self._query_arguments(declared.query))
             except ValidationError as error:
-                raise _invalid(error) from None
+                raise invalid(error) from None
         elif self.request.query_arguments:
             name = next(iter(self.request.query_arguments))
             raise InvalidInput(FieldError(name, "is not known here; leave it out"))
@@ -352,7 +311,7 @@ class ApiHandler(ProblemHandler):
             if error.errors(include_url=False)[0]["type"] == "json_invalid":
                 reason = error.errors(include_url=False)[0]["ctx"]["error"]
                 raise MalformedInput(f"The body is not JSON: {reason}.") from None
-            raise _invalid(error) from None
+            raise invalid(error) from None
 
     def send(self, answer: Any, status: int) -> None:
         """Write a model as JSON; None is an empty answer."""
@@ -367,54 +326,3 @@ class ApiHandler(ProblemHandler):
 def status_of(answer: Any, declared: int) -> int:
     """The status that an answer goes with; one without content is 204."""
     return HTTPStatus.NO_CONTENT if answer is None and declared == HTTPStatus.OK else declared
-
-
-def problem_of(error: BaseException | None, status: int = 500) -> Problem:
-    """The problem that an exception means to a client."""
-    for kind, http_status, title in _STATUSES:
-        if isinstance(error, kind):
-            return Problem(http_status, title, str(error), _fields_of(error))
-    if isinstance(error, HTTPError):
-        status = error.status_code
-    phrase = HTTPStatus(status).phrase
-    detail = _DETAILS.get(status, f"{phrase}.")
-    return Problem(status, phrase, detail)
-
-
-_DETAILS: Mapping[int, str] = {
-    400: "The request cannot be read.",
-    404: "There is nothing at this path.",
-    405: "The resource does not know this method; the Allow header lists those it does.",
-    413: "The body is too large.",
-    415: "Send the body as application/json.",
-    500: "The server failed; its log says why.",
-}
-
-
-def _fields_of(error: BaseException) -> tuple[FieldError, ...]:
-    if isinstance(error, InvalidInput):
-        return error.errors
-    if isinstance(error, Duplicate):
-        return (FieldError(error.field, "is already taken by another record"),)
-    return ()
-
-
-def _invalid(error: ValidationError) -> InvalidInput:
-    # Only what a client sent: a stored document that does not fit its model is no fault of theirs.
-    return InvalidInput(*(_field_error(e) for e in error.errors(include_url=False)))
-
-
-def _field_error(error: Mapping[str, Any]) -> FieldError:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "is not known here; leave it out"
-    if error["type"] in ("model_type", "model_attributes_type") and not error["loc"]:
-        return FieldError("body", "should be a JSON object")
-    location = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
-    # A rule over several fields starts with the one to give.
-    field = ".".join(location) if location else _first_name(message)
-    return FieldError(field, message)
-
-
-def _first_name(message: str) -> str:
-    return message.removeprefix("give ").partition(",")[0].split(" ")[0]

@@ -24,7 +24,8 @@ from csms.domain.id_tag_csv import inspect_id_tags
 from csms.errors import CsmsError, DatabaseUnavailable, MalformedInput
 from csms.repositories.fleet_import import FleetImport
 from csms.repositories.id_tag_import import IdTagImport
-from csms.web.api.base import ApiHandler, endpoint, problem_of
+from csms.web.api.base import ApiHandler, endpoint
+from csms.web.problems import problem_of
 
 F = TypeVar("F", bound=CsvFile)
 Inspector = Callable[[IO[bytes], Encoding | None, Delimiter | None, Callable[[], object]], F]

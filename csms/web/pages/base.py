@@ -28,9 +28,9 @@ from csms.domain.api_token import Role
 from csms.domain.times import rfc3339
 from csms.errors import CsmsError, Forbidden
 from csms.repositories.api_tokens import ApiToken
-from csms.web.api.base import PROBLEM_JSON, problem_of
 from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
 from csms.web.pages.texts import ANSWERS, SCRIPT_TEXTS
+from csms.web.problems import PROBLEM_JSON, problem_of
 from csms.web.services import Services
 
 Q = TypeVar("Q", bound=BaseModel)
@@ -47,6 +47,8 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+
+FORBIDDEN = "Your role may not see this page."
 
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "Overview", Role.VIEWER),
@@ -94,7 +96,7 @@ class PageHandler(RequestHandler):
             self.ask_to_sign_in()
             return
         if not self.viewer.role.covers(self.role):
-            raise Forbidden(f"This needs the role {self.role}.")
+            raise Forbidden(FORBIDDEN)
 
     def ask_to_sign_in(self) -> None:
         """Lead to the sign-in page, and back from there."""

@@ -12,9 +12,9 @@ from tornado.web import HTTPError
 
 from csms.domain.times import rfc3339
 from csms.repositories.meter_series import MeterSeries, Series, SeriesFilter
-from csms.web.api.base import PROBLEM_JSON, problem_of
 from csms.web.api.readings import Id, Integer, Time
 from csms.web.pages.base import PageHandler
+from csms.web.problems import PROBLEM_JSON, problem_of
 
 MAX_IDS = 20
 MAX_MINUTES = 366 * 24 * 60
