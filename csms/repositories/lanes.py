@@ -76,6 +76,8 @@ class Lane(Generic[Operation]):
         at_once: int,
     ) -> None:
         """`gather` is how long a batch waits for company, seconds; `size_of` is in bytes."""
+        # Asking for the running loop is a system call in Python 3.11, and this is done a lot.
+        self._loop = asyncio.get_running_loop()
         self._name = name
         self._write = write
         self._size_of = size_of
@@ -100,7 +102,7 @@ class Lane(Generic[Operation]):
         """
         if self._count >= MAX_WAITING:
             raise DatabaseUnavailable("too many writes are waiting for MongoDB")
-        done = asyncio.get_running_loop().create_future()
+        done = self._loop.create_future()
         self._waiting.append(_Group(operations, done))
         self._count += len(operations)
         self._start()
@@ -130,7 +132,7 @@ class Lane(Generic[Operation]):
             self._launch()
         elif not self._gathering:
             self._gathering = True
-            asyncio.get_running_loop().call_later(self._gather, self._gathered)
+            self._loop.call_later(self._gather, self._gathered)
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -139,7 +141,7 @@ class Lane(Generic[Operation]):
 
     def _launch(self) -> None:
         self._on_their_way += 1
-        task = asyncio.get_running_loop().create_task(self._run(self._next_batch()))
+        task = self._loop.create_task(self._run(self._next_batch()))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,9 +113,9 @@ def test_the_id_comes_from_the_content_alone() -> None:
     first = meter_document(SOURCE, value, NOW)["_id"]
     assert meter_document(SOURCE, swapped, NOW.replace(hour=13))["_id"] == first
     others = [
-        replace(SOURCE, charge_point_id="other"),
-        replace(SOURCE, connector_id=2),
-        replace(SOURCE, transaction_id=None),
+        SOURCE._replace(charge_point_id="other"),
+        SOURCE._replace(connector_id=2),
+        SOURCE._replace(transaction_id=None),
     ]
     assert first not in {meter_document(other, value, NOW)["_id"] for other in others}
     assert document({"value": "2"})["_id"] != document({"value": "1"})["_id"]
