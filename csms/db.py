@@ -8,6 +8,7 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.collation import Collation, CollationStrength
 from pymongo.errors import (
@@ -28,6 +29,7 @@ Document = dict[str, Any]
 Database = AsyncIOMotorDatabase[Document]
 Collection = AsyncIOMotorCollection[Document]
 TelemetryDatabase = AsyncDatabase[Document]
+TelemetryCollection = AsyncCollection[Document]
 
 CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 """Serial numbers are compared without case, by the unique index too."""

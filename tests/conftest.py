@@ -93,7 +93,7 @@ def telemetry_database(
 ) -> Iterator[db.TelemetryDatabase]:
     """The same database, for the writer of telemetry."""
     client = db.connect_telemetry(mongodb_uri)
-    yield client[DATABASE]
+    yield client[database.name]
     io_loop.run_sync(client.close)
 
 

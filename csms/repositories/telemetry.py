@@ -26,7 +26,14 @@ from pymongo import UpdateOne
 from csms import db
 from csms.metrics import Metrics
 from csms.repositories.lanes import Lane
-from csms.repositories.writes import Inserts, Updates, encode
+from csms.repositories.writes import (
+    Conditional,
+    ConditionalUpdates,
+    Inserts,
+    NotApplied,
+    Updates,
+    encode,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +49,12 @@ class Telemetry:
 
     def __init__(self, database: db.TelemetryDatabase, metrics: Metrics, gather: float) -> None:
         """`gather` is how long a batch waits for company, seconds."""
-        self._database = database
+        self.database = database
         self._metrics = metrics
         self._gather = gather
         self._inserts: dict[str, Lane[RawBSONDocument]] = {}
         self._updates: dict[str, Lane[UpdateOne]] = {}
+        self._conditionals: dict[str, Lane[Conditional]] = {}
 
     async def insert(self, collection: str, document: db.Document) -> None:
         """Store a document.
@@ -63,6 +71,18 @@ class Telemetry:
             DatabaseUnavailable: they may not be applied.
         """
         await self._updates_of(collection).add(operations)
+
+    async def update_if(self, collection: str, conditional: Conditional) -> bool:
+        """Apply an update to a document that is as expected; says whether it was.
+
+        Raises:
+            DatabaseUnavailable: it may not be applied.
+        """
+        try:
+            await self._conditionals_of(collection).add([conditional])
+        except NotApplied:
+            return False
+        return True
 
     def insert_all(self, collection: str, documents: Sequence[db.Document]) -> asyncio.Future[None]:
         """Store some documents, at least one; the future is done when all of them are.
@@ -90,13 +110,17 @@ class Telemetry:
 
     async def close(self) -> None:
         """Write what is left; returns when it is written or could not be."""
-        lanes: list[Lane[Any]] = [*self._inserts.values(), *self._updates.values()]
+        lanes: list[Lane[Any]] = [
+            *self._inserts.values(),
+            *self._updates.values(),
+            *self._conditionals.values(),
+        ]
         await asyncio.gather(*(lane.drain() for lane in lanes))
 
     def _inserts_of(self, name: str) -> Lane[RawBSONDocument]:
         lane = self._inserts.get(name)
         if lane is None:
-            write = Inserts(self._database, name)
+            write = Inserts(self.database, name)
             lane = Lane(name, write, _size, self._metrics, self._gather, COMMITS_AT_ONCE)
             self._inserts[name] = lane
         return lane
@@ -104,9 +128,18 @@ class Telemetry:
     def _updates_of(self, name: str) -> Lane[UpdateOne]:
         lane = self._updates.get(name)
         if lane is None:
-            write = Updates(self._database, name)
+            write = Updates(self.database, name)
             lane = Lane(name, write, lambda _: _UPDATE_BYTES, self._metrics, self._gather, 1)
             self._updates[name] = lane
+        return lane
+
+    def _conditionals_of(self, name: str) -> Lane[Conditional]:
+        lane = self._conditionals.get(name)
+        if lane is None:
+            write = ConditionalUpdates(self.database, name)
+            metrics, gather = self._metrics, self._gather
+            lane = Lane(name, write, lambda _: _UPDATE_BYTES, metrics, gather, COMMITS_AT_ONCE)
+            self._conditionals[name] = lane
         return lane
 
 

@@ -8,7 +8,8 @@ the bookkeeping of retryable writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import bson
@@ -100,6 +101,46 @@ class Updates:
                 raise
             return _failures(error.details["writeErrors"])
         return {}
+
+
+class NotApplied(Exception):
+    """The document was not as a conditional update expects it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """An update of one document, if that still is as expected.
+
+    `is_applied` tells from the document whether it was this update that made it what it is.
+    """
+
+    record_id: str
+    operation: UpdateOne
+    is_applied: Callable[[db.Document], bool]
+
+
+class ConditionalUpdates:
+    """Applies conditional updates; those that do not apply fail with NotApplied."""
+
+    def __init__(self, database: db.TelemetryDatabase, name: str) -> None:
+        self._collection = database[name]
+
+    async def __call__(self, batch: Sequence[Conditional]) -> Failures:
+        """Apply a batch; see `Write`."""
+        operations = [conditional.operation for conditional in batch]
+        result = await self._collection.bulk_write(operations, ordered=False)
+        if result.matched_count == len(batch):
+            return {}
+        # The database tells how many did not apply, but not which.
+        ids = [conditional.record_id for conditional in batch]
+        found = await self._collection.find({"_id": {"$in": ids}}).to_list(None)
+        records = {record["_id"]: record for record in found}
+        return {
+            index: NotApplied()
+            for index, conditional in enumerate(batch)
+            if (record := records.get(conditional.record_id)) is None
+            or not conditional.is_applied(record)
+        }
 
 
 def _failures(errors: Sequence[Mapping[str, Any]]) -> Failures:
