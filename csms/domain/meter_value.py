@@ -46,7 +46,7 @@ _UNITS: dict[str, tuple[str, Decimal | None]] = {
     "hertz": ("Hz", None),
 }
 # Most values: nothing that a Decimal would read otherwise, nor out of bounds.
-_is_plain = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?").fullmatch
+_is_plain = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?").fullmatch
 _KELVIN_OFFSET = Decimal("273.15")
 assert {unit.value.casefold() for unit in UnitOfMeasure} <= {*_UNITS, "k", "fahrenheit"}
 
