@@ -22,7 +22,7 @@ from csms.repositories.writes import Failures, Write
 
 log = structlog.get_logger(__name__)
 
-ENOUGH = 64
+ENOUGH = 96
 """Writes that are waited for and need no more company."""
 
 MAX_BATCH = 1_000
@@ -125,18 +125,18 @@ class Lane(Generic[Operation]):
             await asyncio.wait(self._tasks)
 
     def _start(self) -> None:
-        # Who comes back from a commit takes what has gathered meanwhile.
-        if self._on_their_way >= self._at_once:
-            return
+        # While a commit is on its way only a large one follows: few large ones are cheaper. Who
+        # comes back from the last takes what has gathered meanwhile.
         if self._count >= ENOUGH:
-            self._launch()
-        elif not self._gathering:
+            if self._on_their_way < self._at_once:
+                self._launch()
+        elif not self._on_their_way and not self._gathering:
             self._gathering = True
             self._loop.call_later(self._gather, self._gathered)
 
     def _gathered(self) -> None:
         self._gathering = False
-        if (self._waiting or self._behind) and self._on_their_way < self._at_once:
+        if (self._waiting or self._behind) and not self._on_their_way:
             self._launch()
 
     def _launch(self) -> None:
@@ -148,10 +148,14 @@ class Lane(Generic[Operation]):
     async def _run(self, batch: _Batch[Operation]) -> None:
         try:
             await self._commit(batch)
-            while self._waiting or self._behind:
+            while self._count >= ENOUGH or (self._is_alone and (self._waiting or self._behind)):
                 await self._commit(self._next_batch())
         finally:
             self._on_their_way -= 1
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._on_their_way == 1
 
     async def _commit(self, batch: _Batch[Operation]) -> None:
         operations = batch.operations
@@ -203,7 +207,7 @@ class Lane(Generic[Operation]):
         while len(self._behind) > MAX_BEHIND:
             self._behind.popleft()
             self._dropped()
-        if not self._waiting:
+        if self._behind and not self._waiting:
             await asyncio.sleep(RETRY_BEHIND_AFTER)
 
     async def _one_by_one(self, error: Exception, batch: _Batch[Operation]) -> None:
