@@ -23,7 +23,7 @@ from csms.repositories.writes import Failures, Write
 log = structlog.get_logger(__name__)
 
 ENOUGH = 96
-"""Writes that are waited for and need no more company."""
+"""Writes that need no more company."""
 
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 16 * 1024 * 1024
@@ -127,7 +127,7 @@ class Lane(Generic[Operation]):
     def _start(self) -> None:
         # While a commit is on its way only a large one follows: few large ones are cheaper. Who
         # comes back from the last takes what has gathered meanwhile.
-        if self._count >= ENOUGH:
+        if self._enough:
             if self._on_their_way < self._at_once:
                 self._launch()
         elif not self._on_their_way and not self._gathering:
@@ -148,10 +148,14 @@ class Lane(Generic[Operation]):
     async def _run(self, batch: _Batch[Operation]) -> None:
         try:
             await self._commit(batch)
-            while self._count >= ENOUGH or (self._is_alone and (self._waiting or self._behind)):
+            while self._enough or (self._is_alone and (self._waiting or self._behind)):
                 await self._commit(self._next_batch())
         finally:
             self._on_their_way -= 1
+
+    @property
+    def _enough(self) -> bool:
+        return self._count + len(self._behind) >= ENOUGH
 
     @property
     def _is_alone(self) -> bool:
