@@ -21,7 +21,7 @@ from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
 
 COLLECTION = "charge_points"
-SIGNS_EVERY = 0.5
+SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
 
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")

@@ -121,6 +121,19 @@ def test_the_id_comes_from_the_content_alone() -> None:
     assert document({"value": "2"})["_id"] != document({"value": "1"})["_id"]
 
 
+def test_ids_follow_the_charge_points_time() -> None:
+    stamps = [f"{year}-06-01T00:00:00Z" for year in (1969, 1970, 2026, 2027, 2099)]
+    values = [{"timestamp": stamp, "sampledValue": [{"value": "1"}]} for stamp in stamps]
+    ids = [meter_document(SOURCE, value, NOW)["_id"] for value in values]
+    assert ids[1:] == sorted(ids[1:]) and {len(id) for id in ids} == {32}
+
+
+def test_the_id_of_an_unreadable_time_does_not_come_from_the_time_of_receipt() -> None:
+    value = {"timestamp": "soon", "sampledValue": [{"value": "1"}]}
+    ids = {meter_document(SOURCE, value, NOW.replace(hour=hour))["_id"] for hour in (1, 2)}
+    assert len(ids) == 1
+
+
 def test_the_register_is_the_total_not_a_phase() -> None:
     assert energy_register(document({"value": "3", "phase": "L1"}, {"value": "9"})) == 9.0
     assert energy_register(document({"value": "3", "measurand": "Voltage"})) is None
