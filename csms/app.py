@@ -94,7 +94,12 @@ class CentralSystem:
         self._client = db.connect(settings, mongodb_uri)
         self.database: db.Database = self._client[settings.mongodb_database]
         self.metrics = Metrics()
-        self.telemetry = Telemetry(self.database, self.metrics, settings.commit_interval_ms / 1000)
+        self._telemetry_client = db.connect_telemetry(mongodb_uri)
+        self.telemetry = Telemetry(
+            self._telemetry_client[settings.mongodb_database],
+            self.metrics,
+            settings.commit_interval_ms / 1000,
+        )
         self.charge_points = ChargePoints(self.database, self.telemetry)
         deps = Deps(
             settings=settings,
@@ -221,6 +226,7 @@ class CentralSystem:
         await self.telemetry.close()
         await self.bus.stop()
         await self.lease.stop()
+        await self._telemetry_client.close()
         self._client.close()
         log.info("stopped")
 

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.collation import Collation, CollationStrength
 from pymongo.errors import (
     AutoReconnect,
@@ -26,6 +28,8 @@ from csms.errors import DatabaseUnavailable, Duplicate
 Document = dict[str, Any]
 Database = AsyncIOMotorDatabase[Document]
 Collection = AsyncIOMotorCollection[Document]
+TelemetryDatabase = AsyncDatabase[Document]
+TelemetryCollection = AsyncCollection[Document]
 
 CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 """Serial numbers are compared without case, by the unique index too."""
@@ -183,9 +187,18 @@ def connect(settings: Settings, uri: str) -> AsyncIOMotorClient[Document]:
 
     What the URI itself says about time-outs and the pool goes before what is set here.
     """
+    return AsyncIOMotorClient(uri, **_options(uri))
+
+
+def connect_telemetry(uri: str) -> AsyncMongoClient[Document]:
+    """The same for what arrives in quantity: this client works without motor's threads."""
+    return AsyncMongoClient(uri, **_options(uri))
+
+
+def _options(uri: str) -> dict[str, Any]:
     in_uri = {name.casefold() for name in parse_uri(uri, warn=False)["options"]}
     options = {name: value for name, value in _CLIENT.items() if name.casefold() not in in_uri}
-    return AsyncIOMotorClient(uri, tz_aware=True, w="majority", journal=True, **options)
+    return {"tz_aware": True, "w": "majority", "journal": True, **options}
 
 
 async def prepare(database: Database, settings: Settings) -> None:

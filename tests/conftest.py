@@ -94,6 +94,16 @@ def database(io_loop: IOLoop, mongodb_uri: str, settings: Settings) -> Iterator[
     client.close()
 
 
+@pytest.fixture
+def telemetry_database(
+    io_loop: IOLoop, mongodb_uri: str, database: db.Database
+) -> Iterator[db.TelemetryDatabase]:
+    """The same database, for the writer of telemetry."""
+    client = db.connect_telemetry(mongodb_uri)
+    yield client[database.name]
+    io_loop.run_sync(client.close)
+
+
 async def empty(database: db.Database) -> None:
     """Delete all documents. Collections and indexes stay: to make them takes far longer."""
     await asyncio.gather(*(database[name].delete_many({}) for name in db.INDEXES))

@@ -62,7 +62,9 @@ async def test_capped_collections_keep_the_newest(database: db.Database) -> None
     assert 0 not in kept and 29 in kept
 
 
-async def test_admission_looks_charge_points_up_by_index(database: db.Database) -> None:
+async def test_admission_looks_charge_points_up_by_index(
+    database: db.Database, telemetry_database: db.TelemetryDatabase
+) -> None:
     from csms.metrics import Metrics
     from csms.repositories.charge_points import ChargePoints
     from csms.repositories.telemetry import Telemetry
@@ -72,7 +74,7 @@ async def test_admission_looks_charge_points_up_by_index(database: db.Database) 
         for n in range(1000)
     ]
     await database.charge_points.insert_many(records)
-    charge_points = ChargePoints(database, Telemetry(database, Metrics(), 0))
+    charge_points = ChargePoints(database, Telemetry(telemetry_database, Metrics(), 0))
     await database.command("profile", 2)
     try:
         found = await charge_points.find_by_identity("C7")

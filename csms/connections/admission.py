@@ -29,7 +29,7 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import MAX_IDENTITY
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import IDENTITY_CASE, MISSING_SUBPROTOCOL, TRAILING_SLASH
-from csms.repositories.charge_points import Claim
+from csms.repositories.charge_points import Claim, kept_of
 from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
@@ -270,13 +270,7 @@ class Admission:
         if isinstance(before, Reason):
             await self._refuse(connection, before)
             return False
-        connection.record_before = before
-        if (
-            before.get("isWhitelisted") is False
-            or before.get("chargePointIdentity") != connection.identity
-        ):
-            await self._refuse(connection, Reason.NOT_WHITELISTED)
-            return False
+        connection.record_before = kept_of(before)
         connection.accepted = before.get("registrationStatus") == "Accepted"
         connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
@@ -288,16 +282,21 @@ class Admission:
 
         Nodes that want it at the same time look again, and one of them gets it.
         """
+        charge_points, identity = self._deps.charge_points, connection.identity
         for _ in range(CLAIM_ATTEMPTS):
             if not connection.authenticated and await self._is_alive_elsewhere(record):
                 return Reason.ALREADY_CONNECTED
-            now = self._deps.clock()
-            before = await self._deps.charge_points.claim(claim, record.get("ocppSessionId"), now)
-            if before is not None:
-                return before
+            now, session = self._deps.clock(), record.get("ocppSessionId")
+            if await charge_points.claim(claim, identity, session, now):
+                return record
             try:
-                record = await self._deps.charge_points.get(record["_id"])
+                record = await charge_points.get(record["_id"])
             except NotFound:
+                return Reason.NOT_WHITELISTED
+            if (
+                record.get("isWhitelisted") is False
+                or record.get("chargePointIdentity") != identity
+            ):
                 return Reason.NOT_WHITELISTED
         return Reason.ALREADY_CONNECTED
 

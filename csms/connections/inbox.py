@@ -112,7 +112,9 @@ class Inbox:
         try:
             assert inbound.handle is not None, f"{call.action} has no handler"
             answer = await inbound.handle(context, payload)
-            self._note_sign_of_life(context)
+            # A boot has stored when it came already.
+            if call.action != BOOT_NOTIFICATION or context.quirks:
+                self._note_sign_of_life(context)
         except Exception as failure:
             error = self._translate(call, failure)
         self._reply(call, answer, error, started)

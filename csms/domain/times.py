@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
 
 MAX_SKEW = timedelta(minutes=5)
 
@@ -18,8 +18,7 @@ _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?Z", re.ASC
 _EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceTime:
+class DeviceTime(NamedTuple):
     """A time told by a charge point: `time` is UTC, `flags` name what was wrong with it."""
 
     time: datetime

@@ -16,13 +16,20 @@ from csms import db
 from csms.domain.connector import MAX_CONNECTORS, new_connector
 from csms.errors import DatabaseUnavailable, NotFound
 from csms.repositories import search
+from csms.repositories.lookups import Lookup
 from csms.repositories.telemetry import Telemetry
+from csms.repositories.writes import Conditional
 
 COLLECTION = "charge_points"
-SIGNS_EVERY = 0.5
+SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
 
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
+
+
+def kept_of(record: Mapping[str, Any]) -> db.Document:
+    """What is kept of a record while its charge point is connected: memory is what limits them."""
+    return {name: record.get(name) for name in (*_CLAIM_FIELDS, "connectorSync")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,9 @@ class ChargePoints:
     def __init__(self, database: db.Database, telemetry: Telemetry) -> None:
         self.collection: db.Collection = database[COLLECTION]
         self._telemetry = telemetry
+        quick = telemetry.database[COLLECTION]
+        self._by_id = Lookup(quick, "_id")
+        self._by_identity = Lookup(quick, "chargePointIdentity", {"isWhitelisted": {"$ne": False}})
         self._signs: dict[str, _SignsOfLife] = {}
 
     async def create(self, record: db.Document) -> None:
@@ -59,21 +69,14 @@ class ChargePoints:
         Raises:
             NotFound: there is none.
         """
-        async with db.errors():
-            record = await self.collection.find_one({"_id": charge_point_id})
+        record = await self._by_id.find(charge_point_id)
         if record is None:
             raise NotFound("charge point", charge_point_id)
         return record
 
     async def find_by_identity(self, identity: str) -> db.Document | None:
         """The whitelisted record with this identity."""
-        async with db.errors():
-            return await self.collection.find_one(
-                {
-                    "chargePointIdentity": {"$eq": identity, "$type": "string"},
-                    "isWhitelisted": {"$ne": False},
-                }
-            )
+        return await self._by_identity.find(identity)
 
     async def find_by_identity_in_any_case(self, identity: str) -> db.Document | None:
         """The whitelisted record with this identity without case; None if two could be meant."""
@@ -183,26 +186,38 @@ class ChargePoints:
             raise NotFound("charge point", charge_point_id)
 
     async def claim(
-        self, claim: Claim, instead_of: str | None, now: datetime
-    ) -> db.Document | None:
+        self, claim: Claim, identity: str, instead_of: str | None, now: datetime
+    ) -> bool:
         """Take the record for a new socket, from the session that is known to have to go.
 
-        Returns the record as it was before; None if it is gone, or another session has it now.
+        False if another session has it now, it is not whitelisted any more, or not for this
+        identity.
         """
-        async with db.errors():
-            return await self.collection.find_one_and_update(
-                {"_id": claim.charge_point_id, "ocppSessionId": instead_of},
-                {
-                    "$set": {
-                        "ocppSessionId": claim.session_id,
-                        "nodeId": claim.node_id,
-                        "remoteAddress": claim.remote_address,
-                        "ocppProtocolRaw": claim.protocol,
-                        "connectedAt": now,
-                    }
-                },
-                return_document=ReturnDocument.BEFORE,
-            )
+        operation = UpdateOne(
+            {
+                "_id": claim.charge_point_id,
+                "ocppSessionId": instead_of,
+                "chargePointIdentity": identity,
+                "isWhitelisted": {"$ne": False},
+            },
+            {
+                "$set": {
+                    "ocppSessionId": claim.session_id,
+                    "nodeId": claim.node_id,
+                    "remoteAddress": claim.remote_address,
+                    "ocppProtocolRaw": claim.protocol,
+                    "connectedAt": now,
+                }
+            },
+        )
+        return await self._telemetry.update_if(
+            COLLECTION,
+            Conditional(
+                claim.charge_point_id,
+                operation,
+                lambda record: record.get("ocppSessionId") == claim.session_id,
+            ),
+        )
 
     async def reclaim(self, claim: Claim) -> bool:
         """Take a record again that was given up for this node; False if another session has it."""
@@ -226,11 +241,13 @@ class ChargePoints:
         await self._release(claim, {name: before.get(name) for name in _CLAIM_FIELDS})
 
     async def _release(self, claim: Claim, fields: Mapping[str, Any]) -> None:
-        async with db.errors():
-            await self.collection.update_one(
+        await self._telemetry.update(
+            COLLECTION,
+            UpdateOne(
                 {"_id": claim.charge_point_id, "ocppSessionId": claim.session_id},
                 {"$set": {**fields, "ocppSessionId": None, "nodeId": None}},
-            )
+            ),
+        )
 
     async def release_node(self, node_id: str, now: datetime) -> int:
         """Show every charge point that a node held as off line; returns how many."""
@@ -324,11 +341,14 @@ class ChargePoints:
         if count is not None:
             fields["connectorCount"] = count
         unchanged: Any = list(before) or {"$in": [[], None]}
-        async with db.errors():
-            result = await self.collection.update_one(
-                {"_id": charge_point_id, "connectors": unchanged}, {"$set": fields}
-            )
-        return result.matched_count == 1
+        return await self._telemetry.update_if(
+            COLLECTION,
+            Conditional(
+                charge_point_id,
+                UpdateOne({"_id": charge_point_id, "connectors": unchanged}, {"$set": fields}),
+                lambda record: record.get("connectors") == fields["connectors"],
+            ),
+        )
 
     def note_sign_of_life(self, charge_point_id: str, now: datetime, quirks: Sequence[str]) -> None:
         """Note that a charge point spoke, and with which quirks; stored within a second."""

@@ -17,6 +17,7 @@ from itertools import chain
 from typing import Any
 
 import structlog
+from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from csms.ocppj.websocket import (
@@ -56,7 +57,7 @@ class OcppProtocol(WebSocketProtocol13):
         """
         super().__init__(handler, False, _NO_PARAMS)
         self._max_unsent = max_unsent
-        self._reader = FrameReader(max_message)
+        self._reader = FrameReader(max_message, _websocket_mask)
         self._events: Iterator[Event] | None = None
         self._paused = False
         self._lost = False

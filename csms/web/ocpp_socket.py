@@ -109,14 +109,16 @@ class OcppSocket(WebSocketHandler):
 
     async def open(self, *args: str, **kwargs: str) -> None:
         """Act on the verdict. No message is read before this returns."""
-        if isinstance(self._verdict, Admitted):
+        # It holds a whole record, and is not needed again.
+        verdict, self._verdict = self._verdict, None
+        if isinstance(verdict, Admitted):
             protocol = self.ws_connection
             assert isinstance(protocol, OcppProtocol)
             remote = self.request.remote_ip or ""
-            self._connection = self._sockets.connect(_Socket(protocol), self._verdict, remote)
-            await self._sockets.open(self._connection, self._verdict)
-        elif isinstance(self._verdict, Refused):
-            self.close(POLICY_VIOLATION, self._verdict.reason)
+            self._connection = self._sockets.connect(_Socket(protocol), verdict, remote)
+            await self._sockets.open(self._connection, verdict)
+        elif isinstance(verdict, Refused):
+            self.close(POLICY_VIOLATION, verdict.reason)
 
     # The socket's life
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,12 +113,25 @@ def test_the_id_comes_from_the_content_alone() -> None:
     first = meter_document(SOURCE, value, NOW)["_id"]
     assert meter_document(SOURCE, swapped, NOW.replace(hour=13))["_id"] == first
     others = [
-        replace(SOURCE, charge_point_id="other"),
-        replace(SOURCE, connector_id=2),
-        replace(SOURCE, transaction_id=None),
+        SOURCE._replace(charge_point_id="other"),
+        SOURCE._replace(connector_id=2),
+        SOURCE._replace(transaction_id=None),
     ]
     assert first not in {meter_document(other, value, NOW)["_id"] for other in others}
     assert document({"value": "2"})["_id"] != document({"value": "1"})["_id"]
+
+
+def test_ids_follow_the_charge_points_time() -> None:
+    stamps = [f"{year}-06-01T00:00:00Z" for year in (1969, 1970, 2026, 2027, 2099)]
+    values = [{"timestamp": stamp, "sampledValue": [{"value": "1"}]} for stamp in stamps]
+    ids = [meter_document(SOURCE, value, NOW)["_id"] for value in values]
+    assert ids[1:] == sorted(ids[1:]) and {len(id) for id in ids} == {32}
+
+
+def test_the_id_of_an_unreadable_time_does_not_come_from_the_time_of_receipt() -> None:
+    value = {"timestamp": "soon", "sampledValue": [{"value": "1"}]}
+    ids = {meter_document(SOURCE, value, NOW.replace(hour=hour))["_id"] for hour in (1, 2)}
+    assert len(ids) == 1
 
 
 def test_the_register_is_the_total_not_a_phase() -> None:

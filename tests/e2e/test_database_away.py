@@ -34,7 +34,8 @@ async def test_nothing_acknowledged_is_lost_and_no_socket_is_dropped(
     io_loop: IOLoop, mongod: EmbeddedMongod, settings: Settings
 ) -> None:
     uri = await asyncio.to_thread(mongod.start)
-    impatient = f"{uri}&serverSelectionTimeoutMS=300"
+    # The driver looks for a server every half second: it must find one that is back.
+    impatient = f"{uri}&serverSelectionTimeoutMS=1000"
     own = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "node_id": "away"})
     central_system = CentralSystem(own, impatient)
     await central_system.start()

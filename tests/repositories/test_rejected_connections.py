@@ -14,8 +14,10 @@ from tests.repositories.conftest import START
 pytestmark = pytest.mark.gen_test
 
 
-async def test_a_visitor_that_keeps_trying_adds_to_a_count(database: db.Database) -> None:
-    rejected = RejectedConnections(Telemetry(database, Metrics(), 0))
+async def test_a_visitor_that_keeps_trying_adds_to_a_count(
+    database: db.Database, telemetry_database: db.TelemetryDatabase
+) -> None:
+    rejected = RejectedConnections(Telemetry(telemetry_database, Metrics(), 0))
     for _ in range(3):
         await rejected.record(Rejection("CP1", "192.0.2.1", "Not whitelisted"), START)
     await rejected.record(Rejection("CP1", "192.0.2.2", "Not whitelisted"), START)
@@ -27,10 +29,12 @@ async def test_a_visitor_that_keeps_trying_adds_to_a_count(database: db.Database
 
 
 async def test_an_address_that_makes_identities_up_is_one_record_in_the_end(
-    database: db.Database, monkeypatch: pytest.MonkeyPatch
+    database: db.Database,
+    telemetry_database: db.TelemetryDatabase,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rejected_connections, "MAX_IDENTITIES", 5)
-    rejected = RejectedConnections(Telemetry(database, Metrics(), 0))
+    rejected = RejectedConnections(Telemetry(telemetry_database, Metrics(), 0))
     for number in range(50):
         await rejected.record(Rejection(f"X{number}", "192.0.2.1", "Not whitelisted"), START)
     await rejected.record(Rejection("X1", "192.0.2.1", "Not whitelisted"), START)
