@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -75,8 +74,6 @@ def open_page(system: System, request: pytest.FixtureRequest) -> OpenPage:
                     name = Path(folder) / f"{request.node.name}.png"
                     await page.screenshot(path=name, full_page=True)
                 await browser.close()
-        # The server notices that its page has gone.
-        await asyncio.sleep(0)
         assert complaints == []
 
     return opened
