@@ -74,19 +74,17 @@ def parse(text: str | bytes) -> Call | CallResult | CallError | None:
         raise FrameError(f"not JSON: {error.msg}", id_of_call and id_of_call[1]) from None
     if not isinstance(frame, list) or not frame:
         raise FrameError("not a JSON array")
-    match frame[0]:
-        case bool() | float():
+    kind = frame[0]
+    # JSON's true is no 1, nor is 2.0 the type 2.
+    if type(kind) is not int:
+        if isinstance(kind, (bool, float)):
             return None
-        case 2:
-            return _call(frame)
-        case 3:
-            return _call_result(frame)
-        case 4:
-            return _call_error(frame)
-        case int():
-            return None
-        case _:
-            raise FrameError("the message type is not an integer")
+        raise FrameError("the message type is not an integer")
+    if kind == CALL:
+        return _call(frame)
+    if kind == CALL_RESULT:
+        return _call_result(frame)
+    return _call_error(frame) if kind == CALL_ERROR else None
 
 
 def _unique_id(frame: list[Any]) -> str:

@@ -146,7 +146,7 @@ class OcppProtocol(WebSocketProtocol13):
             self._wire.pause()
 
     def _handle(self, event: Event) -> asyncio.Future[Any] | None:
-        if isinstance(event, str | bytes):
+        if isinstance(event, (str, bytes)):
             return None if self.server_terminated else self._hand_over(event)
         if isinstance(event, Ping):
             self._send(PONG, event.data)
