@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from csms.actions.context import Context
-from csms.domain.meter_value import MeterSource, energy_register, meter_document
+from csms.domain.meter_value import MeterSource, read_meter_value
 
 
 async def store_meter_values(
@@ -49,14 +49,16 @@ def write_meter_values(
         connector_id,
         transaction_id if transaction_id is not None and transaction_id > 0 else None,
     )
+    registers = context.peer.meters.registers
     documents = []
     for meter_value in meter_values:
         if not meter_value["sampledValue"]:
             continue
-        document = meter_document(source, meter_value, context.received_at, flags)
-        if _went_backwards(context.peer.meters.registers, document):
-            document["flags"].append("registerWentBackwards")
-        documents.append(document)
+        last = registers.get(connector_id)
+        reading = read_meter_value(source, meter_value, context.received_at, flags, last)
+        if reading.register is not None:
+            registers[connector_id] = reading.register
+        documents.append(reading.document)
     return context.deps.telemetry.insert_all("meter_values", documents) if documents else None
 
 
@@ -72,13 +74,3 @@ async def _transaction_flags(context: Context, transaction_id: int | None) -> tu
         return ("unknownTransaction",)
     known.add(transaction_id)
     return ()
-
-
-def _went_backwards(registers: dict[int, float], document: Mapping[str, Any]) -> bool:
-    register = energy_register(document)
-    if register is None:
-        return False
-    connector_id = document["connectorId"]
-    last = registers.get(connector_id)
-    registers[connector_id] = register
-    return last is not None and register < last

@@ -16,7 +16,7 @@ updated, one commit follows the other, for the order counts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -33,6 +33,7 @@ from csms.repositories.writes import (
     NotApplied,
     Updates,
     encode,
+    encoded,
 )
 
 log = structlog.get_logger(__name__)
@@ -61,8 +62,9 @@ class Telemetry:
 
         Raises:
             DatabaseUnavailable: it may not be stored; the charge point should send it again.
+            BSONError, OverflowError, DocumentTooLarge: it cannot be stored.
         """
-        await self.insert_all(collection, [document])
+        await self._inserts_of(collection).add([encode(document)])
 
     async def update(self, collection: str, *operations: UpdateOne) -> None:
         """Apply updates that do not depend on each other's order.
@@ -84,25 +86,25 @@ class Telemetry:
             return False
         return True
 
-    def insert_all(self, collection: str, documents: Sequence[db.Document]) -> asyncio.Future[None]:
-        """Store some documents, at least one; the future is done when all of them are.
+    def insert_all(self, collection: str, documents: Iterable[bytes]) -> asyncio.Future[None]:
+        """Store some documents, at least one, in BSON; the future is done when all of them are.
 
         It fails with DatabaseUnavailable if some may not be stored.
 
         Raises:
             DatabaseUnavailable: too much waits already.
-            BSONError, OverflowError, DocumentTooLarge: one of them cannot be stored.
+            DocumentTooLarge: one of them cannot be stored.
         """
-        return self._inserts_of(collection).add([encode(document) for document in documents])
+        return self._inserts_of(collection).add([encoded(document) for document in documents])
 
     def insert_behind(self, collection: str, document: db.Document) -> None:
         """Store a document some time soon."""
         try:
-            encoded = encode(document)
+            operation = encode(document)
         except Exception as error:
             log.error("document_unencodable", collection=collection, error=repr(error))
             return
-        self._inserts_of(collection).add_behind(encoded)
+        self._inserts_of(collection).add_behind(operation)
 
     def update_behind(self, collection: str, operation: UpdateOne) -> None:
         """Apply an update some time soon."""

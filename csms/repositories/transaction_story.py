@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from csms import db
-from csms.domain.meter_value import DEFAULT_MEASURAND, energy_register
+from csms.domain.meter_value import energy_register
 from csms.domain.reservation import record_id
+from csms.domain.sampled_value import DEFAULT_MEASURAND
 from csms.domain.transaction import TransactionStatus
 
 MAX_MILLISECONDS = 3_000

@@ -12,7 +12,8 @@ from pymongo import DESCENDING, ReturnDocument
 
 from csms import db
 from csms.domain.id_tag import IdTagInfo, fold
-from csms.domain.meter_value import DEFAULT_MEASURAND, energy_register
+from csms.domain.meter_value import energy_register
+from csms.domain.sampled_value import DEFAULT_MEASURAND
 from csms.domain.transaction import Start, Stop, TransactionStatus, abandoned, closed
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 from csms.repositories.counters import Ids

@@ -53,10 +53,18 @@ def encode(document: db.Document) -> RawBSONDocument:
     """
     if "_id" not in document:
         document = {"_id": bson.ObjectId(), **document}
-    encoded = bson.encode(document)
-    if len(encoded) > _MAX_DOCUMENT:
+    return encoded(bson.encode(document))
+
+
+def encoded(document: bytes) -> RawBSONDocument:
+    """The same of a document that is in BSON already, and has its `_id`.
+
+    Raises:
+        DocumentTooLarge: MongoDB cannot hold it.
+    """
+    if len(document) > _MAX_DOCUMENT:
         raise DocumentTooLarge("the document is larger than MongoDB takes")
-    return RawBSONDocument(encoded)
+    return RawBSONDocument(document)
 
 
 class Inserts:

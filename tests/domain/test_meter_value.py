@@ -1,4 +1,4 @@
-"""Meter values: defaults, units, flags, and an id that comes from the content."""
+"""Meter values: the documents, their flags, and an id that comes from the content."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import bson
-import pytest
+from bson.codec_options import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.domain.meter_value import MeterSource, energy_register, meter_document
+from csms.domain.meter_value import MeterSource, energy_register, read_meter_value
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SOURCE = MeterSource("cp", "CP1", 1, 7)
 STAMP = "2026-11-23T12:00:00Z"
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+
+
+def read(
+    meter_value: dict[str, Any], source: MeterSource = SOURCE, received_at: datetime = NOW
+) -> dict[str, Any]:
+    return bson.decode(read_meter_value(source, meter_value, received_at).document, AWARE)
 
 
 def document(*samples: dict[str, Any], timestamp: str = STAMP) -> dict[str, Any]:
-    return meter_document(SOURCE, {"timestamp": timestamp, "sampledValue": list(samples)}, NOW)
+    return read({"timestamp": timestamp, "sampledValue": list(samples)})
 
 
 def test_the_standards_defaults_are_filled_in() -> None:
@@ -46,60 +53,6 @@ def test_the_standards_defaults_are_filled_in() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("sample", "value", "unit"),
-    [
-        ({"value": "0.0012", "unit": "kWh"}, 1.2, "Wh"),
-        ({"value": "1.1", "unit": "kWh"}, 1100.0, "Wh"),
-        ({"value": "11", "unit": "kW", "measurand": "Power.Active.Import"}, 11000.0, "W"),
-        ({"value": "7360", "measurand": "Power.Active.Import"}, 7360.0, "W"),
-        ({"value": "2", "unit": "kvar", "measurand": "Power.Reactive.Import"}, 2000.0, "var"),
-        ({"value": "2", "unit": "kvarh", "measurand": "Energy.Reactive.Import.Register"},
-         2000.0, "varh"),
-        ({"value": "2", "unit": "kVA", "measurand": "Power.Offered"}, 2000.0, "VA"),
-        ({"value": "16", "measurand": "Current.Import"}, 16.0, "A"),
-        ({"value": "230.4", "measurand": "Voltage", "phase": "L1-N"}, 230.4, "V"),
-        ({"value": "55", "measurand": "SoC"}, 55.0, "Percent"),
-        ({"value": "25", "unit": "Celcius", "measurand": "Temperature"}, 25.0, "Celsius"),
-        ({"value": "298.15", "unit": "K", "measurand": "Temperature"}, 25.0, "Celsius"),
-        ({"value": "77", "unit": "Fahrenheit", "measurand": "Temperature"}, 25.0, "Celsius"),
-        ({"value": "49.98", "measurand": "Frequency"}, 49.98, "Hz"),
-        ({"value": "0.98", "measurand": "Power.Factor"}, 0.98, None),
-    ],
-)  # fmt: skip
-def test_units_are_brought_to_one_kind(
-    sample: dict[str, Any], value: float, unit: str | None
-) -> None:
-    stored = document(sample)
-    [found] = stored["sampledValue"]
-    assert (found["value"], found["unit"], found["raw"]) == (value, unit, sample["value"])
-    assert stored["flags"] == []
-
-
-@pytest.mark.parametrize(
-    ("sample", "flag"),
-    [
-        ({"value": "n/a"}, "unreadableValue"),
-        ({"value": "NaN"}, "unreadableValue"),
-        ({"value": "1e999999999"}, "unreadableValue"),
-        ({"value": "1", "unit": "MWh"}, "unknownUnit"),
-        ({"value": "1", "measurand": "Mood"}, "unknownMeasurand"),
-    ],
-)
-def test_an_odd_sample_is_kept_and_flagged(sample: dict[str, Any], flag: str) -> None:
-    stored = document(sample, {"value": "5"})
-    assert stored["flags"] == [flag]
-    assert stored["sampledValue"][0]["raw"] == sample["value"]
-    assert stored["sampledValue"][1]["value"] == 5.0
-
-
-def test_signed_data_is_opaque() -> None:
-    stored = document({"value": "OCMF|{...}", "format": "SignedData"})
-    assert stored["flags"] == []
-    assert stored["sampledValue"][0]["value"] is None
-    assert stored["sampledValue"][0]["raw"] == "OCMF|{...}"
-
-
 def test_an_unreadable_time_is_replaced_flagged_and_kept() -> None:
     stored = document({"value": "1"}, timestamp="yesterday")
     assert stored["timestamp"] == NOW
@@ -110,36 +63,48 @@ def test_an_unreadable_time_is_replaced_flagged_and_kept() -> None:
 def test_the_id_comes_from_the_content_alone() -> None:
     value = {"timestamp": STAMP, "sampledValue": [{"value": "1", "unit": "Wh"}]}
     swapped = {"sampledValue": [{"unit": "Wh", "value": "1"}], "timestamp": STAMP}
-    first = meter_document(SOURCE, value, NOW)["_id"]
-    assert meter_document(SOURCE, swapped, NOW.replace(hour=13))["_id"] == first
+    first = read(value)["_id"]
+    assert read(swapped, received_at=NOW.replace(hour=13))["_id"] == first
     others = [
         SOURCE._replace(charge_point_id="other"),
         SOURCE._replace(connector_id=2),
         SOURCE._replace(transaction_id=None),
     ]
-    assert first not in {meter_document(other, value, NOW)["_id"] for other in others}
+    assert first not in {read(value, other)["_id"] for other in others}
     assert document({"value": "2"})["_id"] != document({"value": "1"})["_id"]
 
 
 def test_ids_follow_the_charge_points_time() -> None:
     stamps = [f"{year}-06-01T00:00:00Z" for year in (1969, 1970, 2026, 2027, 2099)]
     values = [{"timestamp": stamp, "sampledValue": [{"value": "1"}]} for stamp in stamps]
-    ids = [meter_document(SOURCE, value, NOW)["_id"] for value in values]
+    ids = [read(value)["_id"] for value in values]
     assert ids[1:] == sorted(ids[1:]) and {len(id) for id in ids} == {32}
 
 
 def test_the_id_of_an_unreadable_time_does_not_come_from_the_time_of_receipt() -> None:
     value = {"timestamp": "soon", "sampledValue": [{"value": "1"}]}
-    ids = {meter_document(SOURCE, value, NOW.replace(hour=hour))["_id"] for hour in (1, 2)}
+    ids = {read(value, received_at=NOW.replace(hour=hour))["_id"] for hour in (1, 2)}
     assert len(ids) == 1
 
 
-def test_the_register_is_the_total_not_a_phase() -> None:
-    assert energy_register(document({"value": "3", "phase": "L1"}, {"value": "9"})) == 9.0
-    assert energy_register(document({"value": "3", "measurand": "Voltage"})) is None
+def test_a_register_that_goes_backwards_is_flagged() -> None:
+    value = {"timestamp": STAMP, "sampledValue": [{"value": "5"}]}
+    flags = [
+        bson.decode(read_meter_value(SOURCE, value, NOW, ("given",), last).document)["flags"]
+        for last in (None, 5.0, 5.5)
+    ]
+    assert flags == [["given"], ["given"], ["given", "registerWentBackwards"]]
+
+
+def test_the_register_of_a_document_is_that_of_the_reading() -> None:
+    samples = [{"value": "3", "phase": "L1"}, {"value": "x"}, {"value": "9", "unit": "kWh"}]
+    reading = read_meter_value(SOURCE, {"timestamp": STAMP, "sampledValue": samples}, NOW)
+    assert reading.register == energy_register(bson.decode(reading.document)) == 9000.0
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_whatever_is_sent_fits_bson(value: str, unit: str, measurand: str, stamp: str) -> None:
+def test_whatever_is_sent_is_stored(value: str, unit: str, measurand: str, stamp: str) -> None:
     sample = {"value": value, "unit": unit, "measurand": measurand}
-    bson.encode(document(sample, timestamp=stamp))
+    stored = document(sample, {"value": "1"}, timestamp=stamp)
+    assert [one["raw"] for one in stored["sampledValue"]] == [value, "1"]
+    assert stored["connectorId"] == 1

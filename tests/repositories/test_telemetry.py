@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
+import bson
 import pytest
 from pymongo import UpdateOne
 from pymongo.errors import AutoReconnect
@@ -186,7 +187,8 @@ async def test_a_document_that_is_there_counts_as_written(
 ) -> None:
     telemetry = Telemetry(telemetry_database, Metrics(), 0)
     for _ in range(2):
-        await telemetry.insert_all("meter_values", [{"_id": "a"}, {"_id": "b"}])
+        documents = [bson.encode({"_id": name}) for name in "ab"]
+        await telemetry.insert_all("meter_values", documents)
     assert await database.meter_values.count_documents({}) == 2
 
 

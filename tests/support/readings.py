@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import bson
+from bson.codec_options import CodecOptions
+
 from csms import db
-from csms.domain.meter_value import MeterSource, meter_document
+from csms.domain.meter_value import MeterSource, read_meter_value
 from csms.domain.times import rfc3339
+
+_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 
 async def store_reading(
@@ -21,8 +26,8 @@ async def store_reading(
     """Store one reading; samples as OCPP has them, with whatever `value`."""
     sent = [{**sample, "value": str(sample["value"])} for sample in samples]
     source = MeterSource(charge_point_id, charge_point_id, connector_id, transaction_id)
-    document = meter_document(source, {"timestamp": rfc3339(time), "sampledValue": sent}, time)
-    await database.meter_values.insert_one(document)
+    reading = read_meter_value(source, {"timestamp": rfc3339(time), "sampledValue": sent}, time)
+    await database.meter_values.insert_one(bson.decode(reading.document, _AWARE))
 
 
 def power(watts: object, **more: Any) -> dict[str, Any]:
