@@ -47,7 +47,7 @@ MAX_REASON_BYTES = 123
 
 
 class OcppProtocol(WebSocketProtocol13):
-    """One charge point's socket after the upgrade."""
+    """One charge point's socket after the upgrade; to its connection it is the `Transport`."""
 
     def __init__(self, handler: WebSocketHandler, max_message: int, max_unsent: int) -> None:
         """Take the handler whose `open`, `on_message`, `on_ping`, ... are to be run.
@@ -185,13 +185,13 @@ class OcppProtocol(WebSocketProtocol13):
 
     # Writing
 
-    def send_text(self, text: bytes) -> None:
+    def send(self, text: bytes) -> None:
         """Send a message, UTF-8; a socket that is closing swallows it."""
         self._send(TEXT, text)
 
-    def write_ping(self, data: bytes) -> None:
+    def ping(self) -> None:
         """Send a ping."""
-        self._send(PING, data)
+        self._send(PING, b"")
 
     def is_closing(self) -> bool:
         """Whether the socket is closed, or either side has begun to close it."""

@@ -115,7 +115,7 @@ class OcppSocket(WebSocketHandler):
             protocol = self.ws_connection
             assert isinstance(protocol, OcppProtocol)
             remote = self.request.remote_ip or ""
-            self._connection = self._sockets.connect(_Socket(protocol), verdict, remote)
+            self._connection = self._sockets.connect(protocol, verdict, remote)
             await self._sockets.open(self._connection, verdict)
         elif isinstance(verdict, Refused):
             self.close(POLICY_VIOLATION, verdict.reason)
@@ -137,24 +137,3 @@ class OcppSocket(WebSocketHandler):
         """Start the clean-up."""
         if self._connection is not None:
             self._sockets.closed(self._connection, self.close_code)
-
-
-class _Socket:
-    """A handler's protocol as a `Transport`."""
-
-    __slots__ = ("_protocol",)
-
-    def __init__(self, protocol: OcppProtocol) -> None:
-        self._protocol = protocol
-
-    def send(self, text: bytes) -> None:
-        self._protocol.send_text(text)
-
-    def close(self, code: int, reason: str) -> None:
-        self._protocol.close(code, reason)
-
-    def abort(self) -> None:
-        self._protocol.abort()
-
-    def ping(self) -> None:
-        self._protocol.write_ping(b"")

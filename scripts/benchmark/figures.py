@@ -8,13 +8,15 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
 import pymongo
 
-from benchmark.processes import TOKEN, Result, Server, baseline, generator, load
+from benchmark.processes import TOKEN, Result, Server, baseline, csms, generator, load
 from csms.domain.charge_point import NewChargePoint, new_record
 
 Database = pymongo.database.Database[dict[str, Any]]
@@ -136,15 +138,23 @@ def _counted(server: Server, acknowledged: int) -> Figure:
 
 
 def fleet_size(server: Server, size: Size) -> Iterator[Figure]:
-    """The rate with many charge points on record."""
-    before = load("meter", server.url, seconds=size.seconds)["rate"]
-    whitelist(server, size.few, size.fleet)
-    after = load("meter", server.url, seconds=size.seconds)["rate"]
+    """The rate of a server with many charge points on record, beside that of one with few."""
+    with TemporaryDirectory(prefix="csms-bench-fleet-") as directory:
+        data = Path(directory)
+        with csms(data / "data", data / "log") as large:
+            whitelist(large, 0, size.fleet)
+            pairs = [
+                (
+                    load("meter", server.url, seconds=size.seconds),
+                    load("meter", large.url, seconds=size.seconds),
+                )
+                for _ in range(size.rounds)
+            ]
     yield Figure(
         f"MeterValues with {size.fleet:,} on record / with few",
-        after / before,
+        _ratio(pairs, "rate"),
         0.9,
-        detail=f"{after:,.0f} : {before:,.0f} per second",
+        detail=_rates(pairs),
     )
 
 
@@ -194,6 +204,7 @@ class _held:
 
 def queries(server: Server, size: Size) -> Iterator[Figure]:
     """Pages of the admin REST."""
+    whitelist(server, size.few, size.fleet)
     for text in ("road 4321", "สถานี 97", "nobody"):
         page = f"/admin/charge-points?q={quote(text)}&limit=50"
         yield Figure(f"search for {text!r}", _milliseconds(server, page), 50, "ms", at_most=True)
