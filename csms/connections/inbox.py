@@ -71,6 +71,7 @@ class Inbox:
             self._worker = asyncio.get_running_loop().create_task(work)
         elif isinstance(answer, Stored):
             self._written = answer.written
+            call.put_down()
             have_written = partial(self._have_written, call, context, answer.answer, started)
             answer.written.add_done_callback(have_written)
         else:

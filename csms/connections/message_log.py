@@ -66,7 +66,7 @@ class MessageLog:
             "in",
             call.unique_id,
             call.action,
-            call.payload,
+            call.pick_up(),
             answer,
             None if error is None else f"{error.code}: {error.description}",
             seconds,

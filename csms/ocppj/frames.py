@@ -18,6 +18,8 @@ _CALL_ID = re.compile(r'\s*\[\s*2\s*,\s*"([^"\\\x00-\x1f]{1,255})"')
 
 Payload = dict[str, Any]
 
+_PUT_DOWN: Payload = {}
+
 
 @dataclass(slots=True)
 class Call:
@@ -26,6 +28,23 @@ class Call:
     unique_id: str
     action: str
     payload: Payload
+    text: str = field(default="", repr=False, compare=False)
+    """The frame that it was read from; empty if it was not read."""
+
+    def put_down(self) -> None:
+        """Let the payload go for as long as the Call waits.
+
+        Hundreds of Calls wait for the database at a time. Their many small objects leave the
+        processor's caches meanwhile, and to free them then takes longer than to make them did.
+        """
+        if self.text:
+            self.payload = _PUT_DOWN
+
+    def pick_up(self) -> Payload:
+        """The payload; if it was put down, it is read again."""
+        if self.payload is _PUT_DOWN:
+            self.payload = orjson.loads(self.text)[3] or {}
+        return self.payload
 
 
 @dataclass(slots=True)
@@ -81,7 +100,7 @@ def parse(text: str | bytes) -> Call | CallResult | CallError | None:
             return None
         raise FrameError("the message type is not an integer")
     if kind == CALL:
-        return _call(frame)
+        return _call(frame, text)
     if kind == CALL_RESULT:
         return _call_result(frame)
     return _call_error(frame) if kind == CALL_ERROR else None
@@ -93,7 +112,7 @@ def _unique_id(frame: list[Any]) -> str:
     return frame[1]
 
 
-def _call(frame: list[Any]) -> Call:
+def _call(frame: list[Any], text: str) -> Call:
     unique_id = _unique_id(frame)
     if len(frame) != 4:
         raise FrameError(f"a Call has 4 elements, this has {len(frame)}", unique_id)
@@ -104,7 +123,7 @@ def _call(frame: list[Any]) -> Call:
         payload = {}
     if not isinstance(payload, dict):
         raise FrameError("the payload is not an object", unique_id)
-    return Call(unique_id, action, payload)
+    return Call(unique_id, action, payload, text)
 
 
 def _call_result(frame: list[Any]) -> CallResult | CallError:

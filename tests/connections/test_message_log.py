@@ -11,7 +11,7 @@ from csms.actions.routing import find_outbound
 from csms.config import Settings
 from csms.connections.message_log import MAX_TEXT, MessageLog
 from csms.errors import OcppError
-from csms.ocppj.frames import Call, CallError, CallResult
+from csms.ocppj.frames import Call, CallError, CallResult, parse
 from csms.repositories.telemetry import Telemetry
 from tests.repositories.conftest import START
 
@@ -63,6 +63,14 @@ def test_a_call_and_its_answer_are_one_record(sink: Sink) -> None:
         "error": None,
         "milliseconds": 1.2,
     }
+
+
+def test_a_call_that_waited_for_the_database_in_vain_is_told_whole(sink: Sink) -> None:
+    call = parse('[2,"17","MeterValues",{"connectorId":1,"meterValue":[]}]')
+    assert isinstance(call, Call)
+    call.put_down()
+    message_log(sink).inbound(Party(), call, None, OcppError("InternalError", "away"), 0)
+    assert sink.records[0]["request"] == '{"connectorId":1,"meterValue":[]}'
 
 
 def test_what_has_a_collection_of_its_own_is_left_out_unless_refused(sink: Sink) -> None:

@@ -35,6 +35,22 @@ def test_null_and_the_empty_object_are_empty_payloads(payload: str) -> None:
     assert parse(f'[3,"7",{payload}]') == CallResult("7", {})
 
 
+@pytest.mark.parametrize("payload", ['{"a": [1]}', "{}", "null"])
+def test_a_payload_that_was_put_down_is_read_again(payload: str) -> None:
+    call = parse(f'[2,"7","DataTransfer",{payload}]')
+    assert isinstance(call, Call)
+    before = call.payload
+    call.put_down()
+    assert call.payload == {}
+    assert call.pick_up() == call.payload == before
+
+
+def test_a_call_that_was_not_read_keeps_its_payload() -> None:
+    call = Call("7", "DataTransfer", {"a": 1})
+    call.put_down()
+    assert call.pick_up() == {"a": 1}
+
+
 def test_answers() -> None:
     assert parse('[3,"7",{"a":1}]') == CallResult("7", {"a": 1})
     assert parse('[4,"7","NotImplemented","no",{"a":1}]') == CallError(
