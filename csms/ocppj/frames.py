@@ -34,8 +34,8 @@ class Call:
     def put_down(self) -> None:
         """Let the payload go for as long as the Call waits.
 
-        Hundreds of Calls wait for the database at a time. Their many small objects leave the
-        processor's caches meanwhile, and to free them then takes longer than to make them did.
+        Hundreds of Calls wait for the database at a time, and to keep all their small objects
+        until then is measurably slower, most likely because they leave the processor's caches.
         """
         if self.text:
             self.payload = _PUT_DOWN
