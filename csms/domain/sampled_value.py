@@ -21,7 +21,7 @@ from ocpp.v16.enums import Measurand, UnitOfMeasure
 DEFAULT_MEASURAND = "Energy.Active.Import.Register"
 
 MAX_NUMBER = 1e30
-"""Beyond this a number is garbage."""
+"""Beyond this a number is garbage, and not worth exact arithmetic."""
 
 _KNOWN_MEASURANDS = frozenset(measurand.value for measurand in Measurand)
 
@@ -89,7 +89,7 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
         get = sample.get
         raw = sample["value"]
         text = raw.encode()
-        head, null_head, middle, tail, convert, is_number, is_register, kind_flags = _template(
+        head, null_head, middle, tail, convert, is_register, kind_flags = _template(
             place,
             len(text),
             get("measurand"),
@@ -109,7 +109,7 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
                 register = value
         else:
             parts += (null_head, middle, text, tail)
-            if is_number:
+            if convert is not _opaque:
                 flags.append("unreadableValue")
         flags += kind_flags
     body = b"".join(parts)
@@ -118,12 +118,10 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
 
 
 # A plain tuple, because it is taken apart for every sample: `head`, `null_head`, `middle`, `tail`,
-# `convert`, `is_number`, `is_register`, `flags`. An element of the array is `head`, the value as a
+# `convert`, `is_register`, `flags`. An element of the array is `head`, the value as a
 # double, `middle`, the text, `tail`; or `null_head`, `middle`, the text, `tail`. Without `convert`
 # the text is the value.
-_Template = tuple[
-    bytes, bytes, bytes, bytes, Callable[[str], float] | None, bool, bool, tuple[str, ...]
-]
+_Template = tuple[bytes, bytes, bytes, bytes, Callable[[str], float] | None, bool, tuple[str, ...]]
 
 
 # A meter sends the same few kinds for ever; the bound is for one that makes kinds up.
@@ -139,11 +137,10 @@ def _template(
     sample_format: str | None,
 ) -> _Template:
     measurand = measurand or DEFAULT_MEASURAND
-    is_number = sample_format != "SignedData"
     flags = [] if measurand in _KNOWN_MEASURANDS else ["unknownMeasurand"]
     convert: Callable[[str], float] | None = _opaque
     unit = unit or None
-    if is_number:
+    if sample_format != "SignedData":
         unit, convert, known = _normal_unit(measurand, unit)
         if not known:
             flags.append("unknownUnit")
@@ -160,7 +157,7 @@ def _template(
     head, middle, tail = _cut(str(place), stored)
     null_head, _, _ = _cut(str(place), {**stored, "value": None})
     is_register = measurand == DEFAULT_MEASURAND and not phase
-    return head, null_head, middle, tail, convert, is_number, is_register, tuple(flags)
+    return head, null_head, middle, tail, convert, is_register, tuple(flags)
 
 
 def _cut(key: str, stored: Mapping[str, Any]) -> tuple[bytes, bytes, bytes]:
@@ -208,8 +205,6 @@ def _opaque(text: str) -> float:
 
 
 def _decimal(text: str) -> Decimal:
-    number = Decimal(text.strip())
-    # Arithmetic with such a number may not end.
-    if not number.is_finite() or abs(number.adjusted()) > 30:
+    if not -MAX_NUMBER < float(text) < MAX_NUMBER:
         raise ValueError(text)
-    return number
+    return Decimal(text.strip())

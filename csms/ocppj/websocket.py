@@ -83,17 +83,14 @@ class FrameReader:
         """Take what the socket had; returns what it completes. Never raises."""
         if self._ended:
             return []
-        if self._pending is None and self._message is None:
-            text = self._lone_text(data)
-            if text is not None:
-                return [text]
         buffer: bytes | bytearray = data
         if self._pending is not None:
             self._pending += data
             buffer = self._pending
         events: list[Event] = []
         position = 0
-        while (frame := self._frame_at(buffer, position)) is not None:
+        end = len(buffer)
+        while position < end and (frame := self._frame_at(buffer, position)) is not None:
             event, position = frame
             if event is None:
                 continue
@@ -104,22 +101,6 @@ class FrameReader:
                 return events
         self._keep(buffer, position)
         return events
-
-    def _lone_text(self, data: bytes) -> str | None:
-        """The text of a read that is one whole message, as nearly all are; None for any other."""
-        if len(data) < 6 or data[0] != _FIN | TEXT:
-            return None
-        length, start = data[1] - _MASKED, 6
-        if length == 126:
-            length, start = int.from_bytes(data[2:4], "big"), 8
-        elif length > 126:
-            return None
-        if length + start != len(data) or length > self._limit:
-            return None
-        try:
-            return self._unmask(data[start - 4 : start], data[start:]).decode()
-        except UnicodeDecodeError:
-            return None
 
     def _keep(self, buffer: bytes | bytearray, position: int) -> None:
         """Keep what follows the last whole frame, without copying a large one for every byte."""

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -137,25 +138,35 @@ def _counted(server: Server, acknowledged: int) -> Figure:
     )
 
 
-def fleet_size(server: Server, size: Size) -> Iterator[Figure]:
-    """The rate of a server with many charge points on record, beside that of one with few."""
-    with TemporaryDirectory(prefix="csms-bench-fleet-") as directory:
-        data = Path(directory)
-        with csms(data / "data", data / "log") as large:
-            whitelist(large, 0, size.fleet)
-            pairs = [
-                (
-                    load("meter", server.url, seconds=size.seconds),
-                    load("meter", large.url, seconds=size.seconds),
-                )
-                for _ in range(size.rounds)
-            ]
+def fleet_size(_: Server, size: Size) -> Iterator[Figure]:
+    """The rate of a server with many charge points on record, beside that of one with few.
+
+    Both are new: what one has stored before would count as well.
+    """
+    with _new(size.few) as few, _new(size.fleet) as many:
+        pairs = [
+            (
+                load("meter", few.url, seconds=size.seconds),
+                load("meter", many.url, seconds=size.seconds),
+            )
+            for _ in range(size.rounds)
+        ]
     yield Figure(
         f"MeterValues with {size.fleet:,} on record / with few",
         _ratio(pairs, "rate"),
         0.9,
         detail=_rates(pairs),
     )
+
+
+@contextmanager
+def _new(count: int) -> Iterator[Server]:
+    """A csms of its own, with so many charge points on record."""
+    with TemporaryDirectory(prefix="csms-bench-") as directory:
+        data = Path(directory)
+        with csms(data / "data", data / "log") as server:
+            whitelist(server, 0, count)
+            yield server
 
 
 def storm(server: Server, size: Size) -> Iterator[Figure]:
