@@ -78,6 +78,12 @@ class Metrics:
         self.quirks = Counter(
             "csms_quirks", "Tolerated deviations", ["quirk"], registry=self.registry
         )
+        self.protocol_trouble = Counter(
+            "csms_protocol_trouble",
+            "Protocol trouble of charge points, by kind",
+            ["kind"],
+            registry=self.registry,
+        )
         self.commit_size = Histogram(
             "csms_commit_documents",
             "Documents and updates written by one group commit",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
+from csms.domain.protocol_trouble import kind_of
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
@@ -50,6 +51,11 @@ class Deps:
     boot_notifications: BootNotifications
     authority: CertificateAuthority | None
 
+    def note_trouble(self, charge_point_id: str, trouble: str) -> None:
+        """Count protocol trouble in a charge point's record and in `/metrics`; stored behind."""
+        self.metrics.protocol_trouble.labels(kind_of(trouble)).inc()
+        self.charge_points.note_trouble(charge_point_id, trouble, self.clock())
+
 
 @dataclass(slots=True)
 class MeterState:
@@ -67,6 +73,8 @@ class Peer(Protocol):
     identity: str
     session_id: str
     remote_address: str
+    connected_at: datetime
+    """When its socket was opened, by our clock."""
     meters: MeterState
 
     @property
@@ -109,11 +117,18 @@ class Context:
     received_at: datetime
     quirks: Sequence[str] = ()
     """Tolerated deviations of this Call."""
+    sent: Payload = field(default_factory=dict)
+    """The payload as the charge point sent it. The handler gets this very object, or a repaired
+    copy of it where the Call had quirks."""
 
     @property
     def charge_point_id(self) -> str:
         """The id of the calling charge point's record."""
         return self.peer.charge_point_id
+
+    def note_trouble(self, trouble: str) -> None:
+        """Count protocol trouble of the calling charge point; see `domain/protocol_trouble.py`."""
+        self.deps.note_trouble(self.charge_point_id, trouble)
 
 
 Handler = Callable[[Context, Payload], Awaitable[Payload]]

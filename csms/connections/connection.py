@@ -74,7 +74,8 @@ class Connection:
     """
 
     __slots__ = (
-        "identity", "remote_address", "session_id", "node", "transport", "session", "meters",
+        "identity", "remote_address", "session_id", "connected_at", "node", "transport",
+        "session", "meters",
         "claim", "record_before", "accepted", "authenticated", "credentials", "quirks",
         "closed", "last_heard", "_inbox", "_outbox", "_signs",
         "_after_reply", "_gone", "__weakref__",
@@ -86,6 +87,7 @@ class Connection:
         self.identity = identity
         self.remote_address = remote_address
         self.session_id = uuid4().hex
+        self.connected_at = node.deps.clock()
         self.node = node
         self.transport = transport
         self.session = Session()

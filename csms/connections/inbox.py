@@ -149,7 +149,7 @@ class Inbox:
         for quirk in quirks:
             deps.metrics.quirks.labels(quirk).inc()
         now = deps.clock()
-        return inbound, payload, Context(deps, connection, now, quirks)
+        return inbound, payload, Context(deps, connection, now, quirks, call.payload)
 
     def _note_sign_of_life(self, context: Context) -> None:
         # After it was served: a boot that is turned away leaves no trace in the record.

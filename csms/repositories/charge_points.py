@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
 from csms.domain.connector import MAX_CONNECTORS, new_connector
+from csms.domain.protocol_trouble import LAST_AT
 from csms.errors import DatabaseUnavailable, NotFound
 from csms.repositories import search
 from csms.repositories.lookups import Lookup
@@ -352,22 +353,37 @@ class ChargePoints:
 
     def note_sign_of_life(self, charge_point_id: str, now: datetime, quirks: Sequence[str]) -> None:
         """Note that a charge point spoke, and with which quirks; stored within a second."""
+        signs = self._signs_of(charge_point_id)
+        signs.last_seen = now
+        if quirks:
+            signs.counts.update(f"quirks.{name}" for name in quirks)
+
+    def note_trouble(self, charge_point_id: str, trouble: str, now: datetime) -> None:
+        """Count protocol trouble (csms.domain.protocol_trouble); stored within a second."""
+        signs = self._signs_of(charge_point_id)
+        signs.trouble_at = now
+        signs.counts[f"protocolTrouble.{trouble}"] += 1
+
+    def _signs_of(self, charge_point_id: str) -> _SignsOfLife:
         if not self._signs:
             asyncio.get_running_loop().call_later(SIGNS_EVERY, self.store_signs_of_life)
         signs = self._signs.get(charge_point_id)
         if signs is None:
-            signs = self._signs[charge_point_id] = _SignsOfLife(now, Counter())
-        signs.last_seen = now
-        if quirks:
-            signs.quirks.update(quirks)
+            signs = self._signs[charge_point_id] = _SignsOfLife()
+        return signs
 
     def store_signs_of_life(self) -> None:
         """Hand what was noted to the writer."""
         signs, self._signs = self._signs, {}
         for charge_point_id, sign in signs.items():
-            changes: db.Document = {"$set": {"lastSeen": sign.last_seen}}
-            if sign.quirks:
-                changes["$inc"] = {f"quirks.{name}": n for name, n in sign.quirks.items()}
+            fields: db.Document = {}
+            if sign.last_seen is not None:
+                fields["lastSeen"] = sign.last_seen
+            if sign.trouble_at is not None:
+                fields[f"protocolTrouble.{LAST_AT}"] = sign.trouble_at
+            changes: db.Document = {"$set": fields}
+            if sign.counts:
+                changes["$inc"] = dict(sign.counts)
             self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))
 
 
@@ -375,5 +391,7 @@ class ChargePoints:
 class _SignsOfLife:
     """What a charge point's messages of the last second come to: one update, not hundreds."""
 
-    last_seen: datetime
-    quirks: Counter[str]
+    last_seen: datetime | None = None
+    trouble_at: datetime | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    """What is added to counters in the record, by their path."""
