@@ -72,6 +72,7 @@ class Metrics:
             registry=self.registry,
         )
         self._received: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._quirks: dict[str, Counter] = {}
         self.bad_frames = Counter(
             "csms_bad_frames", "Frames that are no OCPP-J", ["kind"], registry=self.registry
         )
@@ -133,6 +134,13 @@ class Metrics:
             self._received[action, outcome] = metrics
         metrics[0].inc()
         metrics[1].observe(seconds)
+
+    def quirk_seen(self, name: str) -> None:
+        """Count a tolerated deviation."""
+        counter = self._quirks.get(name)
+        if counter is None:
+            counter = self._quirks[name] = self.quirks.labels(name)
+        counter.inc()
 
     def call_sent(self, action: str, outcome: str, seconds: float) -> None:
         """Count a Call to a charge point, ended after so many seconds."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from csms.actions.context import Context, Inbound, Stored
+from csms.domain.protocol_trouble import refused_call
 from csms.errors import DatabaseUnavailable, OcppError
 from csms.ocppj.frames import Call, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
     from csms.connections.connection import Connection
 
 BOOT_NOTIFICATION = "BootNotification"
+INTERNAL_ERROR = "InternalError"
+"""The code of Calls that we could not serve: no fault of the charge point's."""
+
+SHOWN_EVERY = 60.0
+"""Seconds between two messages with one quirk in the log, of Actions that it leaves out."""
 
 
 class Inbox:
     """A bounded queue, worked off in order; a task runs only while a handler has to wait."""
 
-    __slots__ = ("_connection", "_queue", "_worker", "_written", "_room", "_has_called")
+    __slots__ = (
+        "_connection", "_queue", "_worker", "_written", "_room", "_has_called", "_shown",
+        "_is_worth_logging",
+    )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,6 +43,8 @@ class Inbox:
         self._written: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._has_called = False
+        self._shown: dict[str, float] | None = None
+        self._is_worth_logging = False
 
     def put(self, call: Call) -> Awaitable[None] | None:
         """Take a Call; what is returned, if anything, is to be awaited before the next."""
@@ -147,9 +158,23 @@ class Inbox:
             self._has_called = True
             quirks = [*connection.quirks, *([] if is_boot else [NO_BOOT.name]), *quirks]
         for quirk in quirks:
-            deps.metrics.quirks.labels(quirk).inc()
+            deps.metrics.quirk_seen(quirk)
+        self._is_worth_logging = bool(quirks) and self._has_news(quirks)
         now = deps.clock()
         return inbound, payload, Context(deps, connection, now, quirks, call.payload)
+
+    def _has_news(self, quirks: Sequence[str]) -> bool:
+        """Whether one of these quirks was not in the message log for a while.
+
+        So an operator sees what was sent, also of Actions that the log leaves out, and a fleet
+        whose every message has a quirk does not fill it.
+        """
+        if self._shown is None:
+            self._shown = {}
+        now = time.monotonic()
+        due = [q for q in quirks if now - self._shown.get(q, -SHOWN_EVERY) >= SHOWN_EVERY]
+        self._shown.update(dict.fromkeys(due, now))
+        return bool(due)
 
     def _note_sign_of_life(self, context: Context) -> None:
         # After it was served: a boot that is turned away leaves no trace in the record.
@@ -162,21 +187,26 @@ class Inbox:
         if isinstance(failure, OcppError):
             return failure
         if isinstance(failure, DatabaseUnavailable):
-            return OcppError("InternalError", "the database is away; try again")
+            return OcppError(INTERNAL_ERROR, "the database is away; try again")
         self._connection.log.error("action_failed", action=call.action, exc_info=failure)
-        return OcppError("InternalError", "the central system failed; try again")
+        return OcppError(INTERNAL_ERROR, "the central system failed; try again")
 
     def _reply(
         self, call: Call, answer: Payload | None, error: OcppError | None, started: float
     ) -> None:
+        connection = self._connection
+        node = connection.node
+        # The Action comes from outside: what is not known must not make a new time series.
+        label = call.action if call.action in REQUEST_ACTIONS else "unknown"
         if error is None:
             reply = encode_result(call.unique_id, answer or {})
         else:
             reply = encode_error(call.unique_id, error.code, error.description, error.details)
-        self._connection.transport.send(reply)
+            if error.code != INTERNAL_ERROR and connection.is_known:
+                trouble = refused_call(label, error.code)
+                node.deps.note_trouble(connection.charge_point_id, trouble)
+        connection.transport.send(reply)
         seconds = time.perf_counter() - started
-        node = self._connection.node
-        # The Action comes from outside: what is not known must not make a new time series.
-        label = call.action if call.action in REQUEST_ACTIONS else "unknown"
         node.deps.metrics.call_received(label, error.code if error else "CallResult", seconds)
-        node.messages.inbound(self._connection, call, answer, error, seconds)
+        worth_it, self._is_worth_logging = self._is_worth_logging, False
+        node.messages.inbound(connection, call, answer, error, seconds, always=worth_it)

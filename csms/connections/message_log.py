@@ -56,10 +56,14 @@ class MessageLog:
         answer: Payload | None,
         error: OcppError | None,
         seconds: float,
+        *,
+        always: bool = False,
     ) -> None:
-        """Log a charge point's Call; `seconds` is how long its answer took."""
-        # A Call that was refused is always worth a line.
-        if not self._enabled or (error is None and call.action in self._skip):
+        """Log a charge point's Call; `seconds` is how long its answer took.
+
+        Actions that the settings leave out are logged if they were refused, or with `always`.
+        """
+        if not self._enabled or (error is None and call.action in self._skip and not always):
             return
         self._store(
             party,

@@ -16,7 +16,14 @@ from struct import Struct
 from typing import Any
 
 import bson
-from ocpp.v16.enums import Measurand, UnitOfMeasure
+from ocpp.v16.enums import (
+    Location,
+    Measurand,
+    Phase,
+    ReadingContext,
+    UnitOfMeasure,
+    ValueFormat,
+)
 
 DEFAULT_MEASURAND = "Energy.Active.Import.Register"
 
@@ -24,6 +31,10 @@ MAX_NUMBER = 1e30
 """Beyond this a number is garbage, and not worth exact arithmetic."""
 
 _KNOWN_MEASURANDS = frozenset(measurand.value for measurand in Measurand)
+_KNOWN_PHASES = frozenset(phase.value for phase in Phase)
+_KNOWN_CONTEXTS = frozenset(context.value for context in ReadingContext)
+_KNOWN_LOCATIONS = frozenset(location.value for location in Location)
+_KNOWN_FORMATS = frozenset(value_format.value for value_format in ValueFormat)
 
 # Unit as sent, folded -> (unit as stored, factor). Temperatures have an offset and come below.
 _THOUSAND = Decimal(1000)
@@ -138,6 +149,14 @@ def _template(
 ) -> _Template:
     measurand = measurand or DEFAULT_MEASURAND
     flags = [] if measurand in _KNOWN_MEASURANDS else ["unknownMeasurand"]
+    for word, listed, flag in (
+        (phase, _KNOWN_PHASES, "unknownPhase"),
+        (context, _KNOWN_CONTEXTS, "unknownContext"),
+        (location, _KNOWN_LOCATIONS, "unknownLocation"),
+        (sample_format, _KNOWN_FORMATS, "unknownFormat"),
+    ):
+        if word and word not in listed:
+            flags.append(flag)
     convert: Callable[[str], float] | None = _opaque
     unit = unit or None
     if sample_format != "SignedData":

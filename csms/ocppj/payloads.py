@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from csms.errors import FieldError, OcppError
+from csms.ocppj import lenient
 from csms.ocppj.frames import Payload
-from csms.ocppj.quirks import notice, relaxed, tolerate
+from csms.ocppj.quirks import notice
 from csms.ocppj.schemas import strict
 
 _Kind = ValidationErrorKind
@@ -26,19 +27,21 @@ def check_inbound(action: str, payload: Payload) -> tuple[Payload, list[str]]:
     """Check a request from a charge point.
 
     Returns the payload to work with and the names of the quirks it had (usually none; then the
-    payload is the one given).
+    payload is the one given). A payload that fails the schema is read leniently.
 
     Raises:
-        OcppError: the payload breaks the schema in a way that is not tolerated (OCPP-J, 4.2.3).
+        OcppError: the payload breaks the schema, and is not read leniently or has nothing of its
+            message left (OCPP-J, 4.2.3).
     """
-    if strict(action).is_valid(payload):
+    checker = strict(action)
+    if checker.is_valid(payload):
         return payload, notice(action, payload)
-    repaired, quirks = tolerate(action, payload)
-    if quirks and relaxed(action).is_valid(repaired):
-        return repaired, list(dict.fromkeys(quirks + notice(action, repaired)))
-    checker = relaxed(action) if quirks else strict(action)
-    error = next(iter(checker.iter_errors(repaired)))
-    raise OcppError(_code(error), _describe(error))
+    reading = lenient.read(action, payload)
+    if reading is None:
+        error = next(iter(checker.iter_errors(payload)))
+        raise OcppError(_code(error), _describe(error))
+    repaired, quirks = reading
+    return repaired, list(dict.fromkeys(quirks + notice(action, repaired)))
 
 
 def outbound_errors(action: str, payload: Payload) -> list[FieldError]:

@@ -1,58 +1,181 @@
 """Deviations of real charge points that are tolerated: each is declared here, once.
 
-A payload that fails the standard's schema is repaired by the quirks of its action and checked
-again, against the schema as those quirks relax it. What passes the schema is only looked at for
-the quirks that have a `notice`. Those of a connection are found where it is admitted. Which a
-charge point has, and how often, is counted in its record as `quirks`.
+A payload that fails the standard's schema is read again leniently (`lenient.py`), if its Action
+carries energy, money or access; what had to be repaired is named by these quirks. A payload that
+fits the schema is only looked at for the quirks that have a `notice`. Quirks of a connection are
+found where it is admitted. How often a charge point showed each one is counted in its record as
+`quirks`, and over all of them in `/metrics`.
 """
 
 from __future__ import annotations
 
-import copy
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import jsonschema_rs
-
-from csms.ocppj import repairs
 from csms.ocppj.frames import Payload
-from csms.ocppj.schemas import Schema, compile_schema, schema_of
+
+MAX_TRANSACTION_ID = 2**31 - 1
+"""Transaction ids that csms gives are positive int32 numbers."""
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 
 
 @dataclass(frozen=True)
 class Quirk:
     """One tolerated deviation: what it is, and what is made of it.
 
-    `repair` mends a payload in place and says whether it had to; `relax` widens the action's
-    schema for what is left as it is; `notice` finds it in a payload that the schema lets pass.
+    `notice` finds it in a payload of one of `actions` that fits the schema.
     """
 
     name: str
     tolerated: str
     handled: str
     actions: frozenset[str] = frozenset()
-    repair: Callable[[Payload], bool] = lambda payload: False
-    relax: Callable[[Schema], None] = lambda schema: None
     notice: Callable[[Payload], bool] | None = None
 
 
-_METERING = frozenset({"MeterValues", "StopTransaction"})
-_TIMED = frozenset({"MeterValues", "StatusNotification", "StartTransaction", "StopTransaction"})
-_BOOT = frozenset({"BootNotification"})
-_STATUS = frozenset({"StatusNotification"})
-_LONG_BOOT_FIELDS = (
-    "chargePointSerialNumber",
-    "chargeBoxSerialNumber",
-    "meterSerialNumber",
-    "meterType",
-    "firmwareVersion",
-    "chargePointModel",
-    "iccid",
-    "imsi",
-)
-_LONG_STATUS_FIELDS = ("info", "vendorErrorCode", "vendorId")
+def has_odd_timestamp(payload: Payload) -> bool:
+    """Whether a timestamp is not written as RFC 3339 with a zone."""
+    stamp = payload.get("timestamp")
+    if isinstance(stamp, str) and _RFC3339.fullmatch(stamp) is None:
+        return True
+    values = payload.get("meterValue") or payload.get("transactionData") or ()
+    for value in values:
+        stamp = value.get("timestamp")
+        if stamp is not None and _RFC3339.fullmatch(stamp) is None:
+            return True
+    return False
 
+
+def has_misspelled_celsius(payload: Payload) -> bool:
+    """Whether a sample has the unit as the standard's first print misspells it."""
+    values = payload.get("meterValue") or payload.get("transactionData") or ()
+    for value in values:
+        for sample in value["sampledValue"]:
+            if sample.get("unit") == "Celcius":
+                return True
+    return False
+
+
+def has_empty_vendor(payload: Payload) -> bool:
+    """Whether the vendor or the model, which the standard requires, is blank."""
+    names = ("chargePointVendor", "chargePointModel")
+    return not all(payload.get(name, "-").strip() for name in names)
+
+
+def has_unusable_transaction_id(payload: Payload) -> bool:
+    """Whether the transaction id is a number that csms never gives."""
+    transaction_id = payload.get("transactionId")
+    return transaction_id is not None and not 1 <= transaction_id <= MAX_TRANSACTION_ID
+
+
+_METERING = frozenset({"MeterValues", "StopTransaction"})
+_TIMED = _METERING | {"StatusNotification", "StartTransaction", "SecurityEventNotification"}
+
+# Repaired by `lenient.py`, in any message that it reads.
+UNKNOWN_PROPERTY = Quirk(
+    "unknownProperty",
+    "a property that the standard does not have",
+    "set aside; it is kept in the message log",
+)
+PROPERTY_CASE = Quirk(
+    "propertyCase",
+    "a property written in another case, such as `IdTag`",
+    "read as the one that is meant, if that is missing",
+)
+NULL_FIELD = Quirk(
+    "nullField",
+    "null where a field should be left out",
+    "taken as left out",
+)
+MISSING_FIELD = Quirk(
+    "missingField",
+    "a field that the standard requires is missing",
+    "served without it: the time of receipt, the last known reading or the empty tag stands in",
+)
+OVERLONG_TEXT = Quirk(
+    "overlongText",
+    "a text longer than the standard's limit",
+    "kept whole up to 500 characters",
+)
+CUT_TEXT = Quirk(
+    "cutText",
+    "a text of more than 500 characters",
+    "cut",
+)
+NUMBER_FOR_TEXT = Quirk(
+    "numberForText",
+    "a number, a truth value or an object where a text is due",
+    "kept as its text",
+)
+UNREADABLE_FIELD = Quirk(
+    "unreadableField",
+    "a list or an object where a single value is due, or the reverse",
+    "taken as left out",
+)
+UNKNOWN_ENUMERATION = Quirk(
+    "unknownEnumeration",
+    "a status, reason, error code, measurand, unit, phase, ... that OCPP does not list",
+    "kept as it was sent, and flagged",
+)
+ODD_NUMBER = Quirk(
+    "oddNumber",
+    'a number as text or with a fraction, such as `"5000"` or `5000.3`, where an integer is due',
+    "read as the number; a register is rounded to Wh",
+)
+UNREADABLE_NUMBER = Quirk(
+    "unreadableNumber",
+    "something that is no number where an integer is due, or a register below 0",
+    "taken as missing; for a register the last known reading stands in",
+)
+UNUSABLE_TRANSACTION_ID = Quirk(
+    "unusableTransactionId",
+    "a transaction id of null, 0, -1, 9223372036854775807, ... that csms never gave",
+    "taken as no id known: the transaction is found by its connector, tag, time and register",
+    _METERING,
+    has_unusable_transaction_id,
+)
+CONTROL_CHARACTERS = Quirk(
+    "controlCharacters",
+    "control characters or blanks around an id tag",
+    "dropped",
+)
+OBJECT_FOR_LIST = Quirk(
+    "objectForList",
+    "a single object where a list of one is due",
+    "wrapped in a list",
+)
+NUMERIC_VALUE = Quirk(
+    "numericValue",
+    "a number as the `value` of a sample",
+    "kept as its text",
+)
+UNREADABLE_SAMPLE = Quirk(
+    "unreadableSample",
+    "a sample that is null, no object, or has no value",
+    "left out and flagged `unreadableValue`; the samples beside it are stored",
+)
+EMPTY_LIST = Quirk(
+    "emptyList",
+    "a meter value list without elements",
+    "answered; there is nothing to store",
+)
+SERIAL_NUMBER_FIELD = Quirk(
+    "serialNumberField",
+    "the serial as `serialNumber` in BootNotification",
+    "used when the standard's two fields are missing",
+)
+ODD_TIMESTAMP = Quirk(
+    "oddTimestamp",
+    "an epoch number for a time, or a time without a zone, without seconds, ... or none at all",
+    "read as UTC where it can be, else replaced by the time of receipt and flagged",
+    _TIMED,
+    has_odd_timestamp,
+)
+
+# Of the connection itself.
 MISSING_SUBPROTOCOL = Quirk(
     "missingSubprotocol",
     "no WebSocket sub-protocol is offered",
@@ -74,120 +197,58 @@ NO_BOOT = Quirk(
     "served at once, as it was accepted before",
 )
 
-QUIRKS: tuple[Quirk, ...] = (
-    Quirk(
-        "nullField",
-        "null where an optional field should be left out",
-        "taken as left out",
-        _METERING | _TIMED | _BOOT | {"DataTransfer"},
-        repairs.drop_nulls,
-    ),
-    Quirk(
-        "objectForList",
-        "a single object where a list of one is due",
-        "wrapped in a list",
-        _METERING,
-        repairs.wrap_single_elements,
-    ),
-    Quirk(
-        "numericValue",
-        "a number as `value`",
-        "kept as its text",
-        _METERING,
-        repairs.stringify_values,
-    ),
-    Quirk(
-        "oddTimestamp",
-        "an epoch number for a time, or a time without a zone, without seconds, ... or none at all",
-        "read as UTC where it can be, else replaced by the time of receipt and flagged",
-        _TIMED,
-        repairs.stringify_timestamps,
-        notice=repairs.has_odd_timestamp,
-    ),
-    Quirk(
-        "unknownEnumeration",
-        "a measurand, unit, phase, ... that OCPP does not list",
-        "the sample is kept as it is and flagged",
-        _METERING,
-        repairs.has_unknown_enums,
-        repairs.open_enums,
-    ),
+PAYLOAD_QUIRKS: tuple[Quirk, ...] = (
+    UNKNOWN_PROPERTY,
+    PROPERTY_CASE,
+    NULL_FIELD,
+    MISSING_FIELD,
+    OVERLONG_TEXT,
+    CUT_TEXT,
+    NUMBER_FOR_TEXT,
+    UNREADABLE_FIELD,
+    UNKNOWN_ENUMERATION,
+    ODD_NUMBER,
+    UNREADABLE_NUMBER,
+    UNUSABLE_TRANSACTION_ID,
+    CONTROL_CHARACTERS,
+    OBJECT_FOR_LIST,
+    NUMERIC_VALUE,
+    UNREADABLE_SAMPLE,
+    EMPTY_LIST,
+    SERIAL_NUMBER_FIELD,
+    ODD_TIMESTAMP,
     Quirk(
         "misspelledCelsius",
         "the unit `Celcius`, as the standard's first print has it",
         "stored as `Celsius`",
         _METERING,
-        notice=repairs.has_misspelled_celsius,
-    ),
-    Quirk(
-        "emptyList",
-        "a meter value list without elements",
-        "answered; there is nothing to store",
-        _METERING,
-        repairs.has_empty_list,
-        repairs.allow_empty_lists,
+        has_misspelled_celsius,
     ),
     Quirk(
         "emptyVendor",
         "a blank vendor or model",
         "stored as unknown",
-        _BOOT,
-        notice=repairs.has_empty_vendor,
+        frozenset({"BootNotification"}),
+        has_empty_vendor,
     ),
-    Quirk(
-        "overlongBootField",
-        "serials, versions, ... longer than the standard's limit",
-        "kept whole",
-        _BOOT,
-        repairs.too_long("BootNotification", _LONG_BOOT_FIELDS),
-        repairs.lengthen(_LONG_BOOT_FIELDS),
-    ),
-    Quirk(
-        "serialNumberField",
-        "the serial as `serialNumber`",
-        "used when the standard's two fields are missing",
-        _BOOT,
-        lambda payload: "serialNumber" in payload,
-        repairs.allow_serial_number,
-    ),
-    Quirk(
-        "overlongStatusText",
-        "info, vendorId or vendorErrorCode longer than the standard's limit",
-        "kept whole",
-        _STATUS,
-        repairs.too_long("StatusNotification", _LONG_STATUS_FIELDS),
-        repairs.lengthen(_LONG_STATUS_FIELDS),
-    ),
+)
+CONNECTION_QUIRKS: tuple[Quirk, ...] = (
     MISSING_SUBPROTOCOL,
     TRAILING_SLASH,
     IDENTITY_CASE,
     NO_BOOT,
 )
+QUIRKS: tuple[Quirk, ...] = PAYLOAD_QUIRKS + CONNECTION_QUIRKS
 
 
 def notice(action: str, payload: Payload) -> list[str]:
-    """The quirks of a payload that fits its schema."""
+    """The quirks of a payload that fits its schema, or was made to."""
     noticing = _noticing(action)
     return [name for name, found in noticing if found(payload)] if noticing else []
 
 
 @cache
 def _noticing(action: str) -> list[tuple[str, Callable[[Payload], bool]]]:
-    return [(q.name, q.notice) for q in QUIRKS if action in q.actions and q.notice is not None]
-
-
-def tolerate(action: str, payload: Payload) -> tuple[Payload, list[str]]:
-    """A repaired copy of a payload that failed the strict check, and the quirks that it had."""
-    repaired = copy.deepcopy(payload)
-    found = [q.name for q in QUIRKS if action in q.actions and q.repair(repaired)]
-    return repaired, found
-
-
-@cache
-def relaxed(action: str) -> jsonschema_rs.Draft4Validator:
-    """The check of `action` as its quirks relax it."""
-    schema = schema_of(action)
-    for quirk in QUIRKS:
-        if action in quirk.actions:
-            quirk.relax(schema)
-    return compile_schema(schema)
+    return [
+        (q.name, q.notice) for q in PAYLOAD_QUIRKS if action in q.actions and q.notice is not None
+    ]

@@ -35,7 +35,17 @@ async def test_without_a_request_id_it_is_the_newest(system: System) -> None:
     assert shown == {1: "Requested", 2: "Uploading"}
 
 
-@pytest.mark.parametrize("payload", [{}, {"status": "Done"}, {"status": "Idle", "requestId": "1"}])
-async def test_bad_ones_are_refused(system: System, payload: dict[str, Any]) -> None:
+async def test_a_request_id_as_text_is_that_number(system: System) -> None:
+    charge_point = await system.online()
+    for request_id in (1, 2):
+        await job_for(system, "log", request_id)
+    await charge_point.call(ACTION, {"status": "Idle", "requestId": " 1"})
+    await charge_point.call(ACTION, {"status": "Uploading", "requestId": "1"})
+    shown = {job["requestId"]: job["status"] for job in await jobs(system)}
+    assert shown == {1: "Uploading", 2: "Requested"}
+
+
+@pytest.mark.parametrize("payload", [{}, {"status": None}, {"requestId": 1}])
+async def test_one_without_a_status_is_refused(system: System, payload: dict[str, Any]) -> None:
     charge_point = await system.online()
     assert (await charge_point.ask(ACTION, payload))[0] == 4

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from csms.errors import OcppError
 from csms.ocppj.payloads import answer_errors, check_inbound, outbound_errors
-from csms.ocppj.quirks import QUIRKS
 from csms.ocppj.schemas import REQUEST_ACTIONS
 
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
@@ -30,19 +29,13 @@ def sampled(**sample: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("action", "payload", "code", "field"),
     [
-        ("BootNotification", {"chargePointVendor": "v"}, "OccurenceConstraintViolation",
-         "chargePointModel"),
-        ("Authorize", {"idTag": 5}, "TypeConstraintViolation", "idTag"),
-        ("Authorize", {"idTag": "x" * 21}, "TypeConstraintViolation", "idTag"),
-        ("BootNotification", BOOT | {"chargePointVendor": "v" * 21}, "TypeConstraintViolation",
-         "chargePointVendor"),
-        ("StatusNotification", {"connectorId": True, "status": "Available",
-         "errorCode": "NoError"}, "TypeConstraintViolation", "connectorId"),
-        ("StatusNotification", {"connectorId": 1, "status": "Sleeping", "errorCode": "NoError"},
-         "PropertyConstraintViolation", "status"),
-        ("StartTransaction", {"connectorId": 1, "idTag": "a", "meterStart": 2**60,
-         "timestamp": "x"}, "PropertyConstraintViolation", "meterStart"),
-        ("Heartbeat", {"extra": 1}, "FormationViolation", "extra"),
+        ("BootNotification", {}, "OccurenceConstraintViolation", "chargePointVendor"),
+        ("StartTransaction", {"unheard": 1}, "OccurenceConstraintViolation", "connectorId"),
+        ("StatusNotification", {"connectorId": 1, "errorCode": "NoError"},
+         "OccurenceConstraintViolation", "status"),
+        ("FirmwareStatusNotification", {"status": []}, "TypeConstraintViolation", "status"),
+        ("Reset", {"type": 5}, "TypeConstraintViolation", "type"),
+        ("Reset", {"type": "Soft", "extra": 1}, "FormationViolation", "extra"),
     ],
 )  # fmt: skip
 def test_the_code_says_what_is_wrong(
@@ -57,48 +50,25 @@ def test_the_code_says_what_is_wrong(
 @pytest.mark.parametrize(
     ("action", "payload", "quirk"),
     [
-        ("MeterValues", metering(transactionId=None), "nullField"),
-        ("MeterValues", metering(meterValue=metering()["meterValue"][0]), "objectForList"),
-        ("MeterValues", sampled(value=3.5), "numericValue"),
-        ("MeterValues", sampled(measurand="Voltage.Sideways"), "unknownEnumeration"),
-        ("MeterValues", sampled(unit="MWh"), "unknownEnumeration"),
-        ("MeterValues", metering(meterValue=[]), "emptyList"),
-        ("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError",
-         "timestamp": 1760000000}, "oddTimestamp"),
         ("MeterValues", metering(meterValue=[{"timestamp": "2026-11-23T12:00",
          "sampledValue": [SAMPLE]}]), "oddTimestamp"),
         ("MeterValues", sampled(unit="Celcius"), "misspelledCelsius"),
-        ("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError",
-         "info": "i" * 51}, "overlongStatusText"),
-        ("BootNotification", BOOT | {"chargePointSerialNumber": "s" * 34}, "overlongBootField"),
-        ("BootNotification", BOOT | {"serialNumber": "s"}, "serialNumberField"),
         ("BootNotification", BOOT | {"chargePointVendor": " "}, "emptyVendor"),
+        ("MeterValues", metering(transactionId=0), "unusableTransactionId"),
     ],
 )  # fmt: skip
-def test_quirks_are_tolerated_and_named(action: str, payload: dict[str, Any], quirk: str) -> None:
-    before = repr(payload)
-    _, quirks = check_inbound(action, payload)
+def test_quirks_that_the_schema_lets_pass_are_named(
+    action: str, payload: dict[str, Any], quirk: str
+) -> None:
+    checked, quirks = check_inbound(action, payload)
     assert quirks == [quirk]
-    assert repr(payload) == before
-
-
-def test_every_quirk_has_a_case_above() -> None:
-    marks = getattr(test_quirks_are_tolerated_and_named, "pytestmark", [])
-    assert {case[2] for case in marks[0].args[1]} == {
-        quirk.name for quirk in QUIRKS if quirk.actions
-    }
+    assert checked is payload
 
 
 def test_what_the_standard_allows_is_passed_on_as_it_is() -> None:
     payload = metering()
     assert check_inbound("MeterValues", payload) == (payload, [])
     assert check_inbound("BootNotification", BOOT)[1] == []
-
-
-def test_a_quirk_excuses_nothing_else() -> None:
-    with pytest.raises(OcppError) as error:
-        check_inbound("MeterValues", sampled(value=3.5) | {"connectorId": "1"})
-    assert error.value.code == "TypeConstraintViolation"
 
 
 def test_outbound_mistakes_name_the_field() -> None:

@@ -1,0 +1,122 @@
+"""Messages a little off the schema, on a real socket: served, stored, counted, and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.actions.support import documents
+from tests.support.charge_point import BOOT
+from tests.support.system import System, eventually
+
+pytestmark = pytest.mark.gen_test
+
+NOW = "2026-11-23T12:00:00Z"
+
+
+async def quirks(system: System, fits: Any) -> dict[str, int]:
+    """The quirks that REST shows of the charge point, when they fit."""
+
+    async def read() -> Any:
+        return (await system.rest("GET", "/admin/charge-points/CP1"))[1]["quirks"]
+
+    return dict(await eventually(read, fits))
+
+
+async def messages(system: System, fits: Any) -> list[dict[str, Any]]:
+    """The message log, when it fits."""
+    return await eventually(lambda: documents(system, "messages"), fits)
+
+
+async def test_a_boot_with_fields_of_its_own_and_a_long_vendor_is_accepted(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    vendor = "Example Charging Systems Co., Ltd."
+    boot = BOOT | {"chargePointVendor": vendor, "ocppVersion": "1.6J", "firmwareversion": "9"}
+    del boot["firmwareVersion"]
+    answer = await charge_point.call("BootNotification", boot)
+    assert answer["status"] == "Accepted"
+    record = await system.record()
+    assert (record["vendor"], record["firmwareVersion"]) == (vendor, "9")
+    seen = await quirks(system, lambda shown: len(shown) == 3)
+    assert seen == {"overlongText": 1, "unknownProperty": 1, "propertyCase": 1}
+    # What was set aside is in the log.
+    [logged, *_] = await messages(system, lambda found: found)
+    assert '"ocppVersion":"1.6J"' in logged["request"]
+
+
+async def test_a_boot_without_vendor_and_model_is_accepted(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    boot = {"chargePointVendor": None, "firmwareVersion": "1"}
+    assert (await charge_point.call("BootNotification", boot))["status"] == "Accepted"
+    record = await system.record()
+    assert (record["vendor"], record["model"], record["firmwareVersion"]) == (None, None, "1")
+
+
+async def test_id_tags_are_compared_whole_and_without_case(system: System) -> None:
+    await system.rest("POST", "/admin/id-tags", {"idTag": "ABCDEFGHIJKLMNOPQRST"})
+    charge_point = await system.online()
+    for sent, status in [
+        ("abcdefghijklmnopqrst\x10\x0e", "Accepted"),
+        (" ABCDEFGHIJKLMNOPQRST ", "Accepted"),
+        ("ABCDEFGHIJKLMNOPQRST-", "Invalid"),
+        ("", "Invalid"),
+        (None, "Invalid"),
+    ]:
+        answer = await charge_point.call("Authorize", {"idTag": sent})
+        assert answer == {"idTagInfo": {"status": status}}, sent
+
+
+async def test_a_heartbeat_with_fields_is_a_heartbeat(system: System) -> None:
+    charge_point = await system.online()
+    assert set(await charge_point.call("Heartbeat", {"uptime": 5})) == {"currentTime"}
+    # The log leaves heartbeats out, but shows what is odd about one of them.
+    logged = await messages(system, lambda found: [m for m in found if m["action"] == "Heartbeat"])
+    assert [m["request"] for m in logged if m["action"] == "Heartbeat"] == ['{"uptime":5}']
+    await charge_point.call("Heartbeat", {"uptime": 6})
+    await quirks(system, lambda shown: shown == {"unknownProperty": 2})
+    logged = await documents(system, "messages")
+    assert len([m for m in logged if m["action"] == "Heartbeat"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        ("FirmwareStatusNotification", "firmwareStatus"),
+        ("DiagnosticsStatusNotification", "diagnosticsStatus"),
+        ("LogStatusNotification", "logStatus"),
+    ],
+)
+async def test_statuses_that_ocpp_does_not_list_are_kept(
+    system: System, action: str, field: str
+) -> None:
+    charge_point = await system.online()
+    assert await charge_point.call(action, {"status": "Verifying", "progress": 5}) == {}
+    assert (await system.record())[field] == "Verifying"
+
+
+async def test_security_events_without_a_time_are_each_kept(system: System) -> None:
+    charge_point = await system.online()
+    for _ in range(2):
+        await charge_point.call("SecurityEventNotification", {"type": "ResetOrReboot", "x": 1})
+    events = await documents(system, "security_events")
+    assert [event["flags"] for event in events] == [["unreadableTimestamp"]] * 2
+    assert (await system.record())["criticalSecurityEvent"] == "ResetOrReboot"
+
+
+async def test_what_has_no_meaning_left_is_refused_and_counted(system: System) -> None:
+    charge_point = await system.online()
+    for payload in ({}, {"unheard": 1}):
+        frame = await charge_point.ask("StopTransaction", payload)
+        assert frame[0] == 4
+
+    async def trouble() -> Any:
+        return (await system.record()).get("protocolTrouble") or {}
+
+    counted = await eventually(trouble, lambda found: found)
+    assert counted["refusedCalls"] == {"StopTransaction": {"OccurenceConstraintViolation": 2}}
+    assert counted["lastAt"] is not None
+    metrics = (await system.fetch("GET", "/metrics")).body.decode()
+    assert 'csms_protocol_trouble_total{kind="refusedCalls"} 2.0' in metrics
