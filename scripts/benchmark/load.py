@@ -40,6 +40,11 @@ METER = (
     b'{"value":"%d","measurand":"Energy.Active.Import.Register","unit":"Wh",'
     b'"context":"Sample.Periodic"},' + SAMPLES + b"]}]}]"
 )
+ODD_METER = (
+    b'[2,"%d","MeterValues",{"connectorId":1,"vendorSequence":17,"meterValue":[{"timestamp":"%s",'
+    b'"sampledValue":[{"value":%d,"measurand":"Energy.Active.Import.Register","unit":"Wh"},'
+    b'{"value":null,"measurand":"Temperature"},' + SAMPLES + b"]}]}]"
+)
 
 
 def client_frame(payload: bytes, opcode: int = TEXT) -> bytes:
@@ -53,6 +58,12 @@ def meter_values(number: int) -> bytes:
     """A MeterValues Call of five samples; no two are alike."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3].encode() + b"Z"
     return client_frame(METER % (number, now, number))
+
+
+def odd_meter_values(number: int) -> bytes:
+    """The same with quirks: a vendor's property, a number as value, a sample without one."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3].encode() + b"Z"
+    return client_frame(ODD_METER % (number, now, number))
 
 
 def heartbeat(number: int) -> bytes:
@@ -227,12 +238,15 @@ class Loop:
         self._stopped = True
 
 
+CALLS = {"meter": meter_values, "odd-meter": odd_meter_values, "heartbeat": heartbeat}
+
+
 async def run_calls(args: argparse.Namespace) -> dict[str, object]:
     """Closed loops for some seconds; the first of them do not count."""
     peers, _ = await join_all(args)
     if args.boot:
         await asyncio.wait([peer.synced for peer in peers], timeout=3)
-    call = meter_values if args.what == "meter" else heartbeat
+    call = CALLS[args.what]
     base = int(time.time()) * 1_000_000
     loops = [Loop(peer, call, base + n * 10**11, args.pause) for n, peer in enumerate(peers)]
     await asyncio.sleep(args.warm_up)
@@ -280,7 +294,7 @@ async def run_hold(args: argparse.Namespace) -> dict[str, object]:
 def main() -> None:
     """Do what the arguments say."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("meter", "heartbeat", "hold"))
+    parser.add_argument("what", choices=(*CALLS, "hold"))
     parser.add_argument("url")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
