@@ -15,7 +15,7 @@ from functools import cache
 
 import jsonschema_rs
 
-from csms.ocppj import repairs
+from csms.ocppj import frames, repairs
 from csms.ocppj.frames import Payload
 from csms.ocppj.schemas import Schema, compile_schema, schema_of
 
@@ -72,6 +72,32 @@ NO_BOOT = Quirk(
     "noBootAfterReconnect",
     "a reconnect without a BootNotification",
     "served at once, as it was accepted before",
+)
+# Those of frames, found where they are read (`frames.py`).
+NEARLY_JSON = Quirk(
+    frames.NEARLY_JSON,
+    "control characters in strings, values left empty, commas too many, text behind the end, ...",
+    "read all the same; a value that cannot be read is taken for null",
+)
+LATIN1_TEXT = Quirk(
+    frames.LATIN1_TEXT,
+    "text that is no UTF-8",
+    "read as Latin-1 if it then is a message of OCPP, else the socket is closed with 1007",
+)
+BINARY_FRAME = Quirk(
+    frames.BINARY_FRAME,
+    "messages in binary WebSocket frames",
+    "read as text; the answer is sent as text",
+)
+NUMERIC_UNIQUE_ID = Quirk(
+    frames.NUMERIC_UNIQUE_ID,
+    "a number as the unique id of a message",
+    "answered with the same number",
+)
+KEEP_ALIVE_TEXT = Quirk(
+    frames.KEEP_ALIVE_TEXT,
+    "texts that only keep the connection alive: empty, `ping`, `pong`, a number",
+    "taken as a sign of life, not answered; counted once for each connection",
 )
 
 QUIRKS: tuple[Quirk, ...] = (
@@ -162,6 +188,11 @@ QUIRKS: tuple[Quirk, ...] = (
     TRAILING_SLASH,
     IDENTITY_CASE,
     NO_BOOT,
+    NEARLY_JSON,
+    LATIN1_TEXT,
+    BINARY_FRAME,
+    NUMERIC_UNIQUE_ID,
+    KEEP_ALIVE_TEXT,
 )
 
 
