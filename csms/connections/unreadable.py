@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from csms.domain.protocol_trouble import UNREADABLE_FRAMES
@@ -20,10 +21,12 @@ MINUTE = 60.0
 class UnreadableMessages:
     """Notes each; the first few of a minute with their text."""
 
-    __slots__ = ("_connection", "_minute_began", "_kept")
+    __slots__ = ("_connection", "_clock", "_minute_began", "_kept")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` counts seconds."""
         self._connection = connection
+        self._clock = clock
         self._minute_began = float("-inf")
         self._kept = 0
 
@@ -41,7 +44,7 @@ class UnreadableMessages:
             connection.node.messages.unreadable(connection, decode(message)[0], head, reason)
 
     def _may_keep(self) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._minute_began >= MINUTE:
             self._minute_began, self._kept = now, 0
         self._kept += 1

@@ -14,7 +14,9 @@ _WORD = re.compile(
     r"""(?P<is_name>(?=\s*+[:=]))?""",
     re.DOTALL,
 )
+_NAME = re.compile(r"""["']?[\w .$\\-]{1,50}["']?""")
 _KEY = re.compile(r"""(?<![\w.-])["']?key["']?\s*+[:=]\s*+\Z""", re.IGNORECASE)
+_LOOK_BACK = 40
 _HARMLESS = frozenset({"true", "false", "null"})
 _ESCAPED = re.compile(r"\\u00([0-9a-f]{2})", re.IGNORECASE)
 _BLANK = re.compile(r"\s+")
@@ -37,9 +39,12 @@ def _names_secret(text: str) -> bool:
 
 
 def _masked(found: re.Match[str]) -> str:
-    word = found["word"]
+    word, text, start = found["word"], found.string, found.start()
+    begin = max(0, start - _LOOK_BACK)
+    before = text[begin:start].rstrip()
+    # Behind a colon there is a value, whatever follows it.
+    is_value = before.endswith((":", "=")) or (begin > 0 and not before)
+    is_name = found["is_name"] is not None and not is_value and _NAME.fullmatch(word)
     # The name of a configuration key, `"key":"HeartbeatInterval"`, is no secret.
-    is_key = _KEY.search(found.string, max(0, found.start() - 20), found.start())
-    if found["is_name"] is not None or is_key or word.lower() in _HARMLESS:
-        return word
-    return f'"{MASK}"'
+    is_key = _KEY.search(text, begin, start) and _NAME.fullmatch(word)
+    return word if is_name or is_key or word.lower() in _HARMLESS else f'"{MASK}"'

@@ -176,9 +176,14 @@ def decode(message: Message) -> tuple[str, Quirks]:
 
 def _parse_bytes(message: bytes | BadText) -> Frame | None:
     text, quirks = decode(message)
-    frame = parse(text, quirks)
+    try:
+        frame = parse(text, quirks)
+    except FrameError as error:
+        if error.head is not None or LATIN1_TEXT not in quirks:
+            raise
+        raise FrameError(f"neither UTF-8 nor OCPP in Latin-1: {error.reason}") from None
     if frame is None and LATIN1_TEXT in quirks:
-        raise FrameError("neither UTF-8 nor a frame of OCPP-J in Latin-1")
+        raise FrameError("neither UTF-8 nor OCPP in Latin-1: unknown message type")
     return frame
 
 
