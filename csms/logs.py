@@ -27,7 +27,8 @@ def configure(level: str, log_format: Literal["auto", "json", "console"]) -> Non
     if not readable:
         shared.append(structlog.processors.format_exc_info)
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer()
+        # Without the values of local variables: they may be large, or secret.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if readable
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

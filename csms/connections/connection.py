@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
@@ -23,9 +23,19 @@ from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
+from csms.connections.unreadable import UnreadableMessages
 from csms.errors import ChargePointOffline, DatabaseUnavailable
-from csms.ocppj.frames import Call, Payload
+from csms.ocppj.frames import (
+    CALL_RESULT,
+    KEEP_ALIVE_TEXT,
+    Call,
+    Head,
+    KeepAlive,
+    Message,
+    Payload,
+)
 from csms.ocppj.session import Answered, Ignored, Refused, Session, Unreadable
+from csms.ocppj.websocket import BAD_TEXT, NOT_UTF8, BadText
 from csms.repositories.charge_points import Claim
 from csms.repositories.rejected_connections import Rejection
 
@@ -46,6 +56,9 @@ class Transport(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
+
+    def fail(self, code: int, reason: str) -> None:
+        """Start it because the peer broke the WebSocket protocol (RFC 6455, 7.1.7)."""
 
     def abort(self) -> None:
         """Close without one."""
@@ -78,7 +91,7 @@ class Connection:
         "session", "meters",
         "claim", "record_before", "accepted", "authenticated", "credentials", "quirks",
         "closed", "last_heard", "_inbox", "_outbox", "_signs",
-        "_after_reply", "_gone", "__weakref__",
+        "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +118,8 @@ class Connection:
         # Most connections are idle most of the time: what they may need is made when they do.
         self._outbox: Outbox | None = None
         self._signs: list[asyncio.Future[None]] | None = None
+        self._unreadable: UnreadableMessages | None = None
+        self._has_kept_alive = False
         self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
         self._gone: asyncio.Event | None = None
 
@@ -169,28 +184,55 @@ class Connection:
 
     # Reading
 
-    def receive(self, text: str | bytes) -> Awaitable[None] | None:
+    def receive(self, message: Message) -> Awaitable[None] | None:
         """Take one message; what is returned, if anything, is to be awaited before the next.
 
         That happens when the charge point has more Calls waiting than the queue holds.
         """
         self.heard()
-        event = self.session.receive(text)
+        event = self.session.receive(message)
         if isinstance(event, Call):
             return self._inbox.put(event)
         if isinstance(event, Answered):
-            if self._outbox is not None:
-                self._outbox.answered(event.answer)
+            self._answered(event, message)
+        elif isinstance(event, KeepAlive):
+            self._kept_alive()
         elif isinstance(event, Refused):
-            self._bad_frame("refused", event.reason)
+            self._bad_frame("refused", message, event.head, event.reason)
             self.transport.send(event.reply)
         elif isinstance(event, Unreadable):
-            self._bad_frame("unreadable", event.reason)
-            if event.hopeless:
+            self._bad_frame("unreadable", message, event.head, event.reason)
+            if isinstance(message, BadText):
+                self.transport.fail(BAD_TEXT, NOT_UTF8)
+            elif event.hopeless:
                 self.close(POLICY_VIOLATION, "Too many unreadable messages")
         elif isinstance(event, Ignored):
             self.node.deps.metrics.bad_frames.labels("ignored").inc()
         return None
+
+    def _answered(self, event: Answered, message: Message) -> None:
+        answer = event.answer
+        if event.unreadable:
+            head = Head(CALL_RESULT, answer.unique_id, event.action)
+            self._bad_frame("answer", message, head, event.unreadable)
+        elif answer.quirks:
+            self._note_quirks(answer.quirks)
+        if self._outbox is not None:
+            self._outbox.answered(answer)
+
+    def _kept_alive(self) -> None:
+        # Before the boot it cannot be counted; then the next one is.
+        if self.accepted and self.is_known:
+            self._note_quirks(() if self._has_kept_alive else (KEEP_ALIVE_TEXT,))
+            self._has_kept_alive = True
+
+    def _note_quirks(self, quirks: Sequence[str]) -> None:
+        """Count the quirks of a message that is no Call; those of Calls are counted as served."""
+        deps = self.node.deps
+        for quirk in quirks:
+            deps.metrics.quirks.labels(quirk).inc()
+        if self.accepted and self.is_known:
+            deps.charge_points.note_sign_of_life(self.charge_point_id, deps.clock(), quirks)
 
     def heard(self) -> None:
         """Note a sign of life."""
@@ -216,9 +258,10 @@ class Connection:
         finally:
             self._signs = [other for other in self._signs or () if other is not sign] or None
 
-    def _bad_frame(self, kind: str, reason: str) -> None:
-        self.node.deps.metrics.bad_frames.labels(kind).inc()
-        self.log.warning("bad_frame", kind=kind, reason=reason)
+    def _bad_frame(self, kind: str, message: Message, head: Head | None, reason: str) -> None:
+        if self._unreadable is None:
+            self._unreadable = UnreadableMessages(self)
+        self._unreadable.note(kind, message, head, reason)
 
     # Calls to the charge point
 

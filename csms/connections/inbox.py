@@ -154,6 +154,8 @@ class Inbox:
         if not is_boot and not (connection.accepted and connection.is_known):
             raise OcppError("SecurityError", "send a BootNotification first")
         payload, quirks = check_inbound(call.action, call.payload)
+        if call.quirks:
+            quirks = [*call.quirks, *quirks]
         if not self._has_called:
             self._has_called = True
             quirks = [*connection.quirks, *([] if is_boot else [NO_BOOT.name]), *quirks]

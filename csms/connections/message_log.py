@@ -1,5 +1,6 @@
 """The OCPP message log: one record per Call and its answer, in the capped `messages`.
 
+A message that cannot be read has a record of its own: its text, and as its error why not.
 Payloads are kept as JSON text, secrets masked: whatever a charge point sends fits, and nothing of
 it can act as a database operator.
 """
@@ -14,8 +15,9 @@ import orjson
 
 from csms.actions.context import Outbound
 from csms.config import Settings
+from csms.domain.secret_text import mask_text
 from csms.errors import OcppError
-from csms.ocppj.frames import Call, CallError, CallResult, Payload
+from csms.ocppj.frames import Call, CallError, CallResult, Head, Payload, UniqueId
 from csms.repositories.telemetry import Telemetry
 
 MAX_TEXT = 16_384
@@ -70,7 +72,7 @@ class MessageLog:
             "in",
             call.unique_id,
             call.action,
-            call.pick_up(),
+            _text(call.pick_up()),
             answer,
             None if error is None else f"{error.code}: {error.description}",
             seconds,
@@ -97,19 +99,26 @@ class MessageLog:
             error = f"{answer.code}: {answer.description}"
         else:
             error = outcome
-        request = known.mask_request(payload) if known else payload
+        request = _text(known.mask_request(payload) if known else payload)
         self._store(party, "out", unique_id, action, request, response, error, seconds)
+
+    def unreadable(self, party: Party, text: str, head: Head | None, reason: str) -> None:
+        """Log a message that is no proper frame; `head` is what can be read of it."""
+        if not self._enabled:
+            return
+        unique_id, action = ("", "") if head is None else (head.unique_id, head.action)
+        self._store(party, "in", unique_id, action, mask_text(text, MAX_TEXT), None, reason, None)
 
     def _store(
         self,
         party: Party,
         direction: str,
-        unique_id: str,
+        unique_id: UniqueId,
         action: str,
-        request: Payload,
+        request: str,
         response: Payload | None,
         error: str | None,
-        seconds: float,
+        seconds: float | None,
     ) -> None:
         self._telemetry.insert_behind(
             "messages",
@@ -118,15 +127,19 @@ class MessageLog:
                 "chargePointIdentity": party.identity,
                 "at": self._clock(),
                 "direction": direction,
-                "uniqueId": unique_id,
+                "uniqueId": str(unique_id),
                 "action": action[:MAX_TEXT],
-                "request": _text(request),
+                "request": request,
                 "response": None if response is None else _text(response),
                 "error": error,
-                "milliseconds": round(seconds * 1000, 3),
+                "milliseconds": None if seconds is None else round(seconds * 1000, 3),
             },
         )
 
 
 def _text(payload: Payload) -> str:
-    return orjson.dumps(payload).decode()[:MAX_TEXT]
+    try:
+        return orjson.dumps(payload).decode()[:MAX_TEXT]
+    except orjson.JSONEncodeError:
+        # orjson reads deeper nesting than it writes.
+        return "nested too deep to be shown"

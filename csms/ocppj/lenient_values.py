@@ -37,7 +37,11 @@ def text(limit: int | None) -> Reader:
         if isinstance(raw, list | dict):
             # Vendors put objects where the standard wants their JSON text.
             found.append(quirks.NUMBER_FOR_TEXT.name)
-            raw = orjson.dumps(raw).decode()
+            try:
+                raw = orjson.dumps(raw).decode()
+            except orjson.JSONEncodeError:
+                # It is nested too deep.
+                return ABSENT
         value = _as_text(raw, found)
         return value if limit is None else _shorten(value, limit, found)
 

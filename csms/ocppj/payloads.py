@@ -33,15 +33,25 @@ def check_inbound(action: str, payload: Payload) -> tuple[Payload, list[str]]:
         OcppError: the payload breaks the schema, and is not read leniently or has nothing of its
             message left (OCPP-J, 4.2.3).
     """
-    checker = strict(action)
-    if checker.is_valid(payload):
-        return payload, notice(action, payload)
+    try:
+        if strict(action).is_valid(payload):
+            return payload, notice(action, payload)
+    except ValueError:
+        # It is nested deeper than the validator follows, in a property that OCPP does not have.
+        pass
     reading = lenient.read(action, payload)
     if reading is None:
-        error = next(iter(checker.iter_errors(payload)))
-        raise OcppError(_code(error), _describe(error))
+        raise _refusal(action, payload)
     repaired, quirks = reading
     return repaired, list(dict.fromkeys(quirks + notice(action, repaired)))
+
+
+def _refusal(action: str, payload: Payload) -> OcppError:
+    try:
+        error = next(iter(strict(action).iter_errors(payload)))
+    except ValueError:
+        return OcppError("FormationViolation", "the payload is nested too deep")
+    return OcppError(_code(error), _describe(error))
 
 
 def outbound_errors(action: str, payload: Payload) -> list[FieldError]:

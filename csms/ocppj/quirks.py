@@ -2,9 +2,9 @@
 
 A payload that fails the standard's schema is read again leniently (`lenient.py`), if its Action
 carries energy, money or access; what had to be repaired is named by these quirks. A payload that
-fits the schema is only looked at for the quirks that have a `notice`. Quirks of a connection are
-found where it is admitted. How often a charge point showed each one is counted in its record as
-`quirks`, and over all of them in `/metrics`.
+fits the schema is only looked at for the quirks that have a `notice`. Quirks of frames are found
+where they are read, those of a connection where it is admitted. How often a charge point showed
+each one is counted in its record as `quirks`, and over all of them in `/metrics`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from csms.ocppj import frames
 from csms.ocppj.frames import Payload
 
 MAX_TRANSACTION_ID = 2**31 - 1
@@ -197,6 +198,33 @@ NO_BOOT = Quirk(
     "served at once, as it was accepted before",
 )
 
+# Of the frames, found where they are read (`frames.py`).
+NEARLY_JSON = Quirk(
+    frames.NEARLY_JSON,
+    "control characters in strings, values left empty, commas too many, text behind the end, ...",
+    "read all the same; a value that cannot be read is taken for null",
+)
+LATIN1_TEXT = Quirk(
+    frames.LATIN1_TEXT,
+    "text that is no UTF-8",
+    "read as Latin-1 if it then is a message of OCPP, else the socket is closed with 1007",
+)
+BINARY_FRAME = Quirk(
+    frames.BINARY_FRAME,
+    "messages in binary WebSocket frames",
+    "read as text; the answer is sent as text",
+)
+NUMERIC_UNIQUE_ID = Quirk(
+    frames.NUMERIC_UNIQUE_ID,
+    "a number as the unique id of a message",
+    "answered with the same number",
+)
+KEEP_ALIVE_TEXT = Quirk(
+    frames.KEEP_ALIVE_TEXT,
+    "texts that only keep the connection alive: empty, `ping`, `pong`, a number",
+    "taken as a sign of life, not answered; counted once for each connection",
+)
+
 PAYLOAD_QUIRKS: tuple[Quirk, ...] = (
     UNKNOWN_PROPERTY,
     PROPERTY_CASE,
@@ -238,7 +266,14 @@ CONNECTION_QUIRKS: tuple[Quirk, ...] = (
     IDENTITY_CASE,
     NO_BOOT,
 )
-QUIRKS: tuple[Quirk, ...] = PAYLOAD_QUIRKS + CONNECTION_QUIRKS
+FRAME_QUIRKS: tuple[Quirk, ...] = (
+    NEARLY_JSON,
+    LATIN1_TEXT,
+    BINARY_FRAME,
+    NUMERIC_UNIQUE_ID,
+    KEEP_ALIVE_TEXT,
+)
+QUIRKS: tuple[Quirk, ...] = PAYLOAD_QUIRKS + FRAME_QUIRKS + CONNECTION_QUIRKS
 
 
 def notice(action: str, payload: Payload) -> list[str]:

@@ -1,6 +1,6 @@
 """The session of one socket: at most one outstanding Call in our direction (OCPP-J 1.6, 4.1.1).
 
-Text goes in, events come out; what to do with them is the owner's business. Two rules:
+Messages go in, events come out; what to do with them is the owner's business. Two rules:
 a type 3 or 4 frame is never answered, and an answer that nobody waits for is dropped.
 """
 
@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from csms.ocppj.frames import (
+    CALL,
     Call,
     CallError,
     CallResult,
     FrameError,
+    Head,
+    KeepAlive,
+    Message,
     Payload,
     encode_call,
     encode_error,
@@ -33,10 +37,14 @@ class Outstanding:
 
 @dataclass(slots=True)
 class Answered:
-    """The answer to our outstanding Call."""
+    """The answer to our outstanding Call.
+
+    `unreadable` says why an answer could not be read; `answer` is a CallError in place of it then.
+    """
 
     action: str
     answer: CallResult | CallError
+    unreadable: str = ""
 
 
 @dataclass(slots=True)
@@ -45,6 +53,7 @@ class Refused:
 
     reason: str
     reply: bytes
+    head: Head
 
 
 @dataclass(slots=True)
@@ -60,9 +69,10 @@ class Unreadable:
 
     reason: str
     hopeless: bool
+    head: Head | None = None
 
 
-Event = Call | Answered | Refused | Ignored | Unreadable
+Event = Call | Answered | Refused | Ignored | KeepAlive | Unreadable
 
 
 class CallOutstanding(Exception):
@@ -78,17 +88,20 @@ class Session:
         self.outstanding: Outstanding | None = None
         self._unreadable = 0
 
-    def receive(self, text: str | bytes) -> Event:
-        """Take one text from the peer. Never raises."""
+    def receive(self, message: Message) -> Event:
+        """Take one message from the peer. Never raises."""
         try:
-            frame = parse(text)
+            frame = parse(message)
         except FrameError as error:
             return self._bad_frame(error)
+        if isinstance(frame, Call):
+            self._unreadable = 0
+            return frame
+        if isinstance(frame, KeepAlive):
+            return frame
         self._unreadable = 0
         if frame is None:
             return Ignored("unknown message type")
-        if isinstance(frame, Call):
-            return frame
         if self.outstanding is None or self.outstanding.unique_id != frame.unique_id:
             return Ignored(f"answer to {frame.unique_id!r}, which is not outstanding")
         action = self.outstanding.action
@@ -111,9 +124,17 @@ class Session:
         self.outstanding = None
 
     def _bad_frame(self, error: FrameError) -> Event:
-        if error.unique_id is not None:
+        head = error.head
+        if head is not None and head.kind == CALL:
             self._unreadable = 0
-            reply = encode_error(error.unique_id, "FormationViolation", error.reason)
-            return Refused(error.reason, reply)
+            reply = encode_error(head.unique_id, "FormationViolation", error.reason)
+            return Refused(error.reason, reply, head)
+        outstanding = self.outstanding
+        if head is not None and outstanding and outstanding.unique_id == head.unique_id:
+            self._unreadable = 0
+            self.outstanding = None
+            told = f"the answer is {error.reason}"
+            answer = CallError(head.unique_id, "FormationViolation", told)
+            return Answered(outstanding.action, answer, error.reason)
         self._unreadable += 1
-        return Unreadable(error.reason, self._unreadable >= MAX_UNREADABLE)
+        return Unreadable(error.reason, self._unreadable >= MAX_UNREADABLE, head)

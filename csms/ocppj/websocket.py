@@ -13,6 +13,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 PROTOCOL_ERROR, BAD_TEXT, TOO_LARGE = 1002, 1007, 1009
 NO_STATUS = 1005
+NOT_UTF8 = "text must be UTF-8"
 MAX_CONTROL = 125
 
 _FIN, _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
@@ -49,7 +50,14 @@ class Violation:
     reason: str
 
 
-Event = str | bytes | Ping | Pong | Close | Violation
+@dataclass(frozen=True, slots=True)
+class BadText:
+    """A text message that is no UTF-8: close with `BAD_TEXT`, unless it can be read otherwise."""
+
+    data: bytes
+
+
+Event = str | bytes | BadText | Ping | Pong | Close | Violation
 """A str is a text message, bytes are a binary one."""
 
 _LAST = (Close, Violation)
@@ -178,11 +186,11 @@ class FrameReader:
         return Violation(TOO_LARGE, f"messages may have {self._limit} bytes")
 
 
-def _text(payload: bytes) -> str | Violation:
+def _text(payload: bytes) -> str | BadText:
     try:
         return payload.decode()
     except UnicodeDecodeError:
-        return Violation(BAD_TEXT, "text must be UTF-8")
+        return BadText(payload)
 
 
 def _control(opcode: int, payload: bytes) -> Event:
@@ -196,7 +204,9 @@ def _control(opcode: int, payload: bytes) -> Event:
     if len(payload) == 1 or (code not in _CODES and not 3000 <= code <= 4999):
         return Violation(PROTOCOL_ERROR, "the close code is none")
     reason = _text(payload[2:])
-    return reason if isinstance(reason, Violation) else Close(code, reason)
+    if isinstance(reason, BadText):
+        return Violation(BAD_TEXT, NOT_UTF8)
+    return Close(code, reason)
 
 
 def server_frame(opcode: int, payload: bytes) -> bytes:

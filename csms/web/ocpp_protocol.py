@@ -14,7 +14,7 @@ import binascii
 import struct
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from tornado.util import _websocket_mask
@@ -26,6 +26,7 @@ from csms.ocppj.websocket import (
     PING,
     PONG,
     TEXT,
+    BadText,
     Close,
     Event,
     FrameReader,
@@ -146,7 +147,7 @@ class OcppProtocol(WebSocketProtocol13):
             self._wire.pause()
 
     def _handle(self, event: Event) -> asyncio.Future[Any] | None:
-        if isinstance(event, (str, bytes)):
+        if isinstance(event, (str, bytes, BadText)):
             return None if self.server_terminated else self._hand_over(event)
         if isinstance(event, Ping):
             self._send(PONG, event.data)
@@ -160,27 +161,28 @@ class OcppProtocol(WebSocketProtocol13):
             self.client_terminated = True
             self.close(event.code)
         elif isinstance(event, Violation):
-            self._fail(event)
+            self.fail(event.code, event.reason)
         return None
 
-    def _hand_over(self, message: str | bytes) -> asyncio.Future[Any] | None:
+    def _hand_over(self, message: str | bytes | BadText) -> asyncio.Future[Any] | None:
         try:
-            result = self.handler.on_message(message)
+            # A handler of ours takes more than Tornado's promises.
+            result = cast(Any, self.handler).on_message(message)
         except Exception:
             log.exception("socket_failed")
             self.close(INTERNAL_ERROR, "The central system failed")
             return None
         return None if result is None else asyncio.ensure_future(result)
 
-    def _fail(self, violation: Violation) -> None:
+    def fail(self, code: int, reason: str) -> None:
         """Close because the peer broke the protocol; what it still sends is read and dropped.
 
         To close the socket on data that was not read would reset it, and the peer would never see
         why. So our half is closed, and the peer's goes in its own time, or after a while.
         """
-        log.info("websocket_broken", code=violation.code, reason=violation.reason)
-        self.close_code, self.close_reason = violation.code, violation.reason
-        self.close(violation.code, violation.reason)
+        log.info("websocket_broken", code=code, reason=reason)
+        self.close_code, self.close_reason = code, reason
+        self.close(code, reason)
         self._wire.end_sending()
 
     # Writing

@@ -16,6 +16,7 @@ from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
 from csms.domain.certificate import common_names
 from csms.errors import DatabaseUnavailable
+from csms.ocppj.frames import Message
 from csms.web.ocpp_protocol import OcppProtocol
 
 OCPP_PATH = r"/ocpp/1\.6(?:/.*)?"
@@ -122,7 +123,7 @@ class OcppSocket(WebSocketHandler):
 
     # The socket's life
 
-    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+    def on_message(self, message: Message) -> Awaitable[None] | None:
         """Hand a message over. Synchronous: the next one, or an answer, must not have to wait."""
         return None if self._connection is None else self._connection.receive(message)
 

@@ -11,7 +11,7 @@ from csms.actions.routing import find_outbound
 from csms.config import Settings
 from csms.connections.message_log import MAX_TEXT, MessageLog
 from csms.errors import OcppError
-from csms.ocppj.frames import Call, CallError, CallResult, parse
+from csms.ocppj.frames import Call, CallError, CallResult, Head, parse
 from csms.repositories.telemetry import Telemetry
 from tests.repositories.conftest import START
 
@@ -114,3 +114,30 @@ def test_a_long_message_is_cut_and_the_log_can_be_off(sink: Sink) -> None:
     assert len(sink.records[0]["request"]) == MAX_TEXT
     message_log(sink, message_log=False).inbound(Party(), call, {}, None, 0)
     assert len(sink.records) == 1
+
+
+def test_a_message_that_cannot_be_read_is_kept_masked_and_cut(sink: Sink) -> None:
+    log = message_log(sink)
+    text = '[3,"17",{"key":"AuthorizationKey","value":"a-secret-of-16-b"' + " " * 2 * MAX_TEXT
+    log.unreadable(Party(), text, Head(2, 17, "Heartbeat"), "not JSON: it breaks off")
+    log.unreadable(Party(), "x" * 2 * MAX_TEXT, None, "not a JSON array")
+    first, second = sink.records
+    assert (first["direction"], first["uniqueId"], first["action"]) == ("in", "17", "Heartbeat")
+    assert (first["error"], first["response"]) == ("not JSON: it breaks off", None)
+    assert '"key":"AuthorizationKey"' in first["request"] and "a-secret" not in first["request"]
+    assert len(first["request"]) == MAX_TEXT
+    assert (second["request"], second["uniqueId"], second["action"]) == ("x" * MAX_TEXT, "", "")
+    message_log(sink, message_log=False).unreadable(Party(), "x", None, "not a JSON array")
+    assert len(sink.records) == 2
+
+
+def test_a_numeric_id_is_kept_as_text(sink: Sink) -> None:
+    message_log(sink).inbound(Party(), Call(17, "Authorize", {}), {}, None, 0)
+    assert sink.records[0]["uniqueId"] == "17"
+
+
+def test_a_payload_that_is_nested_too_deep_for_the_log_does_no_harm(sink: Sink) -> None:
+    call = parse('[2,"1","DataTransfer",{"data":' + "[" * 500 + "]" * 500 + "}]")
+    assert isinstance(call, Call)
+    message_log(sink).inbound(Party(), call, {}, None, 0)
+    assert sink.records[0]["request"] == "nested too deep to be shown"

@@ -166,6 +166,26 @@ def test_a_transaction_id_that_csms_never_gave_is_no_id(sent: Any) -> None:
     assert "transactionId" not in checked
 
 
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": [value]}
+    return value
+
+
+def test_deep_nesting_is_set_aside_or_refused() -> None:
+    deep = _nested(400)
+    assert check_inbound("StartTransaction", START | {"extra": deep}) == (
+        START,
+        ["unknownProperty"],
+    )
+    checked, _ = check_inbound("StatusNotification", STATUS | {"info": deep})
+    assert checked == STATUS
+    for action in ("DataTransfer", "Reset"):
+        with pytest.raises(OcppError, match="FormationViolation"):
+            check_inbound(action, {"extra": deep})
+
+
 def test_every_quirk_of_payloads_has_a_case() -> None:
     below = {"cutText", "unreadableSample", "unreadableField"}
     noticed = {quirk.name for quirk in PAYLOAD_QUIRKS if quirk.notice is not None}

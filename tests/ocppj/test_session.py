@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from csms.ocppj.frames import Call, CallError, CallResult
+from csms.ocppj.frames import Call, CallError, CallResult, KeepAlive
 from csms.ocppj.session import (
     MAX_UNREADABLE,
     Answered,
@@ -62,6 +62,43 @@ def test_a_broken_call_is_refused_with_its_id() -> None:
 @pytest.mark.parametrize("text", ['[3,"x","y"]', '[4,"x"]', '[9,"x"]'])
 def test_answers_are_never_answered(text: str) -> None:
     assert isinstance(Session().receive(text), Ignored)
+
+
+@pytest.mark.parametrize(
+    "text", ['[3,"a",{"configurationKey":[', b'[3,"a",{"x', '[4,"a","Internal', '[3,"a",{"x" 1}]']
+)
+def test_an_answer_that_breaks_off_ends_the_call(text: str | bytes) -> None:
+    session = Session()
+    session.start_call("a", "Reset", {"type": "Soft"})
+    event = session.receive(text)
+    assert isinstance(event, Answered)
+    assert isinstance(event.answer, CallError)
+    assert (event.action, event.answer.unique_id) == ("Reset", "a")
+    assert event.answer.description.startswith("the answer is not JSON: ")
+    assert event.unreadable.startswith("not JSON: ")
+    assert session.outstanding is None
+    assert isinstance(session.receive(text), Unreadable)
+
+
+def test_another_broken_answer_leaves_the_call_waiting() -> None:
+    session = Session()
+    session.start_call("a", "Reset", {"type": "Soft"})
+    assert isinstance(session.receive('[3,"b",{"x'), Unreadable)
+    assert session.outstanding is not None
+
+
+def test_a_broken_call_with_a_number_is_refused_with_it() -> None:
+    event = Session().receive('[2,17,"Heartbeat",{"x')
+    assert isinstance(event, Refused)
+    assert json.loads(event.reply)[:3] == [4, 17, "FormationViolation"]
+
+
+def test_keep_alive_texts_are_never_hopeless() -> None:
+    session = Session()
+    for _ in range(3 * MAX_UNREADABLE):
+        assert session.receive("ping") == KeepAlive()
+    event = session.receive("x")
+    assert isinstance(event, Unreadable) and not event.hopeless
 
 
 def test_too_many_unreadable_frames_in_a_row_are_hopeless() -> None:

@@ -16,6 +16,7 @@ from csms.ocppj.websocket import (
     PING,
     PONG,
     TEXT,
+    BadText,
     Close,
     Event,
     FrameReader,
@@ -101,9 +102,6 @@ def test_a_close_ends_it(payload: bytes, event: Event) -> None:
         (frame(CLOSE, b"\x00\x01"), 1002),
         (frame(CLOSE, b"\x13\x88"), 1002),
         (frame(CLOSE, b"\x03\xe8\xff"), 1007),
-        (frame(TEXT, b"\xff"), 1007),
-        (frame(TEXT, b"\xe0\xb8"), 1007),
-        (frame(TEXT, b"\xed\xa0\x80"), 1007),
         (b"\x81\x01x", 1002),
         (frame(TEXT, b"x" * (LIMIT + 1)), 1009),
         (frame(TEXT, b"x" * LIMIT, fin=False) + frame(CONTINUATION, b"x"), 1009),
@@ -118,6 +116,12 @@ def test_violations(data: bytes, code: int) -> None:
     assert isinstance(violation, Violation)
     assert violation.code == code
     assert reader.feed(frame(TEXT, b"after")) == []
+
+
+@pytest.mark.parametrize("payload", [b"\xff", b"\xe0\xb8", b"\xed\xa0\x80"])
+def test_text_that_is_no_utf8_is_left_to_the_owner(payload: bytes) -> None:
+    frames = frame(TEXT, payload), frame(TEXT, fin=False), frame(CONTINUATION, payload)
+    assert read(*frames, frame(TEXT, b"x")) == [BadText(payload), BadText(payload), "x"]
 
 
 def test_a_frame_that_is_too_large_is_refused_before_it_arrives() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from csms.actions.routing import find_inbound
+from csms.ocppj.frames import Message
 from csms.ocppj.schemas import REQUEST_ACTIONS, schema_of
+from csms.ocppj.websocket import BadText
 
 SERVED = sorted(find_inbound())
 
@@ -86,15 +88,47 @@ odd_frames = st.one_of(
     json_values,
     st.lists(json_values, max_size=6),
     st.tuples(st.integers(1, 5), unique_ids, any_actions, json_values).map(list),
+    st.tuples(st.just(2), st.integers(), any_actions, json_values).map(list),
     st.tuples(st.just(3), unique_ids, json_values).map(list),
     st.tuples(st.just(4), unique_ids, st.text(), st.text(), json_values).map(list),
 )
 not_json = st.sampled_from(
     ["NaN", "1e999", "[" * 1500, '"\\ud800"', "{", '{"a":1,"a":2}', "9" * 5000]
 )
+keep_alive_texts = st.sampled_from(["", "\n", "ping", "PONG", "0", "17", '"ping"'])
+SPOILERS = [",", ",,", "\x00", "\x10", "\ufeff", "\\", '"', "\\ud800", "]", "}", "é", "0"]
+
+
+@st.composite
+def spoilt_texts(draw: st.DrawFn, text: str) -> str:
+    """A text with something put into it, taken out of it, or cut off."""
+    place = draw(st.integers(0, len(text)))
+    end = draw(st.sampled_from([place, place + 1, len(text)]))
+    return text[:place] + draw(st.sampled_from(["", *SPOILERS])) + text[end:]
+
+
+def encoded(text_and_encoding: tuple[str, str]) -> Message:
+    """The message of a text in an encoding that may not be UTF-8."""
+    text, encoding = text_and_encoding
+    data = text.encode(encoding, "replace")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return BadText(data)
+
+
 texts = st.one_of(
     odd_frames.map(json.dumps),
     st.tuples(odd_frames.map(json.dumps), not_json).map(lambda pair: pair[0][:-1] + f",{pair[1]}]"),
     st.text(max_size=60),
-    st.binary(max_size=20),
+    keep_alive_texts,
+    odd_frames.map(json.dumps).flatmap(spoilt_texts),
 )
+messages: st.SearchStrategy[Message] = st.one_of(
+    texts,
+    texts.map(str.encode),
+    st.tuples(texts, st.sampled_from(["latin-1", "utf-16"])).map(encoded),
+    st.binary(max_size=20),
+    st.binary(max_size=20).map(BadText),
+)
+"""What a charge point may put into a WebSocket message."""

@@ -10,7 +10,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,9 +23,11 @@ from csms.connections.connection import Connection, Node
 from csms.connections.message_log import MessageLog
 from csms.errors import CommandError, DatabaseUnavailable, OcppError
 from csms.metrics import Metrics
+from csms.ocppj import lenient_json
+from csms.ocppj.frames import Message, decode
 from csms.ocppj.payloads import check_inbound
 from csms.repositories.charge_points import Claim
-from tests.robustness.strategies import SERVED, served_calls, texts
+from tests.robustness.strategies import SERVED, messages, served_calls
 
 Outcome = type[Exception] | None
 OUTCOMES: list[Outcome] = [None, None, OcppError, DatabaseUnavailable, ZeroDivisionError]
@@ -49,6 +50,9 @@ class Wire:
     def close(self, code: int, reason: str) -> None:
         self.closed = True
 
+    def fail(self, code: int, reason: str) -> None:
+        self.closed = True
+
     def abort(self) -> None:
         self.closed = True
 
@@ -66,7 +70,7 @@ class Wire:
         assert len(self.calls()) == number
         return str(self.calls()[-1][1])
 
-    def answers(self) -> Counter[str]:
+    def answers(self) -> Counter[str | int]:
         return Counter(frame[1] for frame in self.sent if frame[0] != 2)
 
 
@@ -85,6 +89,10 @@ def handler(outcomes: list[Outcome]) -> Any:
     return handle
 
 
+def nothing(*_: Any) -> None:
+    """Keep nothing of it."""
+
+
 def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
     """A connection that has been admitted."""
 
@@ -95,9 +103,10 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         settings=Settings(call_timeout=30, inbound_queue=1000),
         metrics=METRICS,
         clock=lambda: datetime.now(UTC),
-        charge_points=SimpleNamespace(note_sign_of_life=lambda *_: None),
+        charge_points=SimpleNamespace(note_sign_of_life=nothing),
+        note_trouble=nothing,
     )
-    log = SimpleNamespace(inbound=lambda *_: None, outbound=lambda *_: None)
+    log = SimpleNamespace(inbound=nothing, outbound=nothing, unreadable=nothing)
     handle = handler(outcomes)
     node = Node(
         cast(Deps, deps),
@@ -138,37 +147,36 @@ def test_every_call_is_answered_once_and_in_order(
 
 
 @QUIET
-@given(st.lists(texts, max_size=12))
-def test_no_text_makes_an_exception_or_two_replies(frames: list[str | bytes]) -> None:
+@given(st.lists(messages, max_size=12))
+def test_no_message_makes_an_exception_or_two_replies(received: list[Message]) -> None:
     async def work() -> None:
         wire = Wire()
         connection = connect(wire, [])
-        for text in frames:
-            connection.receive(text)
+        for message in received:
+            connection.receive(message)
         await connection.drained()
         # Two Calls may have the same id; each of them has a reply of its own.
         asked = Counter(
-            unique_id for text in frames if (unique_id := _id_of_call(text)) is not None
+            unique_id for message in received if (unique_id := _id_of_call(message)) is not None
         )
         assert wire.answers() <= asked
 
     run(work())
 
 
-def _id_of_call(text: str | bytes) -> str | None:
+def _id_of_call(message: Message) -> str | int | None:
     """The id of what may be taken for a Call, however broken the rest of it is."""
-    if not isinstance(text, str) or not text.lstrip().startswith("["):
-        return None
+    text, _ = decode(message)
     try:
-        frame = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        start = re.match(r'\s*\[\s*2\s*,\s*(?=")', text)
+        frame = lenient_json.loads(text)
+    except lenient_json.NotJson:
+        start = re.match(r'[\s\0\ufeff,]*\[[\s,]*2\s*,[\s,]*(?:"([^"]*)"|(-?\d+))', text)
         if start is None:
             return None
-        with suppress(ValueError):
-            return str(json.JSONDecoder().raw_decode(text, start.end())[0])
+        return start[1] if start[2] is None else int(start[2])
+    if not isinstance(frame, list) or len(frame) < 2 or frame[0] != 2:
         return None
-    return frame[1] if len(frame) > 1 and frame[0] == 2 and isinstance(frame[1], str) else None
+    return frame[1] if isinstance(frame[1], str | int) else None
 
 
 ANSWERS = st.sampled_from(["result", "error", "late", "twice", "junk", "nothing"])

@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from csms.ocppj.frames import Call, CallError, CallResult, FrameError, encode_call, parse
+from csms.ocppj.frames import (
+    Call,
+    CallError,
+    CallResult,
+    FrameError,
+    KeepAlive,
+    Message,
+    encode_call,
+    parse,
+)
 from csms.ocppj.session import Answered, CallOutstanding, Ignored, Refused, Session, Unreadable
-from tests.robustness.strategies import json_values, texts, unique_ids
+from tests.robustness.strategies import json_values, messages, unique_ids
 
 MANY = settings(max_examples=400)
 
 
 @MANY
-@given(texts)
-def test_a_text_is_a_frame_or_a_frame_error(text: str | bytes) -> None:
+@given(messages)
+def test_a_message_is_a_frame_or_a_frame_error(message: Message) -> None:
     try:
-        frame = parse(text)
+        frame = parse(message)
     except FrameError as error:
         assert error.reason
     else:
-        assert frame is None or isinstance(frame, Call | CallResult | CallError)
+        assert frame is None or isinstance(frame, Call | CallResult | CallError | KeepAlive)
+
+
+@MANY
+@given(messages)
+def test_a_call_that_was_put_down_is_read_again(message: Message) -> None:
+    with suppress(FrameError):
+        call = parse(message)
+        if isinstance(call, Call):
+            before = call.payload
+            call.put_down()
+            assert call.pick_up() == before
 
 
 @MANY
@@ -36,15 +57,28 @@ def test_what_is_written_is_read_again(unique_id: str, action: str, payload: Any
 
 
 @MANY
-@given(texts)
-def test_a_session_says_what_to_do_with_anything(text: str | bytes) -> None:
-    event = Session().receive(text)
+@given(messages)
+def test_a_session_says_what_to_do_with_anything(message: Message) -> None:
+    event = Session().receive(message)
     if isinstance(event, Refused):
         kind, unique_id, code, _, details = json.loads(event.reply)
         assert (kind, code, details) == (4, "FormationViolation", {})
-        assert isinstance(unique_id, str)
+        assert isinstance(unique_id, str) or type(unique_id) is int
     else:
-        assert isinstance(event, Call | Ignored | Unreadable)
+        assert isinstance(event, Call | Ignored | KeepAlive | Unreadable)
+
+
+@MANY
+@given(st.data(), json_values)
+def test_an_answer_that_breaks_off_ends_its_call(data: st.DataObject, payload: Any) -> None:
+    text = json.dumps([3, "a", payload])
+    end = data.draw(st.integers(len('[3, "a", '), len(text) - 1))
+    session = Session()
+    session.start_call("a", "Reset", {"type": "Soft"})
+    event = session.receive(text[:end])
+    assert isinstance(event, Answered)
+    assert isinstance(event.answer, CallError)
+    assert session.outstanding is None
 
 
 class Conversation(RuleBasedStateMachine):
@@ -92,10 +126,10 @@ class Conversation(RuleBasedStateMachine):
         else:
             assert isinstance(event, Ignored)
 
-    @rule(text=texts)
-    def noise(self, text: str | bytes) -> None:
+    @rule(message=messages)
+    def noise(self, message: Message) -> None:
         """Anything else leaves what is outstanding as it is."""
-        if not isinstance(self.session.receive(text), Answered):
+        if not isinstance(self.session.receive(message), Answered):
             return
         self.outstanding = None
 

@@ -56,6 +56,21 @@ async def test_connectors_and_messages_are_shown(system: System) -> None:
 
 
 @pytest.mark.gen_test
+async def test_messages_that_cannot_be_read_are_shown_with_the_reason(system: System) -> None:
+    charge_point = await system.online()
+    charge_point.send("<b>what</b> is this?")
+    visitor = await sign_in(system)
+
+    async def page() -> str:
+        return (await visitor.page("/charge-points/CP1?failed=true"))[1]
+
+    text = await eventually(page, lambda text: "is this?" in text)
+    [row] = [row for row in text.split("<tr ") if "is this?" in row]
+    assert "&lt;b&gt;what" in row and "not a JSON array" in row
+    assert "unreadable" in row and " ms<" not in row
+
+
+@pytest.mark.gen_test
 async def test_a_charge_point_that_will_not_tell_its_configuration(system: System) -> None:
     charge_point = await system.online()
     asking = system.rest("POST", "/admin/charge-points/CP1/refresh-connectors")
