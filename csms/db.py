@@ -90,6 +90,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
+        IndexModel(
+            "protocolTrouble.lastAt",
+            name="troubled",
+            partialFilterExpression={"protocolTrouble.lastAt": {"$type": "date"}},
+        ),
     ],
     "heartbeats": [
         IndexModel([("chargePointId", ASCENDING), *_newest("receivedAt")]),
@@ -117,6 +122,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name="active",
             partialFilterExpression={"status": "Active"},
         ),
+        IndexModel([("status", ASCENDING), *_newest("startTimestamp")]),
+        IndexModel(
+            [("flags", ASCENDING), *_newest("startTimestamp")],
+            name="flagged",
+            partialFilterExpression={"flags.0": {"$exists": True}},
+        ),
+        IndexModel("stopTimestamp"),
     ],
     "id_tags": [
         IndexModel("parentIdTagFolded", partialFilterExpression=_text("parentIdTagFolded"))
