@@ -13,7 +13,7 @@ from csms.domain.protocol_trouble import ProtocolTrouble
 from csms.ocppj.quirks import QUIRKS
 from csms.ocppj.schemas import REQUEST_ACTIONS
 
-UNKNOWN_ACTION = "an unknown Action"
+UNKNOWN_ACTION = "An unknown Action"
 REFUSED = "{0} is refused: {1}"
 REFUSED_BY_REASON: Mapping[str, str] = {
     "TypeConstraintViolation": (

@@ -134,7 +134,7 @@ async def test_what_to_tell_the_vendor(system: System) -> None:
         "a field of StopTransaction has another type",
         "/charge-points/CP1?failed=true&amp;action=StopTransaction#messages-title",
         "StopTransaction is refused: OfTomorrow",
-        "an unknown Action is refused: NotImplemented",
+        "An unknown Action is refused: NotImplemented",
         "Unreadable messages",
         "so many messages could not be read",
         "Connection closed by csms: Of &lt;tomorrow&gt;",
