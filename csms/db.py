@@ -90,6 +90,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
+        IndexModel("status", name="status", partialFilterExpression=_text("status")),
+        IndexModel(
+            "connectors.status",
+            name="connector_status",
+            partialFilterExpression=_text("connectors.status"),
+        ),
         IndexModel(
             "protocolTrouble.lastAt",
             name="troubled",

@@ -48,7 +48,9 @@ class ChargePointQuery(PageQuery):
         if self.connected is not None:
             conditions.append(CONNECTED if self.connected else {"ocppSessionId": None})
         if self.status is not None:
-            either = [{"status": self.status}, {"connectors.status": self.status}]
+            # With its type, so that MongoDB sees that the partial indexes hold all that match.
+            wanted = {"$eq": self.status, "$type": "string"}
+            either = [{"status": wanted}, {"connectors.status": wanted}]
             conditions.append({**CONNECTED, "$or": either})
         if self.isWhitelisted is not None:
             conditions.append({"isWhitelisted": {"$ne": False} if self.isWhitelisted else False})
