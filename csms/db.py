@@ -87,9 +87,6 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"chargePointIdentity": None},
         ),
         IndexModel("searchGrams", name="search"),
-        IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
         IndexModel("status", name="status", partialFilterExpression=_text("status")),
         IndexModel(
             "connectors.status",
@@ -101,6 +98,9 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name="troubled",
             partialFilterExpression={"protocolTrouble.lastAt": {"$type": "date"}},
         ),
+        IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
     ],
     "heartbeats": [
         IndexModel([("chargePointId", ASCENDING), *_newest("receivedAt")]),
@@ -120,6 +120,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "transactions": [
         IndexModel("startKey", unique=True),
+        IndexModel([("status", ASCENDING), *_newest("startTimestamp")]),
+        IndexModel(
+            [("flags", ASCENDING), *_newest("startTimestamp")],
+            name="flagged",
+            partialFilterExpression={"flags.0": {"$exists": True}},
+        ),
+        IndexModel("stopTimestamp"),
         IndexModel([("chargePointId", ASCENDING), *_newest("startTimestamp")]),
         IndexModel(_newest("startTimestamp")),
         IndexModel([("idTagFolded", ASCENDING), *_newest("startTimestamp")]),
@@ -128,13 +135,6 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name="active",
             partialFilterExpression={"status": "Active"},
         ),
-        IndexModel([("status", ASCENDING), *_newest("startTimestamp")]),
-        IndexModel(
-            [("flags", ASCENDING), *_newest("startTimestamp")],
-            name="flagged",
-            partialFilterExpression={"flags.0": {"$exists": True}},
-        ),
-        IndexModel("stopTimestamp"),
     ],
     "id_tags": [
         IndexModel("parentIdTagFolded", partialFilterExpression=_text("parentIdTagFolded"))

@@ -120,6 +120,14 @@ def _connected(record: Mapping[str, Any], rejection: Mapping[str, Any] | None) -
     return Step("Connected", "waiting", detail="It has not connected yet.", remedy=remedy)
 
 
+def _refused_boot(record: Mapping[str, Any]) -> str | None:
+    """Why BootNotifications of this charge point were answered with a CALLERROR, if they were."""
+    for refused in trouble_of(record).refusedCalls:
+        if refused.action == "BootNotification" and refused.reason in REFUSED_BOOTS:
+            return refused.reason
+    return None
+
+
 def _booted(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> Step:
     booted = record.get("lastBootAt")
     if last_boot is not None and last_boot.get("verdict") == "Rejected":
@@ -133,21 +141,13 @@ def _booted(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> S
                 (reason,),
                 REMEDIES.get(reason, ""),
             )
-    if booted is not None:
-        return Step("Booted", "done", booted)
-    if reason := _refused_boot(record):
+    if booted is None and (reason := _refused_boot(record)):
         detail = "Its BootNotification is refused: {0}"
         return Step("Booted", "blocked", None, detail, (reason,), REFUSED_BOOTS[reason])
+    if booted is not None:
+        return Step("Booted", "done", booted)
     remedy = "Trigger a BootNotification, or restart the charge point."
     return Step("Booted", "waiting", detail="No BootNotification has come yet.", remedy=remedy)
-
-
-def _refused_boot(record: Mapping[str, Any]) -> str | None:
-    """Why BootNotifications of this charge point were answered with a CALLERROR, if they were."""
-    for refused in trouble_of(record).refusedCalls:
-        if refused.action == "BootNotification" and refused.reason in REFUSED_BOOTS:
-            return refused.reason
-    return None
 
 
 def _serial_checked(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> Step:

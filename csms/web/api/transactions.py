@@ -35,6 +35,10 @@ class TransactionQuery(TimeRange):
     stoppedTo: Time | None = Field(None, description="exclusive")
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
+    def _may_be(self, status: TransactionStatus) -> bool:
+        is_active = status is TransactionStatus.ACTIVE
+        return self.status in (None, status) and self.active in (None, is_active)
+
     def matching(self) -> dict[str, Any]:
         """The query as a MongoDB filter."""
         found = self.filter("startTimestamp")
@@ -52,10 +56,6 @@ class TransactionQuery(TimeRange):
         if stopped := between(self.stoppedFrom, self.stoppedTo):
             found["stopTimestamp"] = stopped
         return found
-
-    def _may_be(self, status: TransactionStatus) -> bool:
-        is_active = status is TransactionStatus.ACTIVE
-        return self.status in (None, status) and self.active in (None, is_active)
 
 
 class TransactionView(BaseModel):

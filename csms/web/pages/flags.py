@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 FLAGS = {
-    "late": (
-        "A message was sent long after what it tells of: the charge point was off line meanwhile."
-        " Its times are right as far as is known."
-    ),
     "clockSkew": (
-        "The charge point's clock was more than five minutes off. Its times are kept as they were"
-        " sent; check that it sets its clock by Heartbeat."
+        "The charge point's clock was more than five minutes off. Its times are kept as it told"
+        " them; check that it sets its clock by Heartbeat."
     ),
     "unreadableTimestamp": (
-        "A time was missing or could not be read. The time at which the message arrived stands in"
-        " its place."
-    ),
-    "matchedWithoutId": (
-        "A stop or a reading came without a usable transaction id. It belongs to this transaction"
-        " by its charge point, connector, id tag, register and time."
-    ),
-    "leftBehind": (
-        "The charge point restarted and reported the connector as available, but never sent a stop"
-        " for this transaction. It no longer counts against the limit of its id tag."
-    ),
-    "stopCorrected": (
-        "A second stop came, later and with a higher register. It stands in place of the first;"
-        " both are kept."
-    ),
-    "missingConnector": "The start did not say on which connector it was.",
-    "missingMeterStart": "The start came without a meter reading.",
-    "unreadableMeterStart": "The meter reading of the start was no number, or below zero.",
-    "missingMeterStop": "The stop came without a meter reading.",
-    "unreadableMeterStop": "The meter reading of the stop was no number, or below zero.",
-    "energyFromLastReading": (
-        "The energy comes from the last meter value, since no usable reading came with the stop."
+        "A time could not be read. The time at which the message arrived stands in its place."
     ),
     "meterStopBelowStart": (
         "The meter stood lower at the end than at the start, so the energy is not known. The"
