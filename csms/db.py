@@ -87,6 +87,17 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"chargePointIdentity": None},
         ),
         IndexModel("searchGrams", name="search"),
+        IndexModel("status", name="status", partialFilterExpression=_text("status")),
+        IndexModel(
+            "connectors.status",
+            name="connector_status",
+            partialFilterExpression=_text("connectors.status"),
+        ),
+        IndexModel(
+            "protocolTrouble.lastAt",
+            name="troubled",
+            partialFilterExpression={"protocolTrouble.lastAt": {"$type": "date"}},
+        ),
         IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
@@ -109,6 +120,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "transactions": [
         IndexModel("startKey", unique=True),
+        IndexModel([("status", ASCENDING), *_newest("startTimestamp")]),
+        IndexModel(
+            [("flags", ASCENDING), *_newest("startTimestamp")],
+            name="flagged",
+            partialFilterExpression={"flags.0": {"$exists": True}},
+        ),
+        IndexModel("stopTimestamp"),
         IndexModel([("chargePointId", ASCENDING), *_newest("startTimestamp")]),
         IndexModel(_newest("startTimestamp")),
         IndexModel([("idTagFolded", ASCENDING), *_newest("startTimestamp")]),

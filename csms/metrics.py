@@ -81,7 +81,8 @@ class Metrics:
         )
         self.protocol_trouble = Counter(
             "csms_protocol_trouble",
-            "Protocol trouble of charge points, by kind",
+            "Departures of charge points from OCPP: refusedCalls, unreadableFrames, closes,"
+            " skewedClock, leftBehind (tolerated ones are csms_quirks_total)",
             ["kind"],
             registry=self.registry,
         )

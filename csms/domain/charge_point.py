@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource
+from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
+from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
 
 MAX_IDENTITY = 255
@@ -152,7 +153,11 @@ class ConnectorView(BaseModel):
     type: ConnectorType = ConnectorType.UNKNOWN
     typeSource: TypeSource | None = None
     typeRaw: str | None = None
-    status: str | None = None
+    status: str | None = Field(None, description="null while the charge point is off line")
+    lastStatus: str | None = Field(None, description="as the charge point last reported it")
+    unknownSince: datetime | None = Field(
+        None, description="when the charge point went off line, if it is"
+    )
     errorCode: str | None = None
     info: str | None = None
     vendorErrorCode: str | None = None
@@ -178,7 +183,9 @@ class ChargePointView(BaseModel):
     connectorCount: int | None = None
     connectorSync: bool | None = None
     connectors: list[ConnectorView] = []
-    status: str | None = Field(None, description="of the charge point as a whole (connector 0)")
+    status: str | None = Field(
+        None, description="of the charge point as a whole (connector 0), as it last reported it"
+    )
     errorCode: str | None = None
     statusTimestamp: datetime | None = None
     vendor: str | None = None
@@ -215,6 +222,9 @@ class ChargePointView(BaseModel):
     connectorSyncError: str | None = Field(None, description="why it could not be asked")
     flags: list[str] = Field([], description="what looked wrong with what it reported")
     quirks: dict[str, int] = Field({}, description="tolerated deviations, and how often")
+    protocolTrouble: ProtocolTrouble = Field(
+        ProtocolTrouble(), description="where it departs from OCPP: what to tell its vendor"
+    )
     createdAt: datetime | None = None
     updatedAt: datetime | None = None
 
@@ -224,7 +234,9 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     fields = set(ChargePointView.model_fields) - {"id", "connected", "hasAuthorizationKey"}
     record: dict[str, Any] = dict.fromkeys(sorted(fields))
     record |= new.model_dump(exclude={"id", "authorizationKey"})
-    record |= {"connectors": [], "flags": [], "quirks": {}, "createdAt": now, "updatedAt": now}
+    record |= {"connectors": [], "flags": [], "createdAt": now, "updatedAt": now}
+    # Counters below a null could not be incremented.
+    record |= {"quirks": {}, "protocolTrouble": {}}
     record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
     return {**record, GRAMS: grams(record)}
 
@@ -240,6 +252,8 @@ def view(record: dict[str, Any]) -> ChargePointView:
         known
         | {
             "id": record["_id"],
+            "connectors": as_known_now(record),
+            "protocolTrouble": trouble_of(record),
             "connected": record.get("ocppSessionId") is not None,
             "hasAuthorizationKey": record.get("authorizationKeyHash") is not None,
         }

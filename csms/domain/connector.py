@@ -72,6 +72,25 @@ def new_connector(connector_id: int, now: datetime) -> dict[str, Any]:
     }
 
 
+def as_known_now(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The connectors of a charge point's record, with what is known of them at this moment.
+
+    The `status` of one that is off line is None: it is unknown since `unknownSince`. `lastStatus`
+    is the one that was reported last.
+    """
+    is_connected = record.get("ocppSessionId") is not None
+    unknown_since = None if is_connected else record.get("disconnectedAt")
+    return [
+        {
+            **connector,
+            "status": connector.get("status") if is_connected else None,
+            "lastStatus": connector.get("status"),
+            "unknownSince": unknown_since,
+        }
+        for connector in record.get("connectors") or ()
+    ]
+
+
 def read_connector_count(raw: str | None) -> int | None:
     """`NumberOfConnectors` as a number; None when it is no number from 1 to 64."""
     try:

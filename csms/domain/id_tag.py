@@ -89,8 +89,19 @@ class IdTagView(BaseModel):
     parentIdTag: str | None = None
     maxActiveTransactions: int | None = None
     note: str | None = None
+    isParent: bool = Field(
+        False,
+        description="whether it is the group of other id tags; then no charge point may start with"
+        " it: Authorize answers `Invalid`",
+    )
+    childCount: int = Field(0, description="how many id tags have it as their `parentIdTag`")
     createdAt: datetime | None = None
     updatedAt: datetime | None = None
+
+
+def view(record: Mapping[str, Any], children: int) -> IdTagView:
+    """A record as REST shows it; `children` is how many id tags have it as their group."""
+    return IdTagView.model_validate({**record, "isParent": children > 0, "childCount": children})
 
 
 @dataclass(frozen=True, slots=True)

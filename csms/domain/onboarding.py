@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from csms.domain.charge_point import reported_serial, serials_agree
+from csms.domain.protocol_trouble import OCPP201_SHAPED, trouble_of
 
 State = Literal["done", "waiting", "blocked", "skipped"]
 
@@ -23,6 +24,18 @@ REMEDIES: Mapping[str, str] = {
     "Missing chargePointIdentity": "Add the identity to the end of the charge point's URL.",
 }
 """What to do about a connection that was turned away for a reason."""
+
+_TELL_THE_VENDOR = "See the refused BootNotification in the messages below, and tell the vendor."
+REFUSED_BOOTS: Mapping[str, str] = {
+    OCPP201_SHAPED: (
+        "It sends the BootNotification of OCPP 2.0.1. Set the charge point to OCPP 1.6 JSON."
+    ),
+    "TypeConstraintViolation": _TELL_THE_VENDOR,
+    "OccurenceConstraintViolation": _TELL_THE_VENDOR,
+    "PropertyConstraintViolation": _TELL_THE_VENDOR,
+    "FormationViolation": _TELL_THE_VENDOR,
+}
+"""What to do about a BootNotification that was answered with a CALLERROR for a reason."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,14 @@ def _connected(record: Mapping[str, Any], rejection: Mapping[str, Any] | None) -
     return Step("Connected", "waiting", detail="It has not connected yet.", remedy=remedy)
 
 
+def _refused_boot(record: Mapping[str, Any]) -> str | None:
+    """Why BootNotifications of this charge point were answered with a CALLERROR, if they were."""
+    for refused in trouble_of(record).refusedCalls:
+        if refused.action == "BootNotification" and refused.reason in REFUSED_BOOTS:
+            return refused.reason
+    return None
+
+
 def _booted(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> Step:
     booted = record.get("lastBootAt")
     if last_boot is not None and last_boot.get("verdict") == "Rejected":
@@ -120,6 +141,9 @@ def _booted(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> S
                 (reason,),
                 REMEDIES.get(reason, ""),
             )
+    if booted is None and (reason := _refused_boot(record)):
+        detail = "Its BootNotification is refused: {0}"
+        return Step("Booted", "blocked", None, detail, (reason,), REFUSED_BOOTS[reason])
     if booted is not None:
         return Step("Booted", "done", booted)
     remedy = "Trigger a BootNotification, or restart the charge point."

@@ -14,7 +14,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
 from csms.domain.connector import MAX_CONNECTORS, new_connector
-from csms.domain.protocol_trouble import LAST_AT
+from csms.domain.protocol_trouble import HARMLESS_QUIRKS, LAST_AT
 from csms.errors import DatabaseUnavailable, NotFound
 from csms.repositories import search
 from csms.repositories.lookups import Lookup
@@ -24,6 +24,14 @@ from csms.repositories.writes import Conditional
 COLLECTION = "charge_points"
 SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
+
+CONNECTED: Mapping[str, Any] = {"ocppSessionId": {"$ne": None}, "nodeId": {"$type": "string"}}
+"""Matches charge points that are connected. A session's node goes with it, and has an index."""
+
+TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": {"$type": "date"}}
+"""Matches charge points with protocol trouble; an index holds these alone."""
+
+NOT_TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": None}
 
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
 
@@ -357,12 +365,24 @@ class ChargePoints:
         signs.last_seen = now
         if quirks:
             signs.counts.update(f"quirks.{name}" for name in quirks)
+            if not HARMLESS_QUIRKS.issuperset(quirks):
+                signs.trouble_at = now
 
     def note_trouble(self, charge_point_id: str, trouble: str, now: datetime) -> None:
         """Count protocol trouble (csms.domain.protocol_trouble); stored within a second."""
         signs = self._signs_of(charge_point_id)
         signs.trouble_at = now
         signs.counts[f"protocolTrouble.{trouble}"] += 1
+
+    async def forget_trouble(self, charge_point_id: str, now: datetime) -> db.Document:
+        """Count protocol trouble and quirks anew, from nothing; returns the record.
+
+        Raises:
+            NotFound: there is no such record.
+        """
+        # What was noted and is not stored yet is of before.
+        self._signs.pop(charge_point_id, None)
+        return await self.change(charge_point_id, {"protocolTrouble": {}, "quirks": {}}, now)
 
     def _signs_of(self, charge_point_id: str) -> _SignsOfLife:
         if not self._signs:

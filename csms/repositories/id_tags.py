@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,20 @@ class IdTags:
                 {"parentIdTagFolded": {"$eq": fold(id_tag), "$type": "string"}}, {"_id": 1}
             )
         return child is not None
+
+    async def count_children(self, records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """How many id tags have each of these records as their group, by `_id`; none is left out.
+
+        One query, however many records are given.
+        """
+        ids = [record["_id"] for record in records]
+        pipeline: list[db.Document] = [
+            {"$match": {"parentIdTagFolded": {"$in": ids, "$type": "string"}}},
+            {"$group": {"_id": "$parentIdTagFolded", "count": {"$sum": 1}}},
+        ]
+        async with db.errors():
+            found = {doc["_id"]: doc["count"] async for doc in self.collection.aggregate(pipeline)}
+        return {record_id: found.get(record_id, 0) for record_id in ids}
 
     async def create(self, new: NewIdTag, now: datetime) -> db.Document:
         """Add an id tag.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from csms import db
+from csms.repositories.charge_points import TROUBLED
 
 KEPT_SECONDS = 2.0
 """However many people look, the fleet is counted no more often than this."""
@@ -19,12 +20,17 @@ MAX_ACTIVE = 5_000
 
 @dataclass(frozen=True)
 class Fleet:
-    """Counts of charge points; `charging` counts connectors."""
+    """Counts of charge points; `charging` counts connectors.
+
+    `faulted` and `charging` are of connected ones: what others are at is unknown. `troubled` have
+    protocol trouble.
+    """
 
     total: int
     connected: int
     faulted: int
     charging: int
+    troubled: int
 
     @property
     def off_line(self) -> int:
@@ -106,8 +112,9 @@ class Overview:
         async with db.errors():
             total = await collection.estimated_document_count()
             counts = await collection.aggregate(pipeline).to_list(1)
-        connected = counts[0] if counts else {"connected": 0, "faulted": 0, "charging": 0}
-        return Fleet(total, connected["connected"], connected["faulted"], connected["charging"])
+            troubled = await collection.count_documents(TROUBLED, hint="troubled")
+        online = counts[0] if counts else {"connected": 0, "faulted": 0, "charging": 0}
+        return Fleet(total, online["connected"], online["faulted"], online["charging"], troubled)
 
     async def _sum(self, since: datetime) -> Energy:
         transactions = self._database["transactions"]

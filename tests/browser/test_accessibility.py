@@ -55,7 +55,8 @@ async def fill(system: System) -> None:
     user = {"name": "Malee", "password": PASSWORD, "role": "viewer"}
     await system.rest("POST", "/admin/users", user)
     await system.rest("POST", "/admin/id-tags", {"idTag": "TAG1"})
-    now = rfc3339(system.central_system.services.deps.clock())
+    deps = system.central_system.services.deps
+    now = rfc3339(deps.clock())
     for connector_id, status in ((1, "Charging"), (2, "Faulted")):
         await charge_point.call(
             "StatusNotification",
@@ -78,6 +79,12 @@ async def fill(system: System) -> None:
         "/admin/charge-points/CP1/commands",
         {"action": "Reset", "payload": {"type": "Soft"}},
     )
+    refused = {"StopTransaction": {"TypeConstraintViolation": 12}}
+    trouble = {"refusedCalls": refused, "skewedClock": 1, "lastAt": deps.clock()}
+    await system.database.charge_points.update_one(
+        {"_id": "CP1"}, {"$set": {"protocolTrouble": trouble, "quirks": {"nullField": 3}}}
+    )
+    await system.rest("POST", "/admin/id-tags", {"idTag": "TAG2", "parentIdTag": "TAG1"})
     stranger = await system.connect("STRANGER")
     await stranger.closed()
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from csms.domain.connector import (
+    as_known_now,
     new_connector,
     parse_connector_type,
     read_connector_count,
@@ -69,3 +70,18 @@ def test_an_unknown_wording_is_kept() -> None:
 def test_the_same_again_changes_nothing() -> None:
     once = reconcile([], 2, {1: "Type 2", 2: "CHAdeMO"}, EARLIER)
     assert reconcile(once, 2, {1: "Type 2", 2: "CHAdeMO"}, NOW) == once
+
+
+def test_what_an_off_line_charge_points_connectors_do_is_unknown() -> None:
+    connector = {**new_connector(1, EARLIER), "status": "Charging", "errorCode": "NoError"}
+    record = {"connectors": [connector], "ocppSessionId": "s", "disconnectedAt": EARLIER}
+    (online,) = as_known_now(record)
+    assert (online["status"], online["lastStatus"], online["unknownSince"]) == (
+        "Charging", "Charging", None,
+    )  # fmt: skip
+    (offline,) = as_known_now({**record, "ocppSessionId": None})
+    assert (offline["status"], offline["lastStatus"], offline["unknownSince"]) == (
+        None, "Charging", EARLIER,
+    )  # fmt: skip
+    assert offline["errorCode"] == "NoError" and connector["status"] == "Charging"
+    assert as_known_now({"_id": "CP1", "connectors": None}) == []

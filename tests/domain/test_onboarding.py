@@ -90,3 +90,18 @@ def test_a_boot_that_was_rejected_since() -> None:
 @pytest.mark.parametrize("missing", ["serialNumber", "reportedSerialNumber"])
 def test_without_two_serials_there_is_nothing_to_compare(missing: str) -> None:
     assert states(onboarding({**READY, missing: None}, None, None))[3] == "skipped"
+
+
+def test_a_boot_of_another_edition_says_so() -> None:
+    refused = {"refusedCalls": {"BootNotification": {"ocpp201Shaped": 3}}}
+    step = blocking({**READY, "lastBootAt": None, "protocolTrouble": refused})
+    assert (step.name, step.values) == ("Booted", ("ocpp201Shaped",))
+    assert "OCPP 1.6 JSON" in step.remedy
+    # It has booted since.
+    assert states(onboarding({**READY, "protocolTrouble": refused}, None, None)) == ["done"] * 6
+
+
+def test_an_away_database_is_no_refused_boot() -> None:
+    refused = {"refusedCalls": {"BootNotification": {"InternalError": 3}}}
+    steps = onboarding({**READY, "lastBootAt": None, "protocolTrouble": refused}, None, None)
+    assert [step.state for step in steps if step.name == "Booted"] == ["waiting"]

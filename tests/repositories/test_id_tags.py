@@ -35,6 +35,14 @@ async def test_a_group_is_known_by_its_members(id_tags: IdTags) -> None:
     assert not await id_tags.is_parent("GROUP")
 
 
+async def test_members_are_counted_for_many_at_once(id_tags: IdTags) -> None:
+    for id_tag, group in (("G", None), ("H", "other"), ("A", "g"), ("B", "G")):
+        await id_tags.create(NewIdTag(idTag=id_tag, parentIdTag=group), START)
+    records = [record async for record in id_tags.all()]
+    assert await id_tags.count_children(records) == {"a": 0, "b": 0, "g": 2, "h": 0}
+    assert await id_tags.count_children([]) == {}
+
+
 async def test_a_change_leaves_the_rest(id_tags: IdTags, clock: Clock) -> None:
     await id_tags.create(NewIdTag(idTag="T", note="mine", maxActiveTransactions=2), clock())
     clock.advance(minutes=1)

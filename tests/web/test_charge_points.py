@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.support.system import System
+from csms.domain.protocol_trouble import OCPP201_SHAPED, refused_call
+from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
 
@@ -207,6 +209,12 @@ async def test_listing_by_pages(system: System) -> None:
         ("connected=true", ["CP0"]),
         ("connected=false&isWhitelisted=true", ["CP1"]),
         ("status=Faulted", ["CP0"]),
+        ("status=Charging", ["CP0"]),
+        ("status=Reserved", []),
+        ("status=Faulted&connected=false", []),
+        ("protocolTrouble=true", ["CP1"]),
+        ("protocolTrouble=false", ["CP0", "CP3"]),
+        ("protocolTrouble=maybe", None),
         ("status[$ne]=x", None),
         ("limit=0", None),
         ("limit=1001", None),
@@ -220,13 +228,70 @@ async def test_filters(system: System, query: str, ids: list[str] | None) -> Non
     await charge_point.call(
         "StatusNotification", {"connectorId": 0, "status": "Faulted", "errorCode": "OtherError"}
     )
+    await charge_point.call(
+        "StatusNotification", {"connectorId": 2, "status": "Charging", "errorCode": "NoError"}
+    )
     await system.whitelist("CP1", name="Site 1 (north)")
+    last = {"protocolTrouble.lastAt": datetime(2026, 1, 1, tzinfo=UTC), "status": "Reserved"}
+    await system.database.charge_points.update_one({"_id": "CP1"}, {"$set": last})
     await system.whitelist("CP3", isWhitelisted=False)
     status, page = await system.rest("GET", f"{PATH}?{query}")
     if ids is None:
         assert status == 422 and page["errors"]
     else:
         assert (status, [record["id"] for record in page["items"]]) == (200, ids)
+
+
+async def test_connectors_are_unknown_once_it_is_off_line(system: System) -> None:
+    charge_point = await system.online()
+    await charge_point.call(
+        "StatusNotification", {"connectorId": 1, "status": "Faulted", "errorCode": "GroundFailure"}
+    )
+
+    async def shown() -> dict[str, Any]:
+        status, record = await system.rest("GET", f"{PATH}/CP1")
+        assert status == 200
+        return dict(record)
+
+    async def faulted() -> int:
+        return len((await system.rest("GET", f"{PATH}?status=Faulted"))[1]["items"])
+
+    (connector,) = (await shown())["connectors"]
+    assert (connector["status"], connector["lastStatus"]) == ("Faulted", "Faulted")
+    assert connector["unknownSince"] is None
+    assert await faulted() == 1
+    await charge_point.close()
+    record = await eventually(shown, lambda record: not record["connected"])
+    (connector,) = record["connectors"]
+    assert (connector["status"], connector["lastStatus"]) == (None, "Faulted")
+    assert connector["unknownSince"] == record["disconnectedAt"] is not None
+    assert await faulted() == 0
+    assert (await system.record())["connectors"][0]["status"] == "Faulted"
+
+
+async def test_protocol_trouble_is_shown_and_counted_anew(system: System) -> None:
+    await system.whitelist("CP1")
+    deps = system.central_system.services.deps
+    deps.note_trouble("CP1", refused_call("BootNotification", OCPP201_SHAPED))
+
+    async def shown() -> dict[str, Any]:
+        return dict((await system.rest("GET", f"{PATH}/CP1"))[1]["protocolTrouble"])
+
+    assert (await shown())["lastAt"] is None
+    deps.charge_points.store_signs_of_life()
+    trouble = await eventually(shown, lambda trouble: trouble["lastAt"])
+    assert trouble["refusedCalls"] == [
+        {"action": "BootNotification", "reason": "ocpp201Shaped", "count": 1}
+    ]
+    path = f"{PATH}/CP1/reset-protocol-trouble"
+    _, made = await system.rest("POST", "/admin/tokens", {"name": "v", "role": "viewer"})
+    assert (await system.rest("POST", path, token=made["token"]))[0] == 403
+    status, record = await system.rest("POST", path)
+    assert (status, record["protocolTrouble"]["refusedCalls"]) == (200, [])
+    assert (await shown())["lastAt"] is None
+    assert (await system.rest("POST", f"{PATH}/nobody/reset-protocol-trouble"))[0] == 404
+    _, audit = await system.rest("GET", "/admin/audit?chargePointId=CP1")
+    assert [entry["path"] for entry in audit["items"]] == [path]
 
 
 async def test_ids_are_taken_as_they_are_written(system: System) -> None:

@@ -70,3 +70,29 @@ async def test_listing(system: System) -> None:
     assert await found("q=%24") == []
     assert await found("status=Accepted") == []
     assert await found("limit=1") == ["Abc"]
+
+
+async def test_the_group_of_others_says_so(system: System) -> None:
+    async def shown(id_tag: str) -> tuple[bool, int]:
+        _, tag = await system.rest("GET", f"{PATH}/{id_tag}")
+        return tag["isParent"], tag["childCount"]
+
+    # A group may have members before it is an id tag itself.
+    await system.rest("POST", PATH, {"idTag": "A", "parentIdTag": "Group"})
+    status, group = await system.rest("POST", PATH, {"idTag": "GROUP"})
+    assert (status, group["isParent"], group["childCount"]) == (201, True, 1)
+    await system.rest("POST", PATH, {"idTag": "B", "parentIdTag": "group"})
+    assert await shown("group") == (True, 2)
+    assert await shown("A") == (False, 0)
+    _, page = await system.rest("GET", PATH)
+    assert [(tag["idTag"], tag["childCount"]) for tag in page["items"]] == [
+        ("A", 0), ("B", 0), ("GROUP", 2),
+    ]  # fmt: skip
+    await system.rest("PATCH", f"{PATH}/B", {"parentIdTag": None})
+    _, tag = await system.rest("PATCH", f"{PATH}/A", {"parentIdTag": None})
+    assert tag["isParent"] is False
+    assert await shown("group") == (False, 0)
+    charge_point = await system.online()
+    await system.rest("PATCH", f"{PATH}/A", {"parentIdTag": "Group"})
+    answer = await charge_point.call("Authorize", {"idTag": "Group"})
+    assert answer["idTagInfo"]["status"] == "Invalid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from csms.domain.charge_point import (
 )
 from csms.domain.search import containing
 from csms.errors import NotFound
+from csms.repositories.charge_points import CONNECTED, NOT_TROUBLED, TROUBLED
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
 
@@ -29,25 +31,32 @@ class ChargePointQuery(PageQuery):
     )
     connected: bool | None = None
     status: Annotated[str, Field(max_length=50)] | None = Field(
-        None, description="status of the charge point as a whole, such as Available or Faulted"
+        None,
+        description="status of the charge point as a whole or of any connector, such as Faulted;"
+        " of connected ones, since that of the others is unknown",
     )
     isWhitelisted: bool | None = None
+    protocolTrouble: bool | None = Field(
+        None, description="whether it departs from OCPP; see `protocolTrouble` of the record"
+    )
 
     def filter(self) -> dict[str, Any]:
         """The query as a MongoDB filter."""
-        found: dict[str, Any] = {}
+        conditions: list[Mapping[str, Any]] = []
         if self.q is not None:
-            found |= containing(self.q)
+            conditions.append(containing(self.q))
         if self.connected is not None:
-            found["ocppSessionId"] = {"$ne": None} if self.connected else None
-            if self.connected:
-                # The session's node goes with it, and has an index.
-                found["nodeId"] = {"$type": "string"}
+            conditions.append(CONNECTED if self.connected else {"ocppSessionId": None})
         if self.status is not None:
-            found["status"] = self.status
+            # With its type, so that MongoDB sees that the partial indexes hold all that match.
+            wanted = {"$eq": self.status, "$type": "string"}
+            either = [{"status": wanted}, {"connectors.status": wanted}]
+            conditions.append({**CONNECTED, "$or": either})
         if self.isWhitelisted is not None:
-            found["isWhitelisted"] = {"$ne": False} if self.isWhitelisted else False
-        return found
+            conditions.append({"isWhitelisted": {"$ne": False} if self.isWhitelisted else False})
+        if self.protocolTrouble is not None:
+            conditions.append(TROUBLED if self.protocolTrouble else NOT_TROUBLED)
+        return {"$and": conditions} if conditions else {}
 
 
 class ChargePointsHandler(ApiHandler):
@@ -109,6 +118,20 @@ class ChargePointHandler(ApiHandler):
     )
     async def delete(self, charge_point_id: str) -> None:
         await self.services.whitelisting.delete(charge_point_id)
+
+
+class ResetProtocolTroubleHandler(ApiHandler):
+    """The counters of a charge point's departures from OCPP."""
+
+    @endpoint(
+        role=Role.OPERATOR,
+        summary="Count protocol trouble and quirks anew, from nothing",
+        returns=ChargePointView,
+        errors=(404,),
+    )
+    async def post(self, charge_point_id: str) -> ChargePointView:
+        deps = self.services.deps
+        return view(await deps.charge_points.forget_trouble(charge_point_id, deps.clock()))
 
 
 class ConnectorHandler(ApiHandler):

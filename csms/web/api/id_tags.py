@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import Field
 
+from csms import db
 from csms.domain.api_token import Role
-from csms.domain.id_tag import IdTagPatch, IdTagView, NewIdTag, Status, fold
+from csms.domain.id_tag import IdTagPatch, IdTagView, NewIdTag, Status, fold, view
 from csms.errors import FieldError, InvalidInput
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
@@ -34,7 +36,20 @@ class IdTagQuery(PageQuery):
         return found
 
 
-class IdTagsHandler(ApiHandler):
+class _IdTagsHandler(ApiHandler):
+    """What the resources of id tags share."""
+
+    async def views(self, documents: Sequence[db.Document]) -> list[IdTagView]:
+        """Id tags as REST shows them."""
+        children = await self.services.deps.id_tags.count_children(documents)
+        return [view(document, children[document["_id"]]) for document in documents]
+
+    async def view(self, document: db.Document) -> IdTagView:
+        """One id tag as REST shows it."""
+        return (await self.views([document]))[0]
+
+
+class IdTagsHandler(_IdTagsHandler):
     """All id tags."""
 
     @endpoint(role=Role.VIEWER, summary="List id tags", query=IdTagQuery, returns=Page[IdTagView])
@@ -47,8 +62,7 @@ class IdTagsHandler(ApiHandler):
             limit=query.limit,
             cursor=query.cursor,
         )
-        items = [IdTagView.model_validate(document) for document in documents]
-        return Page(items=items, nextCursor=cursor)
+        return Page(items=await self.views(documents), nextCursor=cursor)
 
     @endpoint(
         role=Role.OPERATOR,
@@ -61,15 +75,15 @@ class IdTagsHandler(ApiHandler):
     async def post(self, body: NewIdTag) -> IdTagView:
         document = await self.services.deps.id_tags.create(body, self.services.deps.clock())
         self.set_header("Location", f"/admin/id-tags/{quote(document['idTag'], safe='')}")
-        return IdTagView.model_validate(document)
+        return await self.view(document)
 
 
-class IdTagHandler(ApiHandler):
+class IdTagHandler(_IdTagsHandler):
     """One id tag, in whatever case it is written."""
 
     @endpoint(role=Role.VIEWER, summary="One id tag", returns=IdTagView, errors=(404,))
     async def get(self, id_tag: str) -> IdTagView:
-        return IdTagView.model_validate(await self.services.deps.id_tags.get(id_tag))
+        return await self.view(await self.services.deps.id_tags.get(id_tag))
 
     @endpoint(
         role=Role.OPERATOR,
@@ -84,7 +98,7 @@ class IdTagHandler(ApiHandler):
         changed = await self.services.deps.id_tags.change(
             id_tag, body.document(), self.services.deps.clock()
         )
-        return IdTagView.model_validate(changed)
+        return await self.view(changed)
 
     @endpoint(role=Role.OPERATOR, summary="Delete an id tag", status=204, errors=(404,))
     async def delete(self, id_tag: str) -> None:

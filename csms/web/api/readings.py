@@ -51,6 +51,12 @@ Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 
 
+def between(since: datetime | None, until: datetime | None) -> dict[str, datetime]:
+    """The condition of a time that lies between two, of which either may be left open."""
+    bounds = {"$gte": since, "$lt": until}
+    return {name: time for name, time in bounds.items() if time is not None}
+
+
 class TimeRange(BaseModel):
     """Filters of lists that have a time."""
 
@@ -69,8 +75,7 @@ class TimeRange(BaseModel):
         found: dict[str, Any] = {}
         if self.chargePointId is not None:
             found["chargePointId"] = self.chargePointId
-        bounds = {"$gte": self.since, "$lt": self.until}
-        if bounds := {name: time for name, time in bounds.items() if time is not None}:
+        if bounds := between(self.since, self.until):
             found[time_field] = bounds
         return found
 

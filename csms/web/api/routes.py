@@ -11,7 +11,12 @@ from csms.web.api.audit import AuditHandler
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
 from csms.web.api.certificates import CertificateHandler, CertificatesHandler
-from csms.web.api.charge_points import ChargePointHandler, ChargePointsHandler, ConnectorHandler
+from csms.web.api.charge_points import (
+    ChargePointHandler,
+    ChargePointsHandler,
+    ConnectorHandler,
+    ResetProtocolTroubleHandler,
+)
 from csms.web.api.charging_profiles import ChargingProfilesHandler, CompositeScheduleHandler
 from csms.web.api.commands import (
     CommandsHandler,
@@ -78,6 +83,7 @@ ROUTES: tuple[Route, ...] = (
     Route(_CHARGE_POINT + "/remote-stop", RemoteStopHandler),
     Route(_CHARGE_POINT + "/refresh-connectors", RefreshConnectorsHandler),
     Route(_CHARGE_POINT + "/verify", VerifyHandler),
+    Route(_CHARGE_POINT + "/reset-protocol-trouble", ResetProtocolTroubleHandler),
     Route(_CHARGE_POINT + "/composite-schedule", CompositeScheduleHandler),
     Route(_CHARGE_POINT + "/local-list", LocalListHandler),
     Route(_CHARGE_POINT + "/update-firmware", UpdateFirmwareHandler),

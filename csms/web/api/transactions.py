@@ -15,17 +15,29 @@ from csms.errors import NotFound
 from csms.repositories.counters import MAX_INT32
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, endpoint
-from csms.web.api.readings import Integer, TimeRange
+from csms.web.api.readings import Integer, Time, TimeRange, between
 
 
 class TransactionQuery(TimeRange):
     """Which transactions; `from` and `to` are about their start."""
 
     connectorId: Integer | None = None
-    idTag: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    idTag: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     transactionId: Integer | None = None
-    active: bool | None = None
+    active: bool | None = Field(None, description="whether they have not ended yet")
+    status: TransactionStatus | None = None
+    flag: Annotated[str, Field(pattern=r"^[A-Za-z]{1,50}$")] | None = Field(
+        None, description="one of `flags`, such as clockSkew"
+    )
+    stoppedFrom: Time | None = Field(
+        None, description="when they ended: inclusive; UTC if no zone is given"
+    )
+    stoppedTo: Time | None = Field(None, description="exclusive")
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+    def _may_be(self, status: TransactionStatus) -> bool:
+        is_active = status is TransactionStatus.ACTIVE
+        return self.status in (None, status) and self.active in (None, is_active)
 
     def matching(self) -> dict[str, Any]:
         """The query as a MongoDB filter."""
@@ -36,9 +48,13 @@ class TransactionQuery(TimeRange):
             found["idTagFolded"] = fold(self.idTag)
         if self.transactionId is not None:
             found["_id"] = self.transactionId
-        if self.active is not None:
-            running = TransactionStatus.ACTIVE
-            found["status"] = running if self.active else {"$ne": running}
+        if self.status is not None or self.active is not None:
+            found["status"] = {"$in": [one for one in TransactionStatus if self._may_be(one)]}
+        if self.flag is not None:
+            # The index of flags holds only what has some.
+            found |= {"flags": self.flag, "flags.0": {"$exists": True}}
+        if stopped := between(self.stoppedFrom, self.stoppedTo):
+            found["stopTimestamp"] = stopped
         return found
 
 

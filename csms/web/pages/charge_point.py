@@ -11,11 +11,13 @@ from tornado.web import HTTPError
 
 from csms import db
 from csms.domain.api_token import Role
-from csms.domain.connector import ConnectorType
+from csms.domain.connector import ConnectorType, as_known_now
 from csms.domain.onboarding import onboarding
+from csms.domain.protocol_trouble import trouble_of
 from csms.repositories.charge_point_state import ChargePointState, MessageFilter
 from csms.web.pages.base import PageHandler
 from csms.web.pages.command_forms import FIRST_ACTIONS, RESOURCES, CommandForm, command_form
+from csms.web.pages.trouble import deviations, findings
 
 SPANS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
 CHARTS = (
@@ -67,6 +69,7 @@ class ChargePointPage(_OneHandler):
         state = self.state
         last_boot = await state.last_boot(charge_point_id)
         rejection = await state.last_rejection(record.get("chargePointIdentity"))
+        trouble = trouble_of(record)
         wanted = MessageFilter(query.action, query.direction, query.failed)
         since = self.services.deps.clock() - timedelta(hours=SPANS[query.span])
         self.show(
@@ -74,6 +77,10 @@ class ChargePointPage(_OneHandler):
             record=record,
             query=query,
             steps=onboarding(record, last_boot, rejection),
+            connectors=as_known_now(record),
+            trouble=trouble,
+            findings=list(findings(trouble)),
+            deviations=deviations(trouble),
             messages=await state.messages(charge_point_id, wanted),
             commands=await state.commands(charge_point_id),
             transactions=await state.transactions(charge_point_id),

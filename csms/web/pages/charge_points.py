@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from csms.domain.api_token import Role
+from csms.domain.connector import as_known_now
 from csms.domain.fleet_columns import EXPORTED
 from csms.domain.fleet_csv import export_row
 from csms.repositories.pages import Order, find_listing, stream
@@ -21,7 +22,7 @@ SORTS = {
     "status": "status",
     "lastSeen": "lastSeen",
 }
-STATES = (
+STATUSES = (
     "Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Reserved",
     "Unavailable", "Faulted",
 )  # fmt: skip
@@ -33,16 +34,6 @@ class ListQuery(ChargePointQuery):
     sort: Literal["id", "name", "stationName", "status", "lastSeen"] = "id"
     order: Order = "asc"
     page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    state: Annotated[str, Field(max_length=50)] | None = None
-
-    def filter(self) -> dict[str, Any]:
-        """The query as a MongoDB filter; a state is the charge point's or one connector's."""
-        found = super().filter()
-        if self.state is not None:
-            either = [{"status": self.state}, {"connectors.status": self.state}]
-            # What was last heard of one that is off line says nothing of now.
-            found = {"$and": [found, {"nodeId": {"$type": "string"}, "$or": either}]}
-        return found
 
 
 class ChargePointsPage(PageHandler):
@@ -58,7 +49,14 @@ class ChargePointsPage(PageHandler):
             order=query.order,
             page=query.page,
         )
-        self.show("charge_points.html", query=query, listing=listing, states=STATES, sorts=SORTS)
+        self.show(
+            "charge_points.html",
+            query=query,
+            listing=listing,
+            statuses=STATUSES,
+            sorts=SORTS,
+            as_known_now=as_known_now,
+        )
 
 
 class AddChargePointPage(PageHandler):

@@ -22,8 +22,8 @@ FLAGS = {
         " been lost, or told to another central system."
     ),
     "abandoned": (
-        "No stop ever came: another transaction began on the connector. The energy is that of the"
-        " last meter value."
+        "No stop ever came: another transaction began on the connector, or readings ceased. The"
+        " energy is that of the last meter value."
     ),
     "closedByOperator": (
         "An operator ended it in the record; the charge point sent no stop. The energy is that of"

@@ -37,16 +37,20 @@ class IdTagsPage(PageHandler):
             order="asc",
             page=query.page,
         )
+        children = await self.services.deps.id_tags.count_children(listing.items)
         self.show(
             "id_tags.html",
             query=query,
             listing=listing,
             statuses=STATUSES,
-            status_now=self._status_now,
+            children=children,
+            status_now=lambda one: self._status_now(one, children[one["_id"]]),
         )
 
-    def _status_now(self, one: db.Document) -> str:
-        """What a charge point would be told of it: an accepted one may have run out."""
+    def _status_now(self, one: db.Document, children: int) -> str:
+        """What Authorize answers: an accepted tag may have expired, a group is no tag at all."""
+        if children:
+            return "Invalid"
         expiry = one.get("expiryDate")
         status = str(one.get("status") or "Accepted")
         has_run_out = expiry is not None and expiry <= self.services.deps.clock()
@@ -61,7 +65,7 @@ class AddIdTagPage(PageHandler):
     async def get(self) -> None:
         """Show it, with the tag that a link may have filled in already."""
         record = {"idTag": self.get_query_argument("idTag", "")}
-        self.show("id_tag_form.html", record=record, new=True, statuses=STATUSES)
+        self.show("id_tag_form.html", record=record, new=True, statuses=STATUSES, children=0)
 
 
 class EditIdTagPage(PageHandler):
@@ -71,8 +75,12 @@ class EditIdTagPage(PageHandler):
 
     async def get(self, id_tag: str) -> None:
         """Show it."""
-        record = await self.services.deps.id_tags.get(id_tag)
-        self.show("id_tag_form.html", record=record, new=False, statuses=STATUSES)
+        id_tags = self.services.deps.id_tags
+        record = await id_tags.get(id_tag)
+        children = (await id_tags.count_children([record]))[record["_id"]]
+        self.show(
+            "id_tag_form.html", record=record, new=False, statuses=STATUSES, children=children
+        )
 
 
 class ImportIdTagsPage(PageHandler):

@@ -29,6 +29,8 @@ class ListQuery(TransactionQuery):
 
     since: LocalTime | None = Field(None, alias="from")
     until: LocalTime | None = Field(None, alias="to")
+    stoppedFrom: LocalTime | None = None
+    stoppedTo: LocalTime | None = None
     page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
@@ -49,6 +51,8 @@ class TransactionsPage(PageHandler):
             "transactions.html",
             query=query,
             listing=listing,
+            statuses=list(TransactionStatus),
+            flags=sorted({*FLAGS, *([query.flag] if query.flag else [])}),
             energies=await TransactionStories(self.services.database).energies(listing.items),
             lasted=lambda one: lasted(one, self.services.deps.clock()),
         )

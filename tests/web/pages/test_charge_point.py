@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -115,3 +116,94 @@ async def test_the_type_of_a_connector_has_a_form(system: System) -> None:
     status, text = await visitor.page("/charge-points/CP1/connectors/1")
     assert status == 200 and 'value="CCS_COMBO_2" selected' in text
     assert (await visitor.page("/charge-points/CP1/connectors/9"))[0] == 404
+
+
+async def trouble(system: System, counted: dict[str, Any], quirks: dict[str, int]) -> None:
+    now = system.central_system.services.deps.clock()
+    fields = {"protocolTrouble": {**counted, "lastAt": now}, "quirks": quirks}
+    await system.database.charge_points.update_one({"_id": "CP1"}, {"$set": fields})
+
+
+@pytest.mark.gen_test
+async def test_what_to_tell_the_vendor(system: System) -> None:
+    await system.online()
+    visitor = await sign_in(system, "operator")
+    _, text = await visitor.page("/charge-points/CP1")
+    assert 'id="trouble" data-live aria-labelledby="trouble-title" hidden' in text
+    counted = {
+        "refusedCalls": {
+            "StopTransaction": {"TypeConstraintViolation": 1200, "OfTomorrow": 1},
+            "unknown": {"NotImplemented": 2},
+        },
+        "unreadableFrames": 3,
+        "closes": {"Too many unreadable messages": 4, "Of <tomorrow>": 5},
+        "skewedClock": 6,
+        "leftBehind": 7,
+    }
+    await trouble(system, counted, {"nullField": 8, "ofTomorrow": 9})
+    _, text = await visitor.page("/charge-points/CP1")
+    assert "hidden" not in text.partition('id="trouble"')[2].partition(">")[0]
+    for said in (
+        'StopTransaction is refused: TypeConstraintViolation</strong> <span class="badge bad">'
+        "×1,200",
+        "a field of StopTransaction has another type",
+        "/charge-points/CP1?failed=true&amp;action=StopTransaction#messages-title",
+        "StopTransaction is refused: OfTomorrow",
+        "An unknown Action is refused: NotImplemented",
+        "Unreadable messages",
+        "so many messages could not be read",
+        "Connection closed by csms: Of &lt;tomorrow&gt;",
+        "currentTime",
+        "/transactions?chargePointId=CP1&amp;flag=clockSkew",
+        "/transactions?chargePointId=CP1&amp;flag=leftBehind",
+        "Tolerated deviations (2)",
+        "taken as left out",
+        "ofTomorrow",
+        'action="/admin/charge-points/CP1/reset-protocol-trouble"',
+    ):
+        assert said in text, said
+    viewer = await sign_in(system, "viewer")
+    assert "reset-protocol-trouble" not in (await viewer.page("/charge-points/CP1"))[1]
+    visitor.cookies["csms_language"] = "th"
+    assert "แจ้งผู้ผลิต: มีช่องข้อมูลใน StopTransaction" in (await visitor.page("/charge-points/CP1"))[1]
+
+
+@pytest.mark.gen_test
+async def test_a_boot_of_another_edition_is_explained(system: System) -> None:
+    await system.whitelist("CP1")
+    await system.connect("CP1")
+    await trouble(system, {"refusedCalls": {"BootNotification": {"ocpp201Shaped": 1}}}, {})
+    visitor = await sign_in(system)
+    _, text = await visitor.page("/charge-points/CP1")
+    assert "It sends the BootNotification of OCPP 2.0.1." in text
+    assert "Set the charge point to OCPP 1.6 JSON; where it has no such setting" in text
+
+
+@pytest.mark.gen_test
+async def test_faults_are_shown_and_forgotten_when_it_is_off_line(system: System) -> None:
+    charge_point = await synced(system)
+    await charge_point.call(
+        "StatusNotification",
+        {
+            "connectorId": 1,
+            "errorCode": "OtherError",
+            "status": "Faulted",
+            "vendorErrorCode": "E-77",
+        },
+    )
+    # An error code that OCPP does not list is stored as it was sent.
+    unlisted = {"$set": {"connectors.0.errorCode": "CoolingFailure"}}
+    await system.database.charge_points.update_one({"_id": "CP1"}, unlisted)
+    visitor = await sign_in(system)
+
+    async def row() -> str:
+        text = (await visitor.page("/charge-points/CP1"))[1]
+        return text.partition('id="connector-1"')[2].partition("</tr>")[0]
+
+    shown = await row()
+    assert '<span class="badge bad">Faulted</span>' in shown
+    assert '<span class="badge bad">CoolingFailure</span> E-77' in shown
+    await charge_point.close()
+    shown = await eventually(row, lambda text: "Unknown" in text)
+    assert '<span class="badge dull">Unknown</span>' in shown and "last: Faulted" in shown
+    assert '<span class="badge bad">' not in shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.pages import sign_in
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 
 @pytest.mark.gen_test
@@ -35,10 +35,44 @@ async def test_a_state_is_that_of_a_connector_that_is_on_line(system: System) ->
         "StatusNotification", {"connectorId": 2, "errorCode": "NoError", "status": "Faulted"}
     )
     visitor = await sign_in(system)
-    _, text = await visitor.page("/charge-points?state=Faulted")
+    _, text = await visitor.page("/charge-points?status=Faulted")
     assert 'id="row-CP1"' in text
-    _, text = await visitor.page("/charge-points?state=Charging")
+    _, text = await visitor.page("/charge-points?status=Charging")
     assert 'id="row-CP1"' not in text
+
+
+@pytest.mark.gen_test
+async def test_connectors_of_one_that_is_off_line_are_unknown(system: System) -> None:
+    charge_point = await system.online()
+    await charge_point.call(
+        "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"}
+    )
+    visitor = await sign_in(system)
+
+    async def row() -> str:
+        text = (await visitor.page("/charge-points"))[1]
+        return text.partition('id="row-CP1"')[2].partition("</tr>")[0]
+
+    assert "Charging" in await row()
+    await charge_point.close()
+    shown = await eventually(row, lambda text: "off line" in text)
+    assert "Charging" not in shown and '<span class="badge dull">Unknown</span>' in shown
+
+
+@pytest.mark.gen_test
+async def test_those_with_protocol_trouble_are_marked_and_found(system: System) -> None:
+    await system.whitelist("CP1")
+    await system.whitelist("CP2")
+    last = {"$set": {"protocolTrouble.lastAt": system.central_system.services.deps.clock()}}
+    await system.database.charge_points.update_one({"_id": "CP1"}, last)
+    visitor = await sign_in(system)
+    _, text = await visitor.page("/charge-points")
+    assert text.count("#trouble") == 1 and 'href="/charge-points/CP1#trouble"' in text
+    _, text = await visitor.page("/charge-points?protocolTrouble=true")
+    assert 'id="row-CP1"' in text and 'id="row-CP2"' not in text
+    _, text = await visitor.page("/charge-points?protocolTrouble=false")
+    assert 'id="row-CP1"' not in text and 'id="row-CP2"' in text
+    assert "with protocol trouble" in (await visitor.page("/"))[1]
 
 
 @pytest.mark.gen_test

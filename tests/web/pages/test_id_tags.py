@@ -76,3 +76,17 @@ async def test_export_and_import(system: System) -> None:
     _, text = await visitor.page("/import-id-tags")
     assert 'action="/admin/id-tags/import"' in text
     assert 'id="result"' in text
+
+
+async def test_the_group_of_others_says_what_that_means(system: System) -> None:
+    await add(system, "Family")
+    await add(system, "Anna", parentIdTag="FAMILY")
+    await add(system, "Bert", parentIdTag="Family")
+    visitor = await sign_in(system, "operator")
+    _, text = await visitor.page("/id-tags")
+    row = text.partition('id="tag-family"')[2].partition("</tr>")[0]
+    assert "group of 2" in row and '<span class="badge bad">Invalid</span>' in row
+    assert text.count("group of") == 1
+    said = "so Authorize answers Invalid to it"
+    assert said in (await visitor.page("/id-tags/Family/edit"))[1]
+    assert said not in (await visitor.page("/id-tags/Anna/edit"))[1]

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from csms.domain.times import rfc3339
-from csms.repositories.overview import Overview
+from csms.repositories.overview import Fleet, Overview
 from tests.support.pages import sign_in
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 
 @pytest.mark.gen_test
@@ -21,8 +21,18 @@ async def test_the_fleet_is_counted(system: System) -> None:
             "StatusNotification",
             {"connectorId": connector_id, "errorCode": "NoError", "status": status},
         )
+    trouble = {"$set": {"protocolTrouble.lastAt": system.central_system.services.deps.clock()}}
+    await system.database.charge_points.update_one({"_id": "OFF"}, trouble)
     fleet = await Overview(system.database).fleet()
     assert (fleet.connected, fleet.off_line, fleet.faulted, fleet.charging) == (1, 1, 1, 1)
+    assert fleet.troubled == 1
+    await charge_point.close()
+
+    async def later() -> Fleet:
+        return await Overview(system.database).fleet()
+
+    fleet = await eventually(later, lambda fleet: not fleet.connected)
+    assert (fleet.off_line, fleet.faulted, fleet.charging) == (2, 0, 0)
 
 
 @pytest.mark.gen_test

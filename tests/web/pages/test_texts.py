@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import ModuleType
 
 import pytest
 from ocpp.v16.enums import Location, Reason
 
 from csms.domain.id_tag import Status
+from csms.domain.onboarding import REFUSED_BOOTS
 from csms.domain.transaction import TransactionStatus
-from csms.web.pages import flags, meter_series, meter_values, texts, transactions, turned_away
+from csms.ocppj.quirks import QUIRKS
+from csms.web.pages import (
+    flags,
+    meter_series,
+    meter_values,
+    texts,
+    transactions,
+    trouble,
+    turned_away,
+)
 from csms.web.pages.base import NAVIGATION, WEB
 
 # "text" or 'text', as an argument of _() or t(), also one of two with `if` or `?` between.
@@ -42,6 +53,16 @@ def of_scripts() -> set[str]:
     return found
 
 
+def of_module(module: ModuleType) -> list[str]:
+    """The texts that are constants of a module, alone or as the values of a table."""
+    constants = [value for name, value in vars(module).items() if name.isupper()]
+    said = [value for value in constants if isinstance(value, str)]
+    for table in constants:
+        if isinstance(table, Mapping):
+            said += [text for text in table.values() if isinstance(text, str)]
+    return said
+
+
 def test_scripts_find_their_texts_in_the_page() -> None:
     assert of_scripts() - set(texts.SCRIPT_TEXTS) - set(texts.ANSWERS) == set()
 
@@ -63,6 +84,8 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param([reason.value for reason in Reason], id="reasons"),
         pytest.param([*turned_away.MEANINGS, *turned_away.MEANINGS.values()], id="turned away"),
         pytest.param(list(TransactionStatus), id="states"),
+        pytest.param([*of_module(trouble), *REFUSED_BOOTS.values()], id="trouble"),
+        pytest.param([q.tolerated for q in QUIRKS] + [q.handled for q in QUIRKS], id="quirks"),
     ],
 )
 def test_there_is_a_thai_text(said: Iterable[str]) -> None:

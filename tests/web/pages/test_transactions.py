@@ -52,6 +52,15 @@ async def test_the_list_and_its_filters(system: System) -> None:
     assert await found(f"from={hence}") == [other]
     assert await found(f"to={hence}") == [one]
     assert await found("chargePointId=") == [other, one]
+    assert await found("status=Completed") == []
+    assert await found("status=Active") == [other, one]
+    assert await found("flag=clockSkew&status=Active") == [one]
+    assert await found(f"stoppedFrom={hence}") == []
+    # What this version does not explain can be asked for all the same.
+    await system.database.transactions.update_one({"_id": one}, {"$push": {"flags": "ofTomorrow"}})
+    assert await found("flag=ofTomorrow") == [one]
+    assert (await visitor.page("/transactions?flag=a+b"))[0] == 400
+    assert "<li><strong>ofTomorrow</strong></li>" in (await visitor.page(f"/transactions/{one}"))[1]
 
 
 async def test_one_that_is_active(system: System) -> None:
