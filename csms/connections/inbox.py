@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from csms.actions.context import Context, Inbound, Stored
-from csms.domain.protocol_trouble import refused_call
+from csms.domain.protocol_trouble import OCPP201_SHAPED, refused_call
 from csms.errors import DatabaseUnavailable, OcppError
+from csms.ocppj.editions import OCPP201_BOOT
 from csms.ocppj.frames import Call, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
 from csms.ocppj.quirks import NO_BOOT
@@ -205,7 +206,8 @@ class Inbox:
         else:
             reply = encode_error(call.unique_id, error.code, error.description, error.details)
             if error.code != INTERNAL_ERROR and connection.is_known:
-                trouble = refused_call(label, error.code)
+                is_other = error.description == OCPP201_BOOT
+                trouble = refused_call(label, OCPP201_SHAPED if is_other else error.code)
                 node.deps.note_trouble(connection.charge_point_id, trouble)
         connection.transport.send(reply)
         seconds = time.perf_counter() - started

@@ -8,6 +8,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from csms.errors import FieldError, OcppError
 from csms.ocppj import lenient
+from csms.ocppj.editions import OCPP201_BOOT, is_ocpp201_boot
 from csms.ocppj.frames import Payload
 from csms.ocppj.quirks import notice
 from csms.ocppj.schemas import strict
@@ -47,6 +48,8 @@ def check_inbound(action: str, payload: Payload) -> tuple[Payload, list[str]]:
 
 
 def _refusal(action: str, payload: Payload) -> OcppError:
+    if action == "BootNotification" and is_ocpp201_boot(payload):
+        return OcppError("FormationViolation", OCPP201_BOOT)
     try:
         error = next(iter(strict(action).iter_errors(payload)))
     except ValueError:

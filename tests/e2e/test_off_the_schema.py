@@ -106,6 +106,22 @@ async def test_security_events_without_a_time_are_each_kept(system: System) -> N
     assert (await system.record())["criticalSecurityEvent"] == "ResetOrReboot"
 
 
+async def test_a_boot_of_ocpp_201_is_refused_and_named(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    boot = {"chargingStation": {"vendorName": "v", "model": "m"}, "reason": "PowerUp"}
+    frame = await charge_point.ask("BootNotification", boot)
+    assert frame[0] == 4
+    assert "set the charge point to OCPP 1.6J" in frame[3]
+
+    async def trouble() -> Any:
+        record = (await system.rest("GET", "/admin/charge-points/CP1"))[1]
+        return record["protocolTrouble"]["refusedCalls"]
+
+    wanted = [{"action": "BootNotification", "reason": "ocpp201Shaped", "count": 1}]
+    await eventually(trouble, lambda found: found == wanted)
+
+
 async def test_what_has_no_meaning_left_is_refused_and_counted(system: System) -> None:
     charge_point = await system.online()
     for payload in ({}, {"unheard": 1}):
