@@ -135,7 +135,11 @@ async def test_odd_meter_values_are_kept_and_flagged(system: System) -> None:
     assert found["3000"]["flags"] == ["clockSkew"]
     assert found["3000"]["transactionId"] is None
     record = await eventually(system.record, lambda record: record["quirks"])
-    assert record["quirks"] == {"objectForList": 1, "numericValue": 1}
+    assert record["quirks"] == {
+        "objectForList": 1,
+        "numericValue": 1,
+        "unusableTransactionId": 1,
+    }
 
 
 async def test_authorize(system: System) -> None:
