@@ -17,7 +17,9 @@ from pydantic import (
 )
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource
+from csms.domain.folded_keys import folded_keys
 from csms.domain.search import GRAMS, grams
+from csms.domain.text import COMPOSED, fold_text
 
 MAX_IDENTITY = 255
 
@@ -46,12 +48,14 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=255),
     AfterValidator(_no_control_characters),
+    COMPOSED,
 ]
 Identity = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_IDENTITY),
     AfterValidator(_no_control_characters),
     AfterValidator(_no_slash),
+    COMPOSED,
 ]
 RecordId = Annotated[
     str,
@@ -59,6 +63,7 @@ RecordId = Annotated[
     AfterValidator(_no_control_characters),
     AfterValidator(_no_slash),
     AfterValidator(_not_reserved),
+    COMPOSED,
 ]
 
 
@@ -226,7 +231,7 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     record |= new.model_dump(exclude={"id", "authorizationKey"})
     record |= {"connectors": [], "flags": [], "quirks": {}, "createdAt": now, "updatedAt": now}
     record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
-    return {**record, GRAMS: grams(record)}
+    return {**record, **folded_keys(record), GRAMS: grams(record)}
 
 
 def view(record: dict[str, Any]) -> ChargePointView:
@@ -248,7 +253,7 @@ def view(record: dict[str, Any]) -> ChargePointView:
 
 def fold_serial(serial: str | None) -> str:
     """A serial as it is compared: trimmed, without case; empty when there is none."""
-    return (serial or "").strip().casefold()
+    return fold_text((serial or "").strip())
 
 
 def certified_names(record: Mapping[str, Any]) -> frozenset[str]:
