@@ -42,13 +42,10 @@ async def name_the_other(
     value = fields.get(field)
     if not isinstance(value, str):
         return duplicate
-    same: list[db.Document] = [{field: value}]
+    same: list[db.Document] = [{field: {"$eq": value, "$type": "string"}}]
     same += [{key: text} for key, text in folded_keys({field: value}).items()]
-    found: db.Document = {"$or": [{**one, "_id": {"$ne": own_id}} for one in same]}
-    collation = None
-    if field == "serialNumber":
-        found = {field: {"$eq": value, "$type": "string"}, "_id": {"$ne": own_id}}
-        collation = db.CASE_INSENSITIVE
+    found: db.Document = {"$and": [{"$or": same}, {"_id": {"$ne": own_id}}]}
+    collation = db.CASE_INSENSITIVE if field == "serialNumber" else None
     async with db.errors():
         record = await collection.find_one(found, {field: 1}, collation=collation)
     if record is None:
