@@ -81,27 +81,36 @@ class FleetImport:
     async def _find(self, batch: Sequence[FleetRow]) -> Existing:
         """The records that any row names. A `$type` lets MongoDB use the partial indexes."""
         named: dict[str, list[str]] = {"id": [], "chargePointIdentity": [], "serialNumber": []}
-        written: dict[str, list[str]] = {"id": [], "chargePointIdentity": []}
         for row in batch:
             for key, value in row.keys:
                 named[key].append(value)
-                if key in written:
-                    written[key].append(row.value(key))
         by_serial = {"serialNumber": {"$in": named["serialNumber"], "$type": "string"}}
         by_others = {
             "$or": [
                 {"idFolded": {"$in": named["id"], "$type": "string"}},
                 {"identityFolded": {"$in": named["chargePointIdentity"], "$type": "string"}},
-                # Records without a folded key: those that collide, and those of older nodes.
-                {"_id": {"$in": written["id"]}},
-                {"chargePointIdentity": {"$in": written["chargePointIdentity"], "$type": "string"}},
             ]
         }
         async with db.errors():
             records = await self._collection.find(by_others, _PROJECTION).to_list(None)
             found = self._collection.find(by_serial, _PROJECTION, collation=db.CASE_INSENSITIVE)
             records += await found.to_list(None)
+            records += await self._find_without_key(batch, records)
         return Existing(records)
+
+    async def _find_without_key(
+        self, batch: Sequence[FleetRow], found: Sequence[db.Document]
+    ) -> list[db.Document]:
+        """Records that are written as in a row and have no folded key (csms.domain.folded_keys)."""
+        wanted: list[db.Document] = []
+        for key, field in (("id", "_id"), ("chargePointIdentity", "chargePointIdentity")):
+            seen = {record.get(field) for record in found}
+            values = {row.value(key) for row in batch} - seen - {None}
+            if values:
+                wanted.append({field: {"$in": list(values), "$type": "string"}})
+        if not wanted:
+            return []
+        return await self._collection.find({"$or": wanted}, _PROJECTION).to_list(None)
 
     async def _fitting_secrets(
         self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], existing: Existing

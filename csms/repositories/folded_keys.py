@@ -63,15 +63,15 @@ async def refresh(collection: db.Collection) -> int:
     """
     await _drop_outdated(collection)
     refused = 0
-    updates: list[UpdateOne] = []
+    batch: list[db.Document] = []
     async with db.errors():
         async for record in collection.find(_without_key(), _WANTED, batch_size=BATCH):
-            updates += _additions(record)
-            if len(updates) >= BATCH:
-                refused += await _write(collection, updates)
-                updates = []
-        if updates:
-            refused += await _write(collection, updates)
+            batch.append(record)
+            if len(batch) == BATCH:
+                refused += await _add(collection, batch)
+                batch = []
+        if batch:
+            refused += await _add(collection, batch)
     return refused
 
 
@@ -96,28 +96,39 @@ def _without_key() -> db.Document:
     return {"$or": missing}
 
 
-def _additions(record: Mapping[str, Any]) -> list[UpdateOne]:
-    # One update for each key: that one of them is taken says nothing of the other.
-    return [
-        UpdateOne(
-            {"_id": record["_id"], FOLDED_KEYS[key]: record[FOLDED_KEYS[key]], key: None},
-            {"$set": {key: text}},
-        )
-        for key, text in folded_keys(record).items()
-        if text is not None and record.get(key) is None
+def _missing(record: Mapping[str, Any]) -> dict[str, str]:
+    keys = folded_keys(record).items()
+    return {key: text for key, text in keys if text is not None and record.get(key) is None}
+
+
+def _addition(record: Mapping[str, Any], keys: Mapping[str, str]) -> UpdateOne:
+    unchanged = {FOLDED_KEYS[key]: record[FOLDED_KEYS[key]] for key in keys}
+    absent = dict.fromkeys(keys)
+    return UpdateOne({"_id": record["_id"], **unchanged, **absent}, {"$set": dict(keys)})
+
+
+async def _add(collection: db.Collection, records: list[db.Document]) -> int:
+    """Give a batch of records the keys they lack; returns how many of these are taken."""
+    taken = await _write(collection, [_addition(one, _missing(one)) for one in records])
+    # That one key is taken says nothing of the other.
+    singly = [
+        _addition(records[index], {key: text})
+        for index in taken
+        for key, text in _missing(records[index]).items()
     ]
+    return len(await _write(collection, singly)) if singly else 0
 
 
-async def _write(collection: db.Collection, updates: list[UpdateOne]) -> int:
-    """Write a batch; returns how many keys other records have."""
+async def _write(collection: db.Collection, updates: list[UpdateOne]) -> list[int]:
+    """Write a batch; returns which of them another record's key has stopped."""
     try:
         await collection.bulk_write(updates, ordered=False)
     except BulkWriteError as error:
         errors = (error.details or {}).get("writeErrors", [])
         if any(one.get("code") != _DUPLICATE_KEY for one in errors) or not errors:
             raise
-        return len(errors)
-    return 0
+        return [one["index"] for one in errors]
+    return []
 
 
 async def _drop_outdated(collection: db.Collection) -> None:
