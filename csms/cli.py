@@ -29,7 +29,7 @@ from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
-from csms.errors import CsmsError
+from csms.errors import CsmsError, DatabaseUnavailable
 from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
@@ -160,7 +160,9 @@ async def _check_schema(settings: Settings, uri: str) -> None:
 
     client = db.connect(settings, uri)
     try:
-        await Schema(client[settings.mongodb_database]).check()
+        # Workers are started again and again until the database is there, and check it themselves.
+        with suppress(DatabaseUnavailable):
+            await Schema(client[settings.mongodb_database]).check()
     finally:
         client.close()
 

@@ -272,7 +272,7 @@ async def _make_index(collection: Collection, index: IndexModel) -> None:
 async def _create(database: Database, name: str, size: int | None) -> None:
     options: Document = {} if size is None else {"capped": True, "size": size}
     try:
-        await database.create_collection(name, **options)
+        await database.create_collection(name, check_exists=False, **options)
     except OperationFailure as error:
         if error.code != 48:  # NamespaceExists: another node was quicker
             raise

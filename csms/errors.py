@@ -9,6 +9,7 @@
     ├── Unauthorized          no token, or one that is not known          HTTP 401
     ├── DatabaseUnavailable   MongoDB did not answer                      HTTP 503, InternalError
     ├── OcppError             a Call that cannot be served                CALLERROR with its code
+    ├── SchemaTooNew (repositories/schema.py)                             exit status 2
     ├── AuthorityError (certificates/authority.py)                        exit status 2
     ├── MongodNotFound, MongodFailed, DataDirInUse (embedded_mongod.py)   exit status 2
     └── CommandError          a command that got no CallResult
