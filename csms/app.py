@@ -31,7 +31,7 @@ from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
 from csms.metrics import Metrics
-from csms.repositories import search
+from csms.repositories import folded_keys, search
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
 from csms.repositories.boot_notifications import BootNotifications
@@ -49,6 +49,7 @@ from csms.repositories.nodes import Nodes
 from csms.repositories.overview import Overview
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
+from csms.repositories.schema import Schema
 from csms.repositories.sessions import Sessions
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.transactions import Transactions
@@ -157,6 +158,7 @@ class CentralSystem:
 
         Raises:
             DatabaseUnavailable: MongoDB does not answer.
+            SchemaTooNew: a csms that is far newer has migrated the database.
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
         settings = self.settings
@@ -166,13 +168,11 @@ class CentralSystem:
         secure = [] if settings.tls_port is None else self._bind(settings.tls_port)
         if secure:
             self.tls_port = secure[0].getsockname()[1]
-        async with db.errors():
-            await db.prepare(self.database, self.settings)
+        await self._prepare_database()
         configured = self.settings.admin_token
         first_token = await self.services.api_tokens.ensure_first(
             configured.get_secret_value() if configured else None
         )
-        await search.refresh(self.charge_points.collection, {})
         await self.lease.start()
         self.watch.start()
         application = self._application()
@@ -185,6 +185,24 @@ class CentralSystem:
             )
             self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
+
+    async def _prepare_database(self) -> None:
+        """Collections and indexes first, then migrations, then what older nodes have left out."""
+        schema = Schema(self.database, self.settings.node_id)
+        await schema.check()
+        async with db.errors():
+            await db.prepare(self.database, self.settings)
+        await schema.migrate()
+        collection = self.charge_points.collection
+        if await folded_keys.refresh(collection):
+            for collision in await folded_keys.collisions(collection):
+                log.warning(
+                    "records_collide",
+                    field=collision.field,
+                    records=[collision.one, collision.other],
+                    message="they differ only in case or normal form; change or delete one",
+                )
+        await search.refresh(collection, {})
 
     def _listen(
         self, application: Application, sockets: list[socket], tls: ssl.SSLContext | None

@@ -29,7 +29,7 @@ from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
-from csms.errors import CsmsError
+from csms.errors import CsmsError, DatabaseUnavailable
 from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
@@ -148,9 +148,23 @@ async def _supervise(
 ) -> int:
     from csms.workers import Supervisor
 
+    await _check_schema(settings, uri)
     async with _revived(mongod):
         await Supervisor(settings, uri, given).run()
     return 0
+
+
+async def _check_schema(settings: Settings, uri: str) -> None:
+    """See once that the database suits this csms: a worker that refuses would be started again."""
+    from csms.repositories.schema import Schema
+
+    client = db.connect(settings, uri)
+    try:
+        # Workers are started again and again until the database is there, and check it themselves.
+        with suppress(DatabaseUnavailable):
+            await Schema(client[settings.mongodb_database]).check()
+    finally:
+        client.close()
 
 
 @asynccontextmanager
@@ -268,7 +282,23 @@ def _check(args: argparse.Namespace) -> int:
         print("MongoDB       is no replica set; start mongod with --replSet and initiate it")
         return 1
     print(f"MongoDB       ok: {version}, replica set {replica_set}")
-    return 0
+    return _run(_check_data(settings, plain))
+
+
+async def _check_data(settings: Settings, uri: str) -> int:
+    from csms.repositories.folded_keys import collisions
+    from csms.repositories.schema import Schema
+
+    client = db.connect(settings, uri)
+    try:
+        database = client[settings.mongodb_database]
+        state = await Schema(database).state()
+        print(f"schema        {state}")
+        for collision in await collisions(database["charge_points"]):
+            print(f"charge points {collision}: differ only in case or normal form; change one")
+    finally:
+        client.close()
+    return 1 if state.is_too_new else 0
 
 
 def _add_simulate(commands: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
@@ -23,7 +24,10 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from csms.config import Settings
+from csms.domain.folded_keys import NAMES
 from csms.errors import DatabaseUnavailable, Duplicate
+
+log = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 Database = AsyncIOMotorDatabase[Document]
@@ -37,6 +41,8 @@ CASE_INSENSITIVE = Collation(locale="en", strength=CollationStrength.SECONDARY)
 # A write concern error: the write was done, and a majority did not say that it has it.
 _UNAVAILABLE = (ConnectionFailure, AutoReconnect, WriteConcernError, ExecutionTimeout)
 _OUT_OF_DISK_SPACE = 14031
+_INDEX_CONFLICTS = (85, 86)
+"""IndexOptionsConflict, IndexKeySpecsConflict."""
 _MB = 1024 * 1024
 FORGET_REJECTED_SECONDS = 90 * 24 * 3600
 FORGET_AUDIT_SECONDS = 366 * 24 * 3600
@@ -85,6 +91,18 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             "serialNumber",
             name="serial_only",
             partialFilterExpression={"chargePointIdentity": None},
+        ),
+        IndexModel(
+            "idFolded",
+            name="idFolded_unique",
+            unique=True,
+            partialFilterExpression=_text("idFolded"),
+        ),
+        IndexModel(
+            "identityFolded",
+            name="identityFolded_unique",
+            unique=True,
+            partialFilterExpression=_text("identityFolded"),
         ),
         IndexModel("searchGrams", name="search"),
         IndexModel("status", name="status", partialFilterExpression=_text("status")),
@@ -197,6 +215,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "nodes": [],
     "node_calls": [IndexModel("at", expireAfterSeconds=60)],
     "counters": [],
+    "schema": [],
 }
 
 
@@ -238,13 +257,40 @@ async def prepare(database: Database, settings: Settings) -> None:
         elif size is not None:
             await _resize(database, existing[name], size)
         if indexes:
-            await database[name].create_indexes(list(indexes))
+            await _make_indexes(database[name], indexes)
+
+
+async def _make_indexes(collection: Collection, indexes: Sequence[IndexModel]) -> None:
+    try:
+        await collection.create_indexes(list(indexes))
+    except OperationFailure as error:
+        if error.code not in _INDEX_CONFLICTS:
+            raise
+        for index in indexes:
+            await _make_index(collection, index)
+
+
+async def _make_index(collection: Collection, index: IndexModel) -> None:
+    """Make one index. One of its name with other options is from an earlier csms, and replaced."""
+    name = index.document["name"]
+    try:
+        await collection.create_indexes([index])
+    except OperationFailure as error:
+        if error.code not in _INDEX_CONFLICTS:
+            raise
+        if name in await collection.index_information():
+            log.info("index_made_anew", collection=collection.name, index=name)
+            await collection.drop_index(name)
+            await collection.create_indexes([index])
+        else:
+            # Somebody else made the same index under another name: it serves as well.
+            log.warning("index_not_made", collection=collection.name, index=name, why=str(error))
 
 
 async def _create(database: Database, name: str, size: int | None) -> None:
     options: Document = {} if size is None else {"capped": True, "size": size}
     try:
-        await database.create_collection(name, **options)
+        await database.create_collection(name, check_exists=False, **options)
     except OperationFailure as error:
         if error.code != 48:  # NamespaceExists: another node was quicker
             raise
@@ -284,7 +330,7 @@ def translate(error: PyMongoError) -> Exception:
     if isinstance(error, DuplicateKeyError):
         key: Mapping[str, Any] = (error.details or {}).get("keyValue") or {}
         field = next(iter(key), "_id")
-        return Duplicate("id" if field == "_id" else field)
+        return Duplicate(NAMES.get(field, field))
     if isinstance(error, _UNAVAILABLE) or error.timeout:
         return DatabaseUnavailable(f"MongoDB is away: {type(error).__name__}")
     if isinstance(error, OperationFailure):

@@ -9,6 +9,7 @@
     ├── Unauthorized          no token, or one that is not known          HTTP 401
     ├── DatabaseUnavailable   MongoDB did not answer                      HTTP 503, InternalError
     ├── OcppError             a Call that cannot be served                CALLERROR with its code
+    ├── SchemaTooNew (repositories/schema.py)                             exit status 2
     ├── AuthorityError (certificates/authority.py)                        exit status 2
     ├── MongodNotFound, MongodFailed, DataDirInUse (embedded_mongod.py)   exit status 2
     └── CommandError          a command that got no CallResult
@@ -48,11 +49,21 @@ class NotFound(CsmsError):
 
 
 class Duplicate(CsmsError):
-    """Another record already has this value in a unique field."""
+    """Another record already has this value in a unique field.
 
-    def __init__(self, field: str) -> None:
-        super().__init__(f"{field} is already taken by another record.")
+    `other` is the id of that record where it is known, and `written` how it writes the value where
+    that is not how it was given here.
+    """
+
+    def __init__(self, field: str, other: str | None = None, written: str | None = None) -> None:
         self.field = field
+        self.other = other
+        holder = "another record" if other is None else f"the record {other}"
+        self.message = f"is already taken by {holder}"
+        if written is not None:
+            shown = "" if written == other else f", as {written}"
+            self.message += f"{shown}; case and Unicode normal form make no difference"
+        super().__init__(f"{field} {self.message}.")
 
 
 class InvalidInput(CsmsError):

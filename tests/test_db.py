@@ -55,6 +55,23 @@ async def test_serials_and_identities_are_unique_where_there_are_any(
     assert index["partialFilterExpression"] == {field: {"$type": "string"}}
 
 
+async def test_an_index_of_an_earlier_version_is_made_anew(
+    database: db.Database, settings: Settings
+) -> None:
+    transactions, commands = database.transactions, database.commands
+    made = await transactions.index_information()
+    await transactions.drop_index("active")
+    await transactions.create_index("connectorId", name="active")
+    # The same index, made by an analyst under another name, is left alone.
+    await commands.drop_index("pending")
+    pending = {"status": "Pending"}
+    await commands.create_index("nodeId", name="own", partialFilterExpression=pending)
+    await db.prepare(database, settings)
+    assert await transactions.index_information() == made
+    names = await commands.index_information()
+    assert "own" in names and "pending" not in names
+
+
 async def test_capped_collections_keep_the_newest(database: db.Database) -> None:
     filler = "x" * 100_000
     await database.heartbeats.insert_many([{"_id": n, "filler": filler} for n in range(30)])

@@ -27,6 +27,7 @@ from csms.connections.holding import GOING_AWAY
 from csms.connections.registry import Registry
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import MAX_IDENTITY
+from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import IDENTITY_CASE, MISSING_SUBPROTOCOL, TRAILING_SLASH
 from csms.repositories.charge_points import Claim, kept_of
@@ -86,7 +87,7 @@ class Admitted:
 
 
 def read_identity(path: str) -> str | None:
-    """The identity in a request path, percent-decoded once; None when there is none.
+    """The identity in a request path, percent-decoded once, in NFC; None when there is none.
 
     A slash at the end is forgiven: many charge points add one to the URL they are given.
 
@@ -94,7 +95,7 @@ def read_identity(path: str) -> str | None:
         ValueError: it is not UTF-8, too long, or has a slash or a control character in it.
     """
     last = path.split("/ocpp/1.6", 1)[1].strip("/")
-    identity = unquote_to_bytes(last).decode("utf-8")
+    identity = nfc(unquote_to_bytes(last).decode("utf-8"))
     if "/" in identity or any(ord(char) < 32 or ord(char) == 127 for char in identity):
         raise ValueError("slash or control character")
     if len(identity) > MAX_IDENTITY:
@@ -111,9 +112,12 @@ def read_password(authorization: str | None, identity: str) -> bytes | None:
         user_and_password = base64.b64decode(credentials.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
-    # The identity may itself contain a colon, so it is compared and not split off.
-    user = identity.encode() + b":"
-    return user_and_password.removeprefix(user) if user_and_password.startswith(user) else None
+    # The identity may itself contain a colon: the password is behind one more than it has.
+    colons = identity.count(":") + 1
+    *user, password = user_and_password.split(b":", colons)
+    if len(user) != colons or nfc(b":".join(user).decode("utf-8", "replace")) != identity:
+        return None
+    return password
 
 
 def _quirks_of(visitor: Visitor, identity: str, record: db.Document | None) -> tuple[str, ...]:
@@ -121,7 +125,7 @@ def _quirks_of(visitor: Visitor, identity: str, record: db.Document | None) -> t
     found = {
         TRAILING_SLASH: visitor.path.endswith("/"),
         MISSING_SUBPROTOCOL: not visitor.subprotocols,
-        IDENTITY_CASE: record is not None and record["chargePointIdentity"] != identity,
+        IDENTITY_CASE: record is not None and nfc(record["chargePointIdentity"]) != identity,
     }
     return tuple(quirk.name for quirk, is_there in found.items() if is_there)
 

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from csms.domain.text import fold_text
+
 MIN_RSA_BITS, MIN_EC_BITS = 2048, 224
 
 _ALGORITHMS: Mapping[str, hashes.HashAlgorithm] = {
@@ -50,8 +52,8 @@ def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequ
     if not strong:
         raise ValueError(f"the key must be RSA of {MIN_RSA_BITS} bits or more, or elliptic")
     told = {str(part.value) for part in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
-    folded = {name.strip().casefold() for name in names if name}
-    if len(told) != 1 or not {name.strip().casefold() for name in told} <= folded:
+    folded = {fold_text(name.strip()) for name in names if name}
+    if len(told) != 1 or not {fold_text(name.strip()) for name in told} <= folded:
         raise ValueError("the common name must be the charge point's serial number or identity")
     return request
 

@@ -17,8 +17,10 @@ from pydantic import (
 )
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
+from csms.domain.folded_keys import folded_keys
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
+from csms.domain.text import COMPOSED, fold_text
 
 MAX_IDENTITY = 255
 
@@ -47,12 +49,14 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=255),
     AfterValidator(_no_control_characters),
+    COMPOSED,
 ]
 Identity = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_IDENTITY),
     AfterValidator(_no_control_characters),
     AfterValidator(_no_slash),
+    COMPOSED,
 ]
 RecordId = Annotated[
     str,
@@ -60,6 +64,7 @@ RecordId = Annotated[
     AfterValidator(_no_control_characters),
     AfterValidator(_no_slash),
     AfterValidator(_not_reserved),
+    COMPOSED,
 ]
 
 
@@ -238,7 +243,7 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     # Counters below a null could not be incremented.
     record |= {"quirks": {}, "protocolTrouble": {}}
     record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
-    return {**record, GRAMS: grams(record)}
+    return {**record, **folded_keys(record), GRAMS: grams(record)}
 
 
 def view(record: dict[str, Any]) -> ChargePointView:
@@ -262,7 +267,7 @@ def view(record: dict[str, Any]) -> ChargePointView:
 
 def fold_serial(serial: str | None) -> str:
     """A serial as it is compared: trimmed, without case; empty when there is none."""
-    return (serial or "").strip().casefold()
+    return fold_text((serial or "").strip())
 
 
 def certified_names(record: Mapping[str, Any]) -> frozenset[str]:

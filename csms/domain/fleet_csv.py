@@ -20,6 +20,7 @@ from csms.domain.csv_text import CsvRecord, Delimiter
 from csms.domain.fleet_cells import clean, read_cell
 from csms.domain.fleet_columns import EXPORTED, FIELDS, KEYS, NAMED_KEYS, SECRET
 from csms.domain.repeats import Repeats
+from csms.domain.text import fold_text
 from csms.errors import FieldError
 
 _PAUSE_ROWS = 200
@@ -59,6 +60,10 @@ class FleetRow:
         """What finds this row's record, the surest first."""
         return record_keys({"_id": self.id, **self.fields})
 
+    def value(self, key: str) -> Any:
+        """One of the keys as it is written in the row."""
+        return self.id if key == "id" else self.fields.get(key)
+
 
 class _RowId(BaseModel):
     model_config = ConfigDict(extra="ignore")
@@ -73,7 +78,7 @@ def record_keys(record: Mapping[str, Any]) -> list[Key]:
 
 
 def _fold(key: str, value: str) -> str:
-    return fold_serial(value) if key == "serialNumber" else value
+    return fold_serial(value) if key == "serialNumber" else fold_text(value)
 
 
 def inspect_fleet(

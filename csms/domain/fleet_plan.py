@@ -14,6 +14,7 @@ from csms.domain.csv_table import CsvFile
 from csms.domain.fleet_columns import SECRET
 from csms.domain.fleet_csv import FleetRow, Key, field_errors, record_keys
 from csms.domain.repeats import Repeats
+from csms.domain.text import nfc
 from csms.errors import FieldError
 
 Record = Mapping[str, Any]
@@ -98,13 +99,20 @@ class Existing:
     """Records, found by any of their keys."""
 
     def __init__(self, records: Iterable[Record]) -> None:
-        self._by_key: dict[Key, Record] = {
-            key: record for record in records for key in record_keys(record)
-        }
+        self._by_key: dict[Key, list[Record]] = {}
+        for record in records:
+            for key in record_keys(record):
+                self._by_key.setdefault(key, []).append(record)
 
     def matches(self, row: FleetRow) -> dict[str, Record]:
         """The records that a row's keys name, by the field that names them, the surest first."""
-        return {key[0]: self._by_key[key] for key in row.keys if key in self._by_key}
+        return {key[0]: self._best(key, row) for key in row.keys if key in self._by_key}
+
+    def _best(self, key: Key, row: FleetRow) -> Record:
+        """Of records that collide since before that was refused, the one written as in the row."""
+        found, (name, _) = self._by_key[key], key
+        field = "_id" if name == "id" else name
+        return next((one for one in found if one[field] == row.value(name)), found[0])
 
     def match(self, row: FleetRow) -> Record | None:
         """The record that a row is about, by its surest key."""
@@ -171,7 +179,7 @@ def _conflicts(row: FleetRow, matches: Mapping[str, Record]) -> list[FieldError]
         for other_name, other in matches.items()
         if other["_id"] != record["_id"]
     ]
-    if row.id is not None and row.id != record["_id"] and not errors:
+    if row.id is not None and row.id != nfc(str(record["_id"])) and not errors:
         message = f"{name} is on record as {record['_id']}, and an id cannot be changed"
         errors.append(FieldError("id", f"{message}; leave the cell empty or write that id"))
     return errors

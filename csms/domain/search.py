@@ -1,4 +1,4 @@
-"""Search in records: any part of some text fields, without case, in any language.
+"""Search in records: any part of some text fields, without case, in any language and normal form.
 
 A record keeps the three-letter pieces of its texts as `searchGrams`, which an index finds in no
 time: what contains the text asked for has all the pieces of it. The pieces only narrow the search;
@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from csms.domain.folded_keys import FOLDED_KEYS
+from csms.domain.text import fold_text, nfc
+
 SEARCHED = ("_id", "name", "stationName", "location", "serialNumber", "chargePointIdentity")
 GRAMS = "searchGrams"
 _LENGTH = 3
@@ -18,7 +21,7 @@ _LENGTH = 3
 
 def grams_of(text: str) -> set[str]:
     """The pieces of one text; none if it is shorter than a piece."""
-    folded = text.casefold()
+    folded = fold_text(text)
     return {folded[i : i + _LENGTH] for i in range(len(folded) - _LENGTH + 1)}
 
 
@@ -30,8 +33,11 @@ def grams(record: Mapping[str, Any]) -> list[str]:
 
 def containing(text: str) -> dict[str, Any]:
     """A filter for the records of which any searched field contains the text."""
-    contains = {"$regex": re.escape(text), "$options": "i"}
-    found: dict[str, Any] = {"$or": [{field: contains} for field in SEARCHED]}
+    contains = {"$regex": re.escape(nfc(text)), "$options": "i"}
+    fields: list[dict[str, Any]] = [{field: contains} for field in SEARCHED]
+    # An id or identity of before may be stored in another normal form; its folded key is not.
+    folded = {"$regex": re.escape(fold_text(text))}
+    found: dict[str, Any] = {"$or": fields + [{key: folded} for key in FOLDED_KEYS]}
     pieces = grams_of(text)
     if not pieces:
         return found

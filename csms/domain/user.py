@@ -8,6 +8,7 @@ import argon2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from csms.domain.api_token import Role
+from csms.domain.text import COMPOSED, fold_text
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 200
@@ -26,6 +27,7 @@ UserName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
     AfterValidator(_plain_name),
+    COMPOSED,
 ]
 Password = Annotated[
     str,
@@ -57,8 +59,8 @@ class UserPatch(BaseModel):
 
 
 def fold(name: str) -> str:
-    """A name as it is compared: without case."""
-    return name.strip().casefold()
+    """A name as it is compared: without case, in any normal form."""
+    return fold_text(name.strip())
 
 
 def hash_password(password: str) -> str:

@@ -14,9 +14,11 @@ from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
 from csms.domain.connector import MAX_CONNECTORS, new_connector
+from csms.domain.folded_keys import folded_keys
 from csms.domain.protocol_trouble import HARMLESS_QUIRKS, LAST_AT
-from csms.errors import DatabaseUnavailable, NotFound
+from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.repositories import search
+from csms.repositories.folded_keys import find_same_text, name_the_other
 from csms.repositories.lookups import Lookup
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
@@ -67,10 +69,14 @@ class ChargePoints:
         """Store a new record.
 
         Raises:
-            Duplicate: id, serialNumber or chargePointIdentity is taken; the error names which.
+            Duplicate: id, serialNumber or chargePointIdentity is taken; the error names which, and
+                the record that has it.
         """
-        async with db.errors():
-            await self.collection.insert_one(record)
+        try:
+            async with db.errors():
+                await self.collection.insert_one(record)
+        except Duplicate as duplicate:
+            raise await name_the_other(self.collection, duplicate, record) from None
 
     async def get(self, charge_point_id: str) -> db.Document:
         """The record with this id.
@@ -84,8 +90,19 @@ class ChargePoints:
         return record
 
     async def find_by_identity(self, identity: str) -> db.Document | None:
-        """The whitelisted record with this identity."""
-        return await self._by_identity.find(identity)
+        """The whitelisted record with this identity, in whatever normal form it was entered."""
+        record = await self._by_identity.find(identity)
+        if record is not None or identity.isascii():
+            return record
+        record = await find_same_text(self.collection, "chargePointIdentity", identity)
+        return record if record is not None and record.get("isWhitelisted") is not False else None
+
+    async def id_of(self, text: str) -> str:
+        """The id of a record as it is stored; the text itself if there is no such record."""
+        if text.isascii() or await self._by_id.find(text) is not None:
+            return text
+        record = await find_same_text(self.collection, "_id", text)
+        return text if record is None else str(record["_id"])
 
     async def find_by_identity_in_any_case(self, identity: str) -> db.Document | None:
         """The whitelisted record with this identity without case; None if two could be meant."""
@@ -139,12 +156,13 @@ class ChargePoints:
         Raises:
             Duplicate: another record has taken the identity.
         """
+        fields = {"chargePointIdentity": identity}
         async with db.errors():
             result = await self.collection.update_one(
                 {"_id": charge_point_id, "chargePointIdentity": None},
                 {
-                    "$set": {"chargePointIdentity": identity, "updatedAt": now},
-                    **search.forget_if_changed({"chargePointIdentity": identity}),
+                    "$set": {**fields, **folded_keys(fields), "updatedAt": now},
+                    **search.forget_if_changed(fields),
                 },
             )
         await self._refresh_search(charge_point_id)
@@ -162,21 +180,34 @@ class ChargePoints:
 
         Raises:
             NotFound: there is no such record, or none with text in the field `relying_on`.
-            Duplicate: serialNumber or chargePointIdentity is taken.
+            Duplicate: serialNumber or chargePointIdentity is taken; the error names which, and the
+                record that has it.
         """
-        async with db.errors():
-            record = await self.collection.find_one_and_update(
-                {
-                    "_id": charge_point_id,
-                    **({relying_on: {"$type": "string"}} if relying_on else {}),
-                },
-                {"$set": {**fields, "updatedAt": now}, **search.forget_if_changed(fields)},
-                return_document=ReturnDocument.AFTER,
-            )
+        where: db.Document = {"_id": charge_point_id}
+        if relying_on:
+            where[relying_on] = {"$type": "string"}
+        changes = {**fields, "updatedAt": now}
+        try:
+            record = await self._set(where, {**changes, **folded_keys(fields)})
+        except Duplicate as duplicate:
+            # Who has collided since before there were keys may keep its identity.
+            unchanged = {**where, duplicate.field: fields.get(duplicate.field)}
+            record = await self._set(unchanged, changes)
+            if record is None:
+                named = await name_the_other(self.collection, duplicate, fields, charge_point_id)
+                raise named from None
         await self._refresh_search(charge_point_id)
         if record is None:
             raise NotFound("charge point", charge_point_id)
         return record
+
+    async def _set(self, where: db.Document, fields: db.Document) -> db.Document | None:
+        async with db.errors():
+            return await self.collection.find_one_and_update(
+                where,
+                {"$set": fields, **search.forget_if_changed(fields)},
+                return_document=ReturnDocument.AFTER,
+            )
 
     async def _refresh_search(self, charge_point_id: str) -> None:
         # What was changed is changed, whether it can be found fast yet or not.

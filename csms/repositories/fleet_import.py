@@ -19,8 +19,10 @@ from csms.domain.charge_point import new_record
 from csms.domain.fleet_columns import EXPORTED, SECRET
 from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
 from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
-from csms.errors import DatabaseUnavailable, FieldError
+from csms.domain.folded_keys import NAMES, folded_keys
+from csms.errors import DatabaseUnavailable, Duplicate, FieldError
 from csms.repositories import search
+from csms.repositories.folded_keys import name_the_other
 
 BATCH = 500
 SLOW_BATCH = 50
@@ -85,15 +87,30 @@ class FleetImport:
         by_serial = {"serialNumber": {"$in": named["serialNumber"], "$type": "string"}}
         by_others = {
             "$or": [
-                {"_id": {"$in": named["id"]}},
-                {"chargePointIdentity": {"$in": named["chargePointIdentity"], "$type": "string"}},
+                {"idFolded": {"$in": named["id"], "$type": "string"}},
+                {"identityFolded": {"$in": named["chargePointIdentity"], "$type": "string"}},
             ]
         }
         async with db.errors():
             records = await self._collection.find(by_others, _PROJECTION).to_list(None)
             found = self._collection.find(by_serial, _PROJECTION, collation=db.CASE_INSENSITIVE)
             records += await found.to_list(None)
+            records += await self._find_without_key(batch, records)
         return Existing(records)
+
+    async def _find_without_key(
+        self, batch: Sequence[FleetRow], found: Sequence[db.Document]
+    ) -> list[db.Document]:
+        """Records that are written as in a row and have no folded key (csms.domain.folded_keys)."""
+        wanted: list[db.Document] = []
+        for key, field in (("id", "_id"), ("chargePointIdentity", "chargePointIdentity")):
+            seen = {record.get(field) for record in found}
+            values = {row.value(key) for row in batch} - seen - {None}
+            if values:
+                wanted.append({field: {"$in": list(values), "$type": "string"}})
+        if not wanted:
+            return []
+        return await self._collection.find({"$or": wanted}, _PROJECTION).to_list(None)
 
     async def _fitting_secrets(
         self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], existing: Existing
@@ -143,14 +160,15 @@ class FleetImport:
         self, created: Sequence[tuple[RowResult, db.Document]]
     ) -> dict[int, RowResult]:
         results = [replace(result, id=record["_id"]) for result, record in created]
+        records = [record for _, record in created]
         errors: list[Mapping[str, Any]] = []
         if created:
             try:
                 async with db.errors():
-                    await self._collection.insert_many([r for _, r in created], ordered=False)
+                    await self._collection.insert_many(records, ordered=False)
             except BulkWriteError as error:
                 errors = write_errors(error)
-        return _with_errors(results, errors)
+        return await self._with_errors(results, [(None, record) for record in records], errors)
 
     async def _change(self, changed: Sequence[tuple[RowResult, UpdateOne]]) -> dict[int, RowResult]:
         results = [result for result, _ in changed]
@@ -162,7 +180,33 @@ class FleetImport:
             except BulkWriteError as error:
                 errors = write_errors(error)
             await search.refresh(self._collection, {"_id": {"$in": [r.id for r in results]}})
-        return await self._without_deleted(_with_errors(results, errors))
+        after = [(r.id, {name: c.after for name, c in r.changes.items()}) for r in results]
+        return await self._without_deleted(await self._with_errors(results, after, errors))
+
+    async def _with_errors(
+        self,
+        results: Sequence[RowResult],
+        writes: Sequence[tuple[str | None, Mapping[str, Any]]],
+        errors: Iterable[Mapping[str, Any]],
+    ) -> dict[int, RowResult]:
+        """The results by row, those rejected whose documents had an error.
+
+        `writes` are the ids of the records to be changed, None for new ones, and their fields.
+        """
+        written = list(results)
+        for error in errors:
+            index = error["index"]
+            if error.get("code") == _DUPLICATE_KEY:
+                name = next(iter(error.get("keyPattern") or {}), "_id")
+                own_id, fields = writes[index]
+                taken = await name_the_other(
+                    self._collection, Duplicate(NAMES.get(name, name)), fields, own_id
+                )
+                fault = FieldError(taken.field, taken.message)
+            else:
+                fault = FieldError("row", f"MongoDB refused it with error {error.get('code')}")
+            written[index] = written[index].reject(fault)
+        return {result.row: result for result in written}
 
     async def _without_deleted(self, results: dict[int, RowResult]) -> dict[int, RowResult]:
         if not results:
@@ -191,8 +235,8 @@ def _update(row: FleetRow, result: RowResult, key_hash: str | None, now: datetim
     fields = {name: row.fields[name] for name in result.changes if name != SECRET}
     if SECRET in result.changes:
         fields |= {"authorizationKeyHash": key_hash, "nextAuthorizationKeyHash": None}
-    changes = {"$set": {**fields, "updatedAt": now}, **search.forget_if_changed(fields)}
-    return UpdateOne({"_id": result.id}, changes)
+    stored = {**fields, **folded_keys(fields), "updatedAt": now}
+    return UpdateOne({"_id": result.id}, {"$set": stored, **search.forget_if_changed(fields)})
 
 
 def write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:
@@ -205,20 +249,3 @@ def write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:
     if details.get("writeConcernErrors"):
         raise DatabaseUnavailable("MongoDB did not acknowledge the write in time") from error
     return list(details.get("writeErrors", []))
-
-
-def _with_errors(
-    results: Sequence[RowResult], errors: Iterable[Mapping[str, Any]]
-) -> dict[int, RowResult]:
-    """The results by row, those rejected whose documents had an error."""
-    written = list(results)
-    for error in errors:
-        index = error["index"]
-        if error.get("code") == _DUPLICATE_KEY:
-            name = next(iter(error.get("keyPattern") or {}), "_id")
-            field = "id" if name == "_id" else name
-            fault = FieldError(field, "is already taken by another record")
-        else:
-            fault = FieldError("row", f"MongoDB refused it with error {error.get('code')}")
-        written[index] = written[index].reject(fault)
-    return {result.row: result for result in written}

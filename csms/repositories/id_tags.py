@@ -80,7 +80,9 @@ class IdTags:
             async with db.errors():
                 await self.collection.insert_one(document)
         except Duplicate:
-            raise Duplicate("idTag") from None
+            other = (await self.find(new.idTag) or {}).get("idTag")
+            written = other if other != new.idTag else None
+            raise Duplicate("idTag", other, written) from None
         return document
 
     async def get(self, id_tag: str) -> db.Document:

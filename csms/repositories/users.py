@@ -11,6 +11,7 @@ from pymongo import ReturnDocument
 
 from csms import db
 from csms.domain.api_token import Role
+from csms.domain.text import nfc
 from csms.domain.user import UserPatch, fold, hash_password, verify_password
 from csms.errors import Duplicate, NotFound
 
@@ -30,7 +31,7 @@ class Users:
         """
         record: db.Document = {
             "_id": fold(name),
-            "name": name.strip(),
+            "name": nfc(name.strip()),
             "role": role,
             "passwordHash": await asyncio.to_thread(hash_password, password),
             "createdAt": self._clock(),
@@ -41,7 +42,11 @@ class Users:
             async with db.errors():
                 await self.collection.insert_one(record)
         except Duplicate:
-            raise Duplicate("name") from None
+            async with db.errors():
+                other = await self.collection.find_one({"_id": record["_id"]}, {"name": 1})
+            taken_by = other["name"] if other else None
+            written = taken_by if taken_by != record["name"] else None
+            raise Duplicate("name", taken_by, written) from None
         return record
 
     async def change(self, name: str, patch: UserPatch) -> db.Document:

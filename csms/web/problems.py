@@ -89,7 +89,7 @@ def _fields_of(error: BaseException) -> tuple[FieldError, ...]:
     if isinstance(error, InvalidInput):
         return error.errors
     if isinstance(error, Duplicate):
-        return (FieldError(error.field, "is already taken by another record"),)
+        return (FieldError(error.field, error.message),)
     return ()
 
 

@@ -61,9 +61,12 @@ async def test_the_identity_in_other_case(system: System) -> None:
     assert (await system.record())["ocppSessionId"] is not None
 
 
-async def test_two_that_differ_in_case_alone_are_told_apart(system: System) -> None:
+async def test_two_of_before_that_differ_in_case_alone_are_told_apart(system: System) -> None:
     await system.whitelist("CP1")
-    await system.whitelist("cP1")
+    # As version 0.1.0 wrote it, which let such a record in.
+    older = {**await system.record("CP1"), "_id": "cP1", "chargePointIdentity": "cP1"}
+    older = {k: v for k, v in older.items() if k not in ("idFolded", "identityFolded")}
+    await system.database.charge_points.insert_one(older)
     charge_point = await system.connect("cp1")
     assert await charge_point.closed() == (1008, "Not whitelisted")
     for identity in ("CP1", "cP1"):

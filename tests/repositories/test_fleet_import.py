@@ -23,6 +23,8 @@ from csms.repositories.fleet_import import FleetImport
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 1, 3, 3, 4, 5, tzinfo=UTC)
 KEY = "0123456789abcdef-secret"
+TAKEN = "is already taken by the record"
+NO_DIFFERENCE = "case and Unicode normal form make no difference"
 FLEET = (
     "id,name,location,serial,identity,kw,connectors\r\n"
     'CP_1,สถานีทดสอบบางนา,"บางนา, กรุงเทพมหานคร",SN-1,Ident-1,22,2\r\n'
@@ -190,10 +192,10 @@ async def test_a_row_that_loses_a_race_is_rejected_and_names_the_field(
     )
     text = "id,serial,identity\nA,SN-A,\nB,SN-B,Ident-B\nC,SN-C,\nD,SN-D,\n"
     *rejected, created = await importer.run(text)
-    assert [[error.field for error in r.errors] for r in rejected] == [
-        ["serialNumber"],
-        ["chargePointIdentity"],
-        ["id"],
+    assert [[(e.field, e.message) for e in r.errors] for r in rejected] == [
+        [("serialNumber", f"{TAKEN} x, as sn-a; {NO_DIFFERENCE}")],
+        [("chargePointIdentity", f"{TAKEN} y")],
+        [("id", f"{TAKEN} C")],
     ]
     assert (created.id, created.result) == ("D", "created")
 
@@ -210,7 +212,7 @@ async def test_an_update_that_loses_a_race(importer: Importer, other_writer: Any
     text = "id,name,identity\nCP_1,ก,\nCP_2,ข,Ident-2\nCP_3,ค,\n"
     first, taken, deleted = await importer.run(text, update=True)
     assert first.result == "changed"
-    assert [error.field for error in taken.errors] == ["chargePointIdentity"]
+    assert [(e.field, e.message) for e in taken.errors] == [("chargePointIdentity", f"{TAKEN} x")]
     assert "deleted" in deleted.errors[0].message
     assert (await importer.records())["CP_2"]["name"] == "สถานีสอง"
     assert importer.changed == ["CP_1"]
@@ -221,6 +223,52 @@ async def test_serials_that_the_database_takes_for_equal_are_rejected(importer: 
     first, second = await importer.run("id,serial\nA,SN-1\nB,ＳＮ-1\n")
     assert first.result == "created"
     assert [error.field for error in second.errors] == ["serialNumber"]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("update", [False, True])
+async def test_keys_in_other_case_or_form_are_the_same_key(
+    importer: Importer, update: bool
+) -> None:
+    await importer.store(id="CP_É", chargePointIdentity="Ident-É", serialNumber="SN-1")
+    text = (
+        "id,serial,identity\n"
+        "cp_e\u0301,,\n"  # another record, or this one? An id cannot be changed
+        "new,,ident-é\n"
+        "CP_E\u0301,,Ident-E\u0301\n"  # the same text
+        "x,SN-X,Y\nX,SN-Z,\n"  # two rows of one file
+    )
+    results = await importer.run(text, update=update)
+    assert [r.result for r in results] == [
+        "rejected", "rejected", "unchanged", "created", "rejected"
+    ]  # fmt: skip
+    in_case, other_id, _, _, repeated = results
+    assert [e.field for e in in_case.errors] == ["id"] and "CP_É" in in_case.errors[0].message
+    assert [e.field for e in other_id.errors] == ["id"] and "CP_É" in other_id.errors[0].message
+    assert "row 5" in repeated.errors[0].message
+    assert set(await importer.records()) == {"CP_É", "x"}
+
+
+@pytest.mark.gen_test
+async def test_an_update_changes_how_an_identity_is_written(importer: Importer) -> None:
+    await importer.store(id="A", chargePointIdentity="ident")
+    assert await importer.results("identity\nIDENT\n", update=True) == ["changed"]
+    record = (await importer.records())["A"]
+    assert (record["chargePointIdentity"], record["identityFolded"]) == ("IDENT", "ident")
+
+
+@pytest.mark.gen_test
+async def test_of_two_records_that_collide_the_one_written_so_is_meant(
+    importer: Importer,
+) -> None:
+    await importer.store(id="CP_1", chargePointIdentity="A", name="old")
+    older = {**record(id="cp_1", chargePointIdentity="B"), "name": "old"}
+    del older["idFolded"]
+    await importer.collection.insert_one(older)
+    text = "id,name\ncp_1,new\n"
+    assert await importer.results(text, update=True) == ["changed"]
+    records = await importer.records()
+    assert (records["CP_1"]["name"], records["cp_1"]["name"]) == ("old", "new")
 
 
 @pytest.mark.gen_test

@@ -96,19 +96,48 @@ async def test_json_that_is_no_object_is_a_422(system: System, body: str) -> Non
     ("other", "field"),
     [
         ({"id": "CP_BKK_001", "serialNumber": "X"}, "id"),
+        ({"id": "cp_bkk_001", "serialNumber": "X"}, "id"),
         ({"serialNumber": "SN-AUTEL-23-001234"}, "serialNumber"),
         ({"serialNumber": "sn-autel-23-001234"}, "serialNumber"),
         ({"chargePointIdentity": "ChargeStationOne-001"}, "chargePointIdentity"),
+        ({"chargePointIdentity": "CHARGESTATIONONE-001"}, "chargePointIdentity"),
     ],
 )
-async def test_a_duplicate_is_a_409_that_names_the_field(
+async def test_a_duplicate_is_a_409_that_names_the_field_and_the_record(
     system: System, other: dict[str, Any], field: str
 ) -> None:
     await system.rest("POST", PATH, EXAMPLE)
     status, problem = await system.rest("POST", PATH, other)
     assert status == 409
     assert field in problem["detail"]
-    assert [error["field"] for error in problem["errors"]] == [field]
+    [error] = problem["errors"]
+    assert error["field"] == field and "the record CP_BKK_001" in error["message"]
+    assert ("make no difference" in error["message"]) == (other[field] != EXAMPLE[field])
+    await system.rest("POST", PATH, {"id": "B", "serialNumber": "B"})
+    if field != "id":
+        status, patched = await system.rest("PATCH", f"{PATH}/B", other)
+        assert status == 409 and patched["errors"] == problem["errors"]
+
+
+async def test_texts_are_stored_and_compared_in_nfc(system: System) -> None:
+    decomposed = {"id": "CAFE\u0301", "name": "Ha\u0300 No\u0323\u0302i", "serialNumber": "u\u0308"}
+    status, record = await system.rest("POST", PATH, decomposed)
+    assert status == 201
+    assert (record["id"], record["name"], record["serialNumber"]) == ("CAFÉ", "Hà Nội", "ü")
+    for other in ({"id": "café", "serialNumber": "x"}, {"serialNumber": "U\u0308"}):
+        status, problem = await system.rest("POST", PATH, other)
+        assert status == 409 and "the record CAFÉ" in problem["errors"][0]["message"]
+
+
+async def test_an_identity_may_change_its_case_and_be_taken_when_it_is_free(system: System) -> None:
+    for identity in ("A", "B"):
+        await system.whitelist(identity)
+    assert (await system.rest("PATCH", f"{PATH}/A", {"chargePointIdentity": "a"}))[0] == 200
+    assert (await system.rest("PATCH", f"{PATH}/B", {"chargePointIdentity": "A"}))[0] == 409
+    cleared = {"chargePointIdentity": None, "serialNumber": "S"}
+    assert (await system.rest("PATCH", f"{PATH}/A", cleared))[0] == 200
+    assert (await system.rest("PATCH", f"{PATH}/B", {"chargePointIdentity": "A"}))[0] == 200
+    assert (await system.record("B"))["identityFolded"] == "a"
 
 
 async def test_two_that_race_for_a_serial_get_one_201_and_one_409(system: System) -> None:

@@ -37,6 +37,7 @@ from csms.repositories.audit import Entry
 from csms.web.browser import SAFE_METHODS, signed_in
 from csms.web.problems import PROBLEM_JSON, invalid, problem_of
 from csms.web.services import Services
+from csms.web.stored_ids import use_stored_id
 
 log = structlog.get_logger(__name__)
 
@@ -221,9 +222,17 @@ class ApiHandler(ProblemHandler):
         elif self.request.query_arguments:
             name = next(iter(self.request.query_arguments))
             raise InvalidInput(FieldError(name, "is not known here; leave it out"))
+        await self._use_stored_ids()
         length = self.request.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > self.max_body_bytes:
             raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    async def _use_stored_ids(self) -> None:
+        await use_stored_id(self, self.services)
+        sent = getattr(self.query, "chargePointId", None)
+        if isinstance(sent, str):
+            stored = await self.services.deps.charge_points.id_of(sent)
+            self.query = self.query.model_copy(update={"chargePointId": stored})
 
     async def note_change(self, ids: tuple[str, ...], status: int) -> None:
         """Note who has just changed what; the change itself stands, whatever comes of this."""

@@ -22,6 +22,7 @@ from tornado.iostream import StreamClosedError
 
 from csms import db
 from csms.domain.csv_cells import neutralise
+from csms.domain.text import COMPOSED
 from csms.domain.times import rfc3339, to_utc
 from csms.errors import DatabaseUnavailable, FieldError, InvalidInput
 from csms.repositories.pages import Order, Page, find_page, stream
@@ -48,7 +49,7 @@ def with_plus(time: object) -> object:
 Time = Annotated[datetime, BeforeValidator(with_plus), AfterValidator(to_utc)]
 Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """What MongoDB can compare with."""
-Id = Annotated[str, Field(min_length=1, max_length=255)]
+Id = Annotated[str, Field(min_length=1, max_length=255), COMPOSED]
 
 
 def between(since: datetime | None, until: datetime | None) -> dict[str, datetime]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from csms.domain.api_token import Role
+from csms.domain.text import COMPOSED
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
 
@@ -15,7 +16,7 @@ from csms.web.api.base import ApiHandler, PageQuery, endpoint
 class RejectedConnectionQuery(PageQuery):
     """Which rejections."""
 
-    chargePointIdentity: Annotated[str, Field(max_length=255)] | None = None
+    chargePointIdentity: Annotated[str, Field(max_length=255), COMPOSED] | None = None
     reason: Annotated[str, Field(max_length=100)] | None = None
 
 

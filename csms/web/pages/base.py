@@ -32,6 +32,7 @@ from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
 from csms.web.pages.texts import ANSWERS, SCRIPT_TEXTS
 from csms.web.problems import PROBLEM_JSON, problem_of
 from csms.web.services import Services
+from csms.web.stored_ids import use_stored_id
 
 Q = TypeVar("Q", bound=BaseModel)
 
@@ -97,6 +98,7 @@ class PageHandler(RequestHandler):
             return
         if not self.viewer.role.covers(self.role):
             raise Forbidden(FORBIDDEN)
+        await use_stored_id(self, self.services)
 
     def ask_to_sign_in(self) -> None:
         """Lead to the sign-in page, and back from there."""

@@ -1,0 +1,35 @@
+"""Text as it is kept and compared: in Unicode's NFC, and without case where case says nothing.
+
+The same word can be written in several ways: `é` as one character or as `e` with an accent, a Thai
+tone mark before or after the vowel below. People cannot see the difference, so it makes none here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from pydantic import BeforeValidator
+
+
+def nfc(text: str) -> str:
+    """A text in its composed form, as it is stored and shown."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def fold_text(text: str) -> str:
+    """A text as it is compared without case: two are the same if their folded forms are equal.
+
+    This is the canonical caseless match of the Unicode standard (3.13, D145), composed again.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+def _nfc_of_text(value: Any) -> Any:
+    return nfc(value) if isinstance(value, str) else value
+
+
+COMPOSED = BeforeValidator(_nfc_of_text)
+"""Last in an annotated type: the value is brought to NFC before its rules are checked."""
