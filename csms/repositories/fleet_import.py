@@ -26,6 +26,10 @@ BATCH = 500
 SLOW_BATCH = 50
 """Rows at a time when keys have to be hashed, 20 ms each."""
 
+TAKEN = "is already taken by another record"
+DELETED = "was deleted while the file was imported; import the row again"
+REFUSED = "MongoDB refused it with error {0}"
+
 _DUPLICATE_KEY = 11000
 _PROJECTION = dict.fromkeys((*EXPORTED[1:], "authorizationKeyHash"), True)
 
@@ -170,7 +174,7 @@ class FleetImport:
         ids = [result.id for result in results.values()]
         async with db.errors():
             there = set(await self._collection.distinct("_id", {"_id": {"$in": ids}}))
-        gone = FieldError("id", "was deleted while the file was imported; import the row again")
+        gone = FieldError("id", DELETED)
         return {
             row: result if result.id in there else result.reject(gone)
             for row, result in results.items()
@@ -217,8 +221,8 @@ def _with_errors(
         if error.get("code") == _DUPLICATE_KEY:
             name = next(iter(error.get("keyPattern") or {}), "_id")
             field = "id" if name == "_id" else name
-            fault = FieldError(field, "is already taken by another record")
+            fault = FieldError(field, TAKEN)
         else:
-            fault = FieldError("row", f"MongoDB refused it with error {error.get('code')}")
+            fault = FieldError("row", REFUSED.format(error.get("code")))
         written[index] = written[index].reject(fault)
     return {result.row: result for result in written}

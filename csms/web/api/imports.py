@@ -55,8 +55,8 @@ class ImportQuery(BaseModel):
     )
 
 
-class RowError(BaseModel):
-    """What is wrong with a row."""
+class RowMessage(BaseModel):
+    """What is said of a field of a row."""
 
     field: str
     message: str
@@ -70,20 +70,25 @@ class ImportedRow(BaseModel):
     id: str | None
     result: Result
     changes: dict[str, dict[str, Any]] = Field(description="by field: `from` and `to`")
-    errors: list[RowError]
+    errors: list[RowMessage] = Field(description="what is wrong, where the row is rejected")
+    notes: list[RowMessage] = Field([], description="what was mended, or may be wrong; look at it")
 
 
 class ImportResult(BaseModel):
-    """What became of the file. As NDJSON: a line for each row, and `{"summary": ...}` last."""
+    """What became of the file.
+
+    As NDJSON: `{"file": ...}` with what is known before the rows, a line for each row, and
+    `{"summary": ...}` last.
+    """
 
     dryRun: bool
+    unknownColumns: list[str] = Field(description="columns that are ignored")
+    encoding: str
+    delimiter: str
     created: int
     changed: int
     unchanged: int
     rejected: int
-    unknownColumns: list[str]
-    encoding: str
-    delimiter: str
     rows: list[ImportedRow]
 
 
@@ -150,12 +155,13 @@ class CsvImportHandler(ApiHandler):
     async def _stream_lines(
         self, batches: AsyncIterator[list[RowResult]], summary: Summary
     ) -> None:
-        """Answer with a line for each row as it is done, and the summary.
+        """Answer with how the file is read, a line for each row as it is done, and the summary.
 
         A client that goes away ends the import, and can take it up again later.
         """
         self.set_header("Content-Type", NDJSON)
         try:
+            self.write(orjson.dumps({"file": summary.file_json()}) + b"\n")
             async for results in batches:
                 self.write(b"".join(orjson.dumps(row.as_json()) + b"\n" for row in results))
                 await self.flush()
