@@ -22,7 +22,7 @@ Reader = Callable[[Cell], Any]
 """Reads a cell that is not empty; a `ValueError` says what to write instead."""
 
 WHOLE_NUMBER = "write a whole number, such as 2"
-THOUSANDS = "the comma may part thousands or decimals: write {0}"
+THOUSANDS = "the comma may part thousands or decimals: {0}"
 KEPT_APOSTROPHE = "begins with an apostrophe, which is kept: take it off if it is a spreadsheet's"
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
@@ -101,26 +101,26 @@ def read_whole_number(cell: Cell) -> int:
     Raises:
         ValueError: it is none.
     """
-    number = read_number(cell.text, "a whole number, such as 2")
+    number = read_number(cell.text, WHOLE_NUMBER)
     if not number.is_integer():
         raise ValueError(WHOLE_NUMBER)
     return int(number)
 
 
-def read_number(text: str, wanted: str) -> float:
+def read_number(text: str, remedy: str) -> float:
     """A number with a decimal point or a decimal comma.
 
     A comma in a cell is never one between cells: those are parted before, or the cell is quoted.
 
     Raises:
-        ValueError: it is none; the message says to write what is `wanted`.
+        ValueError: it is none; `remedy` says what to write.
     """
     if _DECIMAL_COMMA.fullmatch(text):
         if len(text.partition(",")[2]) == 3:
-            raise ValueError(THOUSANDS.format(wanted))
+            raise ValueError(THOUSANDS.format(remedy))
         text = text.replace(",", ".")
     if is_date(text):
         raise ValueError(DATE)
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"write {wanted}")
+        raise ValueError(remedy)
     return float(text)

@@ -18,6 +18,7 @@ LONG_SERIAL = (
     "has {0} characters, and OCPP 1.6 lets a charge point report {1}: if it is turned away for"
     " another serial, enter the one that it reports"
 )
+KILOWATTS = "write a number of kW, such as 22 or 7.4"
 YES_OR_NO = "write true or false"
 PROTOCOL = "write OCPP16; other protocols are not served"
 
@@ -35,7 +36,7 @@ def note_on_serial(serial: str) -> str | None:
 
 def _power(cell: Cell) -> float:
     number = re.sub(r"\s*kw$", "", cell.text, flags=re.IGNORECASE)
-    return read_number(number, "a number of kW, such as 22 or 7.4")
+    return read_number(number, KILOWATTS)
 
 
 def _flag(cell: Cell) -> bool:

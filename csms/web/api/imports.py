@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 MAX_BYTES = 256 * 1024 * 1024
 NDJSON = "application/x-ndjson"
 
+BROKE_OFF = "{0}. {1} of {2} rows were done; import the file again, what is in stays as it is."
+
 _SPOOL_BYTES = 1 << 20
 _WRITE_BYTES = 1 << 16
 _NOT_CSV = ("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
@@ -270,6 +272,5 @@ async def _counted(
         except DatabaseUnavailable as error:
             done = sum(summary.counts.values())
             raise DatabaseUnavailable(
-                f"{error}. {done} of {summary.file.row_count} rows were done; import the file"
-                " again, what is in stays as it is."
+                BROKE_OFF.format(error, done, summary.file.row_count)
             ) from error

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from csms import db
 from csms.domain.api_token import Role
 from csms.repositories.pages import Page, find_page
+from csms.repositories.visitors import VisitorRecords, find_visitor_records
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
 
 
@@ -29,6 +31,18 @@ class RejectedConnectionView(BaseModel):
     count: int
     firstSeen: datetime
     lastSeen: datetime
+    similarTo: str | None = Field(
+        None,
+        description="id of the record whose identity differs from this one in case or normal form"
+        " alone; null where the identity itself is on record",
+    )
+
+
+def _view(rejection: db.Document, records: VisitorRecords) -> RejectedConnectionView:
+    similar = records.similar.get(rejection["chargePointIdentity"] or "")
+    return RejectedConnectionView.model_validate(
+        {**rejection, "similarTo": None if similar is None else similar["_id"]}
+    )
 
 
 class RejectedConnectionsHandler(ApiHandler):
@@ -52,5 +66,6 @@ class RejectedConnectionsHandler(ApiHandler):
             limit=query.limit,
             cursor=query.cursor,
         )
-        items = [RejectedConnectionView.model_validate(document) for document in documents]
+        records = await find_visitor_records(self.services.deps.charge_points, documents)
+        items = [_view(document, records) for document in documents]
         return Page(items=items, nextCursor=cursor)

@@ -11,7 +11,15 @@ from ocpp.v16.enums import Location, Reason
 
 from csms.domain.id_tag import Status
 from csms.domain.transaction import TransactionStatus
-from csms.web.pages import flags, meter_series, meter_values, texts, transactions, turned_away
+from csms.web.pages import (
+    flags,
+    import_texts,
+    meter_series,
+    meter_values,
+    texts,
+    transactions,
+    turned_away,
+)
 from csms.web.pages.base import NAVIGATION, WEB
 
 # "text" or 'text', as an argument of _() or t(), also one of two with `if` or `?` between.
@@ -52,6 +60,7 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param(of_templates(), id="templates"),
         pytest.param(texts.SCRIPT_TEXTS, id="scripts"),
         pytest.param(texts.ANSWERS, id="answers"),
+        pytest.param(import_texts.IMPORT_ANSWERS, id="imports"),
         pytest.param([title for _, title, _ in NAVIGATION], id="navigation"),
         pytest.param([*flags.FLAGS.values(), *flags.NOT_ACCEPTED.values()], id="flags"),
         pytest.param(flags.NOT_ACCEPTED, id="authorization"),
