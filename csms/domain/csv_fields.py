@@ -120,7 +120,7 @@ def read_number(text: str, remedy: str) -> float:
             raise ValueError(THOUSANDS.format(remedy))
         text = text.replace(",", ".")
     if is_date(text):
-        raise ValueError(DATE)
+        raise ValueError(DATE.format(text))
     if not _NUMBER.fullmatch(text):
         raise ValueError(remedy)
     return float(text)

@@ -10,18 +10,18 @@ import re
 import unicodedata
 
 ROUNDED = (
-    "a spreadsheet turned this into a rounded number, and digits are lost: make the column a text"
-    " column and enter the value again"
+    "{0} is a rounded number that a spreadsheet made of it, and digits are lost: make the column a"
+    " text column and enter the value again"
 )
 DATE = (
-    "a spreadsheet turned this into a date: make the column a text column and enter the value"
+    "{0} is a date that a spreadsheet made of it: make the column a text column and enter the value"
     " again; if it really reads like this, the cell must begin with an apostrophe in the file"
 )
 FORMULA_ERROR = (
     "{0} is a spreadsheet's error, not a value: mend the formula there, or clear the cell"
 )
 FORMULA = (
-    "this is a formula, not its value: in the spreadsheet, paste the column as values, and save it"
+    "{0} is a formula, not its value: in the spreadsheet, paste the column as values, and save it"
     " again; if it really reads like this, the cell must begin with an apostrophe in the file"
 )
 CONTROL = "has the control character {0}: remove it, or enter the value again"
@@ -75,11 +75,11 @@ def formula_error(text: str) -> str | None:
 def damage(text: str) -> str | None:
     """What a spreadsheet did to a text that finds a record; None where it left it alone."""
     if is_rounded(text):
-        return ROUNDED
+        return ROUNDED.format(text)
     if is_date(text):
-        return DATE
+        return DATE.format(text)
     if text.startswith("="):
-        return FORMULA
+        return FORMULA.format(text)
     return formula_error(text)
 
 

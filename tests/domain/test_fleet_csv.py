@@ -117,8 +117,8 @@ def test_every_fault_of_a_row_is_told_and_other_rows_are_read() -> None:
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
-        ("23-May", "turned this into a date"),
-        ("2026-05-23 00:00:00", "turned this into a date"),
+        ("23-May", "is a date that a spreadsheet made"),
+        ("2026-05-23 00:00:00", "is a date that a spreadsheet made"),
         ("1.2E+11", "rounded number"),
         ("#REF!", "#REF! is a spreadsheet's error"),
         ("=B7", "formula"),

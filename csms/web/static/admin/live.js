@@ -48,8 +48,11 @@ function isInUse(part) {
 const isKept = (node) => node.dataset?.kept !== undefined;
 const OF_FORMS = new Set(["aria-invalid", "aria-errormessage"]);
 
+// The id of a form with a field named id would be that field.
+const idOf = (node) => node.getAttribute?.("id") ?? "";
+
 function isSame(old, fresh) {
-  if (old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) return false;
+  if (old.nodeName !== fresh.nodeName || idOf(old) !== idOf(fresh)) return false;
   return ["action", "data-api"].every((name) => old.nodeName !== "FORM" || old.getAttribute(name) === fresh.getAttribute(name));
 }
 
@@ -71,18 +74,18 @@ function morph(old, fresh) {
 }
 
 function morphChildren(old, fresh) {
-  const keyed = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const keyed = new Map([...old.children].filter(idOf).map((child) => [idOf(child), child]));
   const kept = [...old.children].filter(isKept);
   const behindKept = (node) => (node && isKept(node) ? behindKept(node.nextSibling) : node);
   let place = behindKept(old.firstChild);
   for (const wantedChild of [...fresh.childNodes]) {
     if (kept.some((child) => child.nodeName === "OUTPUT") && wantedChild.nodeName === "OUTPUT") continue;
-    const known = wantedChild.id && keyed.get(wantedChild.id);
+    const known = keyed.get(idOf(wantedChild));
     if (known) {
       if (known !== place) old.insertBefore(known, place);
       else place = behindKept(place.nextSibling);
       morph(known, wantedChild);
-    } else if (place && !place.id && !wantedChild.id && place.nodeName === wantedChild.nodeName) {
+    } else if (place && !idOf(place) && !idOf(wantedChild) && place.nodeName === wantedChild.nodeName) {
       const next = behindKept(place.nextSibling);
       if (place.nodeType === Node.ELEMENT_NODE) morph(place, wantedChild);
       else if (place.nodeValue !== wantedChild.nodeValue) place.nodeValue = wantedChild.nodeValue;
