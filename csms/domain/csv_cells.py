@@ -52,6 +52,8 @@ def read_cell(raw: str, *, keep_apostrophe: bool = False) -> Cell:
     `keep_apostrophe` is for what may begin with one, such as a password.
     """
     stripped = raw.strip()
+    if not stripped.startswith(("'", "=")):
+        return Cell(stripped)
     if formula := _TEXT_FORMULA.fullmatch(stripped):
         text = (formula[1] or "").replace('""', '"') + (formula[2] or "")
         return Cell(text.strip(), is_text=True, note=TEXT_FORMULA)

@@ -85,15 +85,18 @@ def damage(text: str) -> str | None:
 
 def control_character(text: str) -> str | None:
     """What is wrong with a text that has control characters in it; None if it has none."""
-    found = next((char for char in text if unicodedata.category(char) == "Cc"), None)
-    return None if found is None else CONTROL.format(_code(found))
+    found = _first(text, ("Cc",))
+    return None if found is None else CONTROL.format(found)
 
 
 def invisible_character(text: str) -> str | None:
     """A note on a text with a character that no one sees, such as a zero-width space."""
-    found = next((char for char in text if unicodedata.category(char) in ("Cf", "Zl", "Zp")), None)
-    return None if found is None else INVISIBLE.format(_code(found))
+    found = _first(text, ("Cf", "Zl", "Zp"))
+    return None if found is None else INVISIBLE.format(found)
 
 
-def _code(char: str) -> str:
-    return f"U+{ord(char):04X}"
+def _first(text: str, categories: tuple[str, ...]) -> str | None:
+    if text.isprintable():
+        return None
+    codes = (f"U+{ord(char):04X}" for char in text if unicodedata.category(char) in categories)
+    return next(codes, None)

@@ -97,7 +97,6 @@ ANSWERS: tuple[str, ...] = (
     "Input should be greater than or equal to {0}",
     "Input should be less than or equal to {0}",
     "Input should be a finite number",
-    "is already taken by {0}",
     "The request cannot be read.",
     "The body is too large.",
     "The server failed; its log says why.",
