@@ -29,6 +29,8 @@ from csms.errors import CsmsError
 IMPORT_PATH = "/admin/charge-points/import"
 LIST_PATH = "/admin/charge-points"
 PAGE = 1000
+NOTES_SHOWN = 20
+"""Notes on rows that an import prints; a dry run prints all."""
 
 
 def import_main(argv: Sequence[str] | None = None) -> int:
@@ -99,13 +101,14 @@ def _import(client: RestClient, args: argparse.Namespace) -> int:
             "delimiter": found.delimiter.label,
         }
         run = _ImportRun(found, RejectsFile(rejects_path, again, found), args.dry_run)
+        run.print_reading()
         with run.progress():
             asyncio.run(client.post_file(IMPORT_PATH, query, file, "text/csv", run.receive))
     return run.report()
 
 
 class _ImportRun:
-    """An import as the server tells of it, line by line."""
+    """An import as the server answers it, line by line."""
 
     def __init__(self, found: FleetFile, rejects: RejectsFile, dry_run: bool) -> None:
         self._found = found
@@ -115,6 +118,16 @@ class _ImportRun:
         self._summary: Mapping[str, Any] | None = None
         self._fault = "the server broke off"
         self._bar: tqdm[Any] | None = None
+        self._notes = 0
+
+    def print_reading(self) -> None:
+        """Print how the file is read, before anything is done with its rows."""
+        if self._found.header.unknown:
+            print(
+                f"columns that are not known, and ignored: {', '.join(self._found.header.unknown)}"
+            )
+        encoding, delimiter = self._found.encoding, self._found.delimiter.label
+        print(f"read as {encoding}, with {delimiter} between cells")
 
     @contextmanager
     def progress(self) -> Iterator[None]:
@@ -136,7 +149,7 @@ class _ImportRun:
             self._summary = line["summary"]
         elif "error" in line:
             self._fault = line["error"]["detail"]
-        else:
+        elif "row" in line:
             self._receive_row(line)
 
     def _receive_row(self, line: Mapping[str, Any]) -> None:
@@ -148,17 +161,18 @@ class _ImportRun:
                 tqdm.write(_sentence(line), file=sys.stdout)
         elif line["result"] == "rejected":
             self._rejects.write(line)
+        for note in line.get("notes", ()):
+            self._notes += 1
+            if self._dry_run or self._notes <= NOTES_SHOWN:
+                text = f"row {line['row']}: {note['field']}: {note['message']}"
+                tqdm.write(text, file=sys.stdout)
 
     def report(self) -> int:
         """Print how it ended; returns the exit status."""
         counts = ", ".join(f"{count} {result}" for result, count in self._counts.items())
         print(f"{counts}{' (dry run: nothing was written)' if self._dry_run else ''}")
-        encoding, delimiter = self._found.encoding, self._found.delimiter.label
-        print(f"read as {encoding}, with {delimiter} between cells")
-        if self._found.header.unknown:
-            print(
-                f"columns that are not known, and ignored: {', '.join(self._found.header.unknown)}"
-            )
+        if self._notes > NOTES_SHOWN and not self._dry_run:
+            print(f"{self._notes - NOTES_SHOWN} more notes; --dry-run shows all of them")
         if self._counts["rejected"] and not self._dry_run:
             print(f"rejected rows, to be mended and imported again: {self._rejects.path}")
         if self._summary is None:

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from csms.domain.csv_cells import neutralise
-from csms.domain.fleet_cells import clean
+from csms.domain.csv_cells import guard, neutralise
 from csms.domain.fleet_csv import FleetFile, read_fleet_records
 
 _OWN = ("row", "field", "reason")
@@ -61,4 +60,4 @@ class RejectsFile:
             self._out = open(descriptor, "w", encoding="utf-8-sig", newline="")
             names = [self._found.header.names[i] for i in self._columns]
             csv.writer(self._out).writerow([*map(neutralise, names), *_OWN])
-        csv.writer(self._out).writerow([neutralise(clean(cell)) for cell in cells])
+        csv.writer(self._out).writerow([guard(cell) for cell in cells])

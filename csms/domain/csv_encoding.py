@@ -47,6 +47,14 @@ _THAI_IN_UTF_8 = (b"\xe0\xb8", b"\xe0\xb9")
 _SAVE_AS = 'Save it as UTF-8 (in Excel: "CSV UTF-8")'
 _OR_SAY = f"{_SAVE_AS}, or name its encoding with encoding=... (--encoding ...)."
 
+UNKNOWN_ENCODING = f"use one of {', '.join(Encoding)}"
+WORKBOOK = "This is a workbook or zip file, not a CSV. Save it as CSV UTF-8."
+UTF_32 = f"The file is UTF-32, which is not read. {_SAVE_AS}."
+NOT_TOLD = f"The encoding cannot be told: it may be {{0}} or {{1}}, or another one. {_OR_SAY}"
+NOT_IN_ENCODING = f"Line {{0}} is not {{1}} text. Mend it there. {_OR_SAY}"
+NO_MARK = "There is no byte order mark. Name the encoding utf-16-le or utf-16-be."
+NUL = f"Line {{0}} has a NUL character. Is this a text file? {_OR_SAY}"
+
 
 def parse_encoding(name: str) -> Encoding:
     """The encoding that a person means by this name.
@@ -57,7 +65,7 @@ def parse_encoding(name: str) -> Encoding:
     known = {_fold(encoding): encoding for encoding in Encoding} | _OTHER_NAMES
     encoding = known.get(_fold(name))
     if encoding is None:
-        raise InvalidInput(FieldError("encoding", f"use one of {', '.join(Encoding)}"))
+        raise InvalidInput(FieldError("encoding", UNKNOWN_ENCODING))
     return encoding
 
 
@@ -75,9 +83,9 @@ def detect_encoding(file: IO[bytes]) -> Encoding:
     file.seek(0)
     head = file.read(4096)
     if head.startswith(b"PK\x03\x04"):
-        raise MalformedInput("This is a workbook or zip file, not a CSV. Save it as CSV UTF-8.")
+        raise MalformedInput(WORKBOOK)
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise MalformedInput(f"The file is UTF-32, which is not read. {_SAVE_AS}.")
+        raise MalformedInput(UTF_32)
     encoding = _by_first_bytes(head)
     if encoding is None:
         encoding = _by_all_bytes(file)
@@ -141,11 +149,8 @@ def _by_all_bytes(file: IO[bytes]) -> Encoding:
     raise _not_told(Encoding.WINDOWS_874, Encoding.WINDOWS_1252)
 
 
-def _not_told(*candidates: Encoding) -> MalformedInput:
-    names = " or ".join(candidates)
-    return MalformedInput(
-        f"The encoding cannot be told: it may be {names}, or another one. {_OR_SAY}"
-    )
+def _not_told(one: Encoding, other: Encoding) -> MalformedInput:
+    return MalformedInput(NOT_TOLD.format(one, other))
 
 
 def _fault(file: IO[bytes], encoding: Encoding) -> str | None:
@@ -159,11 +164,11 @@ def _fault(file: IO[bytes], encoding: Encoding) -> str | None:
         except UnicodeDecodeError as error:
             before = error.object[: error.start].decode(encoding.codec, "ignore")
             line += newlines.decode(before).count("\n")
-            return f"Line {line} is not {encoding} text. Mend it there. {_OR_SAY}"
+            return NOT_IN_ENCODING.format(line, encoding)
         except UnicodeError:
-            return "There is no byte order mark. Name the encoding utf-16-le or utf-16-be."
+            return NO_MARK
         if "\0" in text:
             line += newlines.decode(text[: text.index("\0")]).count("\n")
-            return f"Line {line} has a NUL character. Is this a text file? {_OR_SAY}"
+            return NUL.format(line)
         line += newlines.decode(text).count("\n")
     return None

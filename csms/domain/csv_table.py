@@ -10,11 +10,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO
 
 from csms.domain.csv_encoding import Encoding, check_text, detect_encoding
-from csms.domain.csv_text import CsvRecord, Delimiter, read_lines, read_records
+from csms.domain.csv_text import CsvRecord, Delimiter, read_hint, read_lines, read_records
 from csms.errors import FieldError, InvalidInput, MalformedInput
+
+TWO_COLUMNS = 'the columns "{0}" and "{1}" are both for it; rename one'
+NO_KEY = "there is no column {0}. The first row must name the columns; it says: {1}"
+EMPTY = "The file is empty. The first row must name the columns."
+BROKEN_HEADER = "The header on line {0} {1}."
+TOO_MANY_CELLS = (
+    "the row has {0} cells, the header {1}; a cell with a {2} in it must stand in quotes"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +91,14 @@ def check_header(header: Header, keys: Sequence[str]) -> None:
     first: dict[str, str] = {}
     for name, field in zip(header.names, header.fields, strict=True):
         if field in first:
-            message = f'the columns "{first[field]}" and "{name}" are both for it; rename one'
-            raise InvalidInput(FieldError(field, message))
+            raise InvalidInput(FieldError(field, TWO_COLUMNS.format(first[field], name)))
         if field is not None:
             first[field] = name
     if not any(key in first for key in keys):
         columns = ", ".join(header.names[:20])
         *others, last = keys
         named = f"{', '.join(others)} or {last}" if others else last
-        raise InvalidInput(
-            FieldError(
-                keys[0],
-                f"there is no column {named}. The first row must name the columns; it says:"
-                f" {columns:.200}",
-            )
-        )
+        raise InvalidInput(FieldError(keys[0], NO_KEY.format(named, columns[:200])))
 
 
 def inspect_csv(
@@ -119,7 +121,7 @@ def inspect_csv(
         encoding = detect_encoding(file)
     else:
         check_text(file, encoding)
-    delimiters = [delimiter] if delimiter else list(Delimiter)
+    delimiters = [delimiter] if delimiter else _candidates(file, encoding)
     delimiter, header = _find_header(file, encoding, delimiters, fields)
     check_header(header, keys)
     rows = 0
@@ -127,6 +129,12 @@ def inspect_csv(
         rows += 1
         see(header, record)
     return CsvFile(encoding, delimiter, header, rows - 1)
+
+
+def _candidates(file: IO[bytes], encoding: Encoding) -> list[Delimiter]:
+    """The delimiters to try, first the one that the file itself names."""
+    named = read_hint(next(read_lines(file, encoding), ""))
+    return sorted(Delimiter, key=lambda delimiter: delimiter is not named)
 
 
 def _find_header(
@@ -144,9 +152,9 @@ def _find_header(
             faults.append(fault)
             continue
         if record is None:
-            raise MalformedInput("The file is empty. The first row must name the columns.")
+            raise MalformedInput(EMPTY)
         if record.fault:
-            faults.append(MalformedInput(f"The header on line {record.line} {record.fault}."))
+            faults.append(MalformedInput(BROKEN_HEADER.format(record.line, record.fault)))
         else:
             readings.append((delimiter, read_header(record.cells, fields)))
     if not readings:
@@ -155,7 +163,19 @@ def _find_header(
 
 
 def _records(file: IO[bytes], encoding: Encoding, delimiter: Delimiter) -> Iterator[CsvRecord]:
-    return read_records(read_lines(file, encoding), delimiter)
+    lines = read_lines(file, encoding)
+    first = next(lines, "")
+    # A spreadsheet does not show the hint as a row.
+    if _is_hint(first):
+        return read_records(lines, delimiter, lines_before=1)
+    return read_records(chain([first], lines), delimiter)
+
+
+def _is_hint(line: str) -> bool:
+    try:
+        return read_hint(line) is not None
+    except MalformedInput:
+        return True
 
 
 def records_below(file: IO[bytes], found: CsvFile) -> Iterator[CsvRecord]:
@@ -165,8 +185,9 @@ def records_below(file: IO[bytes], found: CsvFile) -> Iterator[CsvRecord]:
     return records
 
 
-def fault_of(record: CsvRecord, header: Header) -> str | None:
+def fault_of(record: CsvRecord, found: CsvFile) -> str | None:
     """What is wrong with a record as a whole; None if nothing is."""
-    if any(cell.strip() for cell in record.cells[len(header.names) :]):
-        return f"the row has {len(record.cells)} cells, the header {len(header.names)}"
+    columns = len(found.header.names)
+    if any(cell.strip() for cell in record.cells[columns:]):
+        return TOO_MANY_CELLS.format(len(record.cells), columns, found.delimiter.label)
     return record.fault

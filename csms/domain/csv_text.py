@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -15,10 +16,23 @@ from csms.errors import FieldError, InvalidInput, MalformedInput
 MAX_LINE = 1 << 20
 """Characters in one line; more is no CSV."""
 
-_WHY = {
-    "unexpected end of data": "a quoted cell is not closed",
-    "field larger": f"a cell has more than {csv.field_size_limit()} characters",
-}
+TOO_LONG = "Line {0} is too long for a CSV file."
+NOT_CLOSED = "a quoted cell is not closed"
+TOO_LARGE = f"a cell has more than {csv.field_size_limit()} characters"
+STRAY_QUOTE = "a stray quote"
+BROKEN_FILE = (
+    "The record on line {0} cannot be read: {1}, up to line {2}. Mend the quotes there; a quote"
+    ' inside a quoted cell is written twice ("").'
+)
+BROKEN_RECORD = 'cannot be read: {0}; a quote inside a quoted cell is written twice ("")'
+UNKNOWN_HINT = (
+    "The first line says that {0} stands between cells, which is not read. Use comma, semicolon or"
+    " tab."
+)
+
+_WHY = {"unexpected end of data": NOT_CLOSED, "field larger": TOO_LARGE}
+# Excel's hint: sep=; on a line of its own, perhaps quoted, perhaps filled up to the other lines.
+_HINT = re.compile(r'"?sep=(\\t|[^"\r\n])"?[,;\t ]*', re.IGNORECASE)
 
 
 class Delimiter(Enum):
@@ -79,7 +93,7 @@ def read_lines(file: IO[bytes], encoding: Encoding) -> Iterator[str]:
         while line := text.readline(MAX_LINE + 1):
             number += 1
             if len(line) > MAX_LINE:
-                raise MalformedInput(f"Line {number} is too long for a CSV file.")
+                raise MalformedInput(TOO_LONG.format(number))
             yield line.removeprefix("\ufeff") if number == 1 else line
     finally:
         # Without this the wrapper would close the file, which is the caller's.
@@ -87,8 +101,26 @@ def read_lines(file: IO[bytes], encoding: Encoding) -> Iterator[str]:
             text.detach()
 
 
-def read_records(lines: Iterable[str], delimiter: Delimiter) -> Iterator[CsvRecord]:
-    """Read records, blank ones left out.
+def read_hint(line: str) -> Delimiter | None:
+    """The delimiter that the first line of a file names as Excel does (`sep=;`), if it does.
+
+    Raises:
+        MalformedInput: it names one that is not read.
+    """
+    hint = _HINT.fullmatch(line.rstrip("\r\n"))
+    if hint is None:
+        return None
+    sign = "\t" if hint[1] == "\\t" else hint[1]
+    try:
+        return Delimiter(sign)
+    except ValueError:
+        raise MalformedInput(UNKNOWN_HINT.format(sign)) from None
+
+
+def read_records(
+    lines: Iterable[str], delimiter: Delimiter, lines_before: int = 0
+) -> Iterator[CsvRecord]:
+    """Read records, blank ones left out; `lines_before` counts the lines that were read already.
 
     A record that is broken within its own line is handed on with its fault, and the next one is
     read. One that is broken over several lines may have swallowed others, so there the file ends.
@@ -99,22 +131,18 @@ def read_records(lines: Iterable[str], delimiter: Delimiter) -> Iterator[CsvReco
     reader = csv.reader(lines, delimiter=delimiter.value, strict=True, skipinitialspace=True)
     row = 0
     while True:
-        line = reader.line_num + 1
+        line = lines_before + reader.line_num + 1
         row += 1
         try:
             record = CsvRecord(row, line, [_clean(cell) for cell in next(reader)])
         except StopIteration:
             return
         except csv.Error as error:
-            why = next((why for text, why in _WHY.items() if text in str(error)), "a stray quote")
-            if reader.line_num > line:
-                raise MalformedInput(
-                    f"The record on line {line} cannot be read: {why}, up to line"
-                    f" {reader.line_num}. Mend the quotes there; a quote inside a quoted cell is"
-                    ' written twice ("").'
-                ) from None
-            fault = f'cannot be read: {why}; a quote inside a quoted cell is written twice ("")'
-            record = CsvRecord(row, line, [], fault)
+            why = next((why for text, why in _WHY.items() if text in str(error)), STRAY_QUOTE)
+            last = lines_before + reader.line_num
+            if last > line:
+                raise MalformedInput(BROKEN_FILE.format(line, why, last)) from None
+            record = CsvRecord(row, line, [], BROKEN_RECORD.format(why))
         if not record.blank:
             yield record
 

@@ -28,31 +28,43 @@ NAMED_KEYS = KEYS[::-1]
 """The same, the one that most people have first."""
 
 _SYNONYMS = {
-    "id": "record id, database id",
-    "name": "charge point name, charger name, display name, ชื่อ, ชื่อเครื่อง, ชื่อเครื่องชาร์จ",
-    "stationName": "station, site, site name, สถานี, ชื่อสถานี",
-    "location": "address, place, site address, ที่ตั้ง, ที่อยู่, สถานที่",
-    "brand": "make, manufacturer, model, brand model, make model, vendor, ยี่ห้อ, แบรนด์, รุ่น, ยี่ห้อ รุ่น",
+    "id": ("record id, database id, รหัส, ไอดี, รหัสข้อมูล, รหัสระเบียน, รหัสสถานีชาร์จ, ไอดีเครื่องชาร์จ"),
+    "name": ("charge point name, charger name, display name, ชื่อ, ชื่อเครื่อง, ชื่อเครื่องชาร์จ, ชื่อที่แสดง"),
+    "stationName": "station, site, site name, สถานี, ชื่อสถานี, ชื่อสถานีชาร์จ, ไซต์, สาขา",
+    "location": "address, place, site address, ที่ตั้ง, ที่อยู่, สถานที่, สถานที่ตั้ง, ตำแหน่ง",
+    "brand": (
+        "make, manufacturer, model, brand model, brand and model, make model, vendor, ยี่ห้อ, แบรนด์,"
+        " รุ่น, ยี่ห้อ รุ่น, ยี่ห้อและรุ่น, ผู้ผลิต"
+    ),
     "powerRating": (
         "power, kw, power kw, rated power, rated power kw, power rating kw, max power,"
-        " max power kw, กำลังไฟ, กำลังไฟ kw, กำลังไฟฟ้า, กำลังไฟฟ้า kw"
+        " max power kw, กำลังไฟ, กำลังไฟ kw, กำลังไฟฟ้า, กำลังไฟฟ้า kw, กำลังไฟพิกัด,"
+        " กำลังไฟพิกัด kw, กิโลวัตต์, กำลังไฟ กิโลวัตต์, กำลังไฟฟ้า กิโลวัตต์"
     ),
     "protocol": "ocpp, ocpp version, ocpp protocol, โปรโตคอล",
     "serialNumber": (
         "serial, serial no, serial num, s/n, charge point serial number, charge point serial,"
-        " charge box serial number, หมายเลขเครื่อง, หมายเลขซีเรียล, ซีเรียล, ซีเรียลนัมเบอร์"
+        " charge box serial number, หมายเลขเครื่อง, หมายเลขซีเรียล, เลขซีเรียล, ซีเรียล,"
+        " ซีเรียลนัมเบอร์, เลขเครื่อง, เลขที่เครื่อง, หมายเลขประจำเครื่อง"
     ),
     "chargePointIdentity": (
         "identity, charge point id, cp id, cp identity, ocpp id, ocpp identity, charge box id,"
-        " charge box identity, รหัสเครื่อง, รหัสเครื่องชาร์จ"
+        " charge box identity, รหัสเครื่อง, รหัสเครื่องชาร์จ, รหัสประจำเครื่อง,"
+        " รหัสประจำเครื่องชาร์จ, รหัส ocpp"
     ),
-    "isWhitelisted": "whitelisted, whitelist, is allowed, allowed, is enabled, enabled, อนุญาต",
+    "isWhitelisted": (
+        "whitelisted, whitelist, is allowed, allowed, is enabled, enabled, อนุญาต,"
+        " อยู่ในรายการอนุญาต, อนุญาตให้เชื่อมต่อ, เปิดใช้งาน"
+    ),
     "connectorCount": (
         "connectors, number of connectors, no of connectors, plugs, number of plugs,"
-        " จำนวนหัวชาร์จ, หัวชาร์จ"
+        " จำนวนหัวชาร์จ, หัวชาร์จ, จำนวนหัว"
     ),
-    "securityProfile": "security profile, ocpp security profile, profile",
-    SECRET: "auth key, password, basic auth password, รหัสผ่าน",
+    "securityProfile": (
+        "security profile, ocpp security profile, profile, least security profile,"
+        " ระดับความปลอดภัย, ระดับความปลอดภัยขั้นต่ำ"
+    ),
+    SECRET: "auth key, password, basic auth password, รหัสผ่าน, รหัสผ่านของเครื่อง",
 }
 
 

@@ -13,11 +13,12 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from csms.domain.charge_point import ChargePointPatch, RecordId, fold_serial
-from csms.domain.csv_cells import neutralise
+from csms.domain.csv_cells import read_cell
 from csms.domain.csv_encoding import Encoding
+from csms.domain.csv_fields import read_fields, write_text
 from csms.domain.csv_table import CsvFile, Header, fault_of, inspect_csv, records_below
 from csms.domain.csv_text import CsvRecord, Delimiter
-from csms.domain.fleet_cells import clean, read_cell
+from csms.domain.fleet_cells import READERS, note_on_serial
 from csms.domain.fleet_columns import EXPORTED, FIELDS, KEYS, NAMED_KEYS, SECRET
 from csms.domain.repeats import Repeats
 from csms.domain.text import fold_text
@@ -45,6 +46,7 @@ class FleetFile(CsvFile):
 class FleetRow:
     """One row: the fields that are given, checked, or what is wrong with them.
 
+    `notes` say what was mended, and what may be wrong though it is taken.
     `row` counts from 1 for the header, as a spreadsheet does; `line` is the line of the file. The
     fields are left out of the `repr`, which may end in a log: one of them is a secret.
     """
@@ -54,6 +56,7 @@ class FleetRow:
     id: str | None
     fields: Mapping[str, Any] = field(repr=False)
     errors: tuple[FieldError, ...] = ()
+    notes: tuple[FieldError, ...] = ()
 
     @property
     def keys(self) -> list[Key]:
@@ -105,7 +108,9 @@ def inspect_fleet(
             pause()
         cells = zip(header.fields, record.cells, strict=False)
         repeats.expect(
-            (name, _fold(name, clean(cell))) for name, cell in cells if name in KEYS and cell
+            (name, _fold(name, read_cell(cell).text))
+            for name, cell in cells
+            if name in KEYS and cell
         )
 
     found = inspect_csv(file, FIELDS, NAMED_KEYS, encoding, delimiter, see)
@@ -120,23 +125,16 @@ def read_fleet_records(file: IO[bytes], found: FleetFile) -> Iterator[CsvRecord]
 def read_fleet(file: IO[bytes], found: FleetFile) -> Generator[FleetRow, None, None]:
     """The rows, checked one by one."""
     for record in read_fleet_records(file, found):
-        yield read_row(record, found.header, found.delimiter)
+        yield read_row(record, found)
 
 
-def read_row(record: CsvRecord, header: Header, delimiter: Delimiter) -> FleetRow:
-    """Check one record's cells. An empty cell, or one that the row lacks, is not given."""
-    fault = fault_of(record, header)
+def read_row(record: CsvRecord, found: FleetFile) -> FleetRow:
+    """Check one record's cells."""
+    fault = fault_of(record, found)
     if fault is not None:
         return FleetRow(record.row, record.line, None, {}, (FieldError("row", fault),))
-    given, errors = {}, []
-    for name, cell in zip(header.fields, record.cells, strict=False):
-        text = clean(cell)
-        if name is None or not text:
-            continue
-        try:
-            given[name] = read_cell(name, text, delimiter is not Delimiter.COMMA)
-        except ValueError as error:
-            errors.append(FieldError(name, str(error)))
+    read = read_fields(found.header.fields, record.cells, READERS, keys=KEYS, secret=SECRET)
+    given, errors, notes = read.values, read.errors, read.notes
     record_id, fields = given.get("id"), {}
     try:
         record_id = _RowId.model_validate(given).id
@@ -147,7 +145,9 @@ def read_row(record: CsvRecord, header: Header, delimiter: Delimiter) -> FleetRo
         fields = ChargePointPatch.model_validate(patch).model_dump(exclude_unset=True)
     except ValidationError as error:
         errors += field_errors(error)
-    return FleetRow(record.row, record.line, record_id, fields, tuple(errors))
+    if note := note_on_serial(given.get("serialNumber", "")):
+        notes.append(FieldError("serialNumber", note))
+    return FleetRow(record.row, record.line, record_id, fields, tuple(errors), tuple(notes))
 
 
 def field_errors(error: ValidationError, of_all: str = "serialNumber") -> list[FieldError]:
@@ -166,10 +166,12 @@ def field_errors(error: ValidationError, of_all: str = "serialNumber") -> list[F
 
 def export_row(record: Mapping[str, Any]) -> list[str]:
     """The cells of a record as REST shows it, in the order of `EXPORTED`."""
-    return [neutralise(_cell(record.get(name))) for name in EXPORTED]
+    return [_cell(name, record.get(name)) for name in EXPORTED]
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return write_text(value, is_key=name in KEYS)
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

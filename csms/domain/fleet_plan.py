@@ -21,6 +21,15 @@ Record = Mapping[str, Any]
 
 HIDDEN = "(hidden)"
 
+REPEATED = "row {0} is about the same charge point; keep one of the two"
+TWO_RECORDS = "belongs to the record {0}, but {1} to {2}; a row can be about one record only"
+OTHER_ID = (
+    "{0} is on record as {1}, and an id cannot be changed; leave the cell empty or write that id"
+)
+DIFFERS = (
+    "already exists as {0} and differs in {1}; to change it, import with update=true (--update)"
+)
+
 
 class Result(StrEnum):
     """What becomes of a row."""
@@ -44,6 +53,7 @@ class RowResult:
     """What becomes of one row.
 
     `new` is what to store for a created one; `changes` are by field, an authorization key hidden.
+    `notes` are what the file's owner should look at, though the row is taken.
     """
 
     row: int
@@ -52,6 +62,7 @@ class RowResult:
     result: Result
     changes: Mapping[str, Change] = field(default_factory=dict)
     errors: tuple[FieldError, ...] = ()
+    notes: tuple[FieldError, ...] = ()
     new: NewChargePoint | None = field(default=None, repr=False)
 
     def reject(self, *errors: FieldError) -> RowResult:
@@ -59,7 +70,7 @@ class RowResult:
         return replace(self, result=Result.REJECTED, changes={}, errors=errors, new=None)
 
     def as_json(self) -> dict[str, Any]:
-        """The row as REST tells it."""
+        """The row as REST answers it."""
         changes = {name: {"from": c.before, "to": c.after} for name, c in self.changes.items()}
         return {
             "row": self.row,
@@ -68,6 +79,7 @@ class RowResult:
             "result": self.result,
             "changes": changes,
             "errors": [{"field": e.field, "message": e.message} for e in self.errors],
+            "notes": [{"field": n.field, "message": n.message} for n in self.notes],
         }
 
 
@@ -84,15 +96,18 @@ class Summary:
         for result in results:
             self.counts[result.result] += 1
 
-    def as_json(self) -> dict[str, Any]:
-        """The summary as REST tells it."""
+    def file_json(self) -> dict[str, Any]:
+        """How the file is read, which is known before its rows."""
         return {
             "dryRun": self.dry_run,
-            **{str(result): count for result, count in self.counts.items()},
             "unknownColumns": self.file.header.unknown,
             "encoding": self.file.encoding,
             "delimiter": self.file.delimiter.label,
         }
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as REST answers it; what was ignored comes first."""
+        return self.file_json() | {str(result): count for result, count in self.counts.items()}
 
 
 class Existing:
@@ -134,7 +149,7 @@ class Planner:
         matches = existing.matches(row)
         record = next(iter(matches.values()), None)
         record_id = row.id if record is None else record["_id"]
-        result = RowResult(row.row, row.line, record_id, Result.UNCHANGED)
+        result = RowResult(row.row, row.line, record_id, Result.UNCHANGED, notes=row.notes)
         errors = row.errors or self._repeated(row.keys) or _conflicts(row, matches)
         if errors:
             return result.reject(*errors)
@@ -159,9 +174,7 @@ class Planner:
     def _repeated(self, keys: Sequence[Key]) -> list[FieldError]:
         rows = ((key[0], self._repeats.first_row(key)) for key in keys)
         return [
-            FieldError(name, f"row {first} is about the same charge point; keep one of the two")
-            for name, first in rows
-            if first is not None
+            FieldError(name, REPEATED.format(first)) for name, first in rows if first is not None
         ]
 
 
@@ -171,17 +184,12 @@ def _conflicts(row: FleetRow, matches: Mapping[str, Record]) -> list[FieldError]
         return []
     name, record = next(iter(matches.items()))
     errors = [
-        FieldError(
-            other_name,
-            f"belongs to the record {other['_id']}, but {name} to {record['_id']};"
-            " a row can be about one record only",
-        )
+        FieldError(other_name, TWO_RECORDS.format(other["_id"], name, record["_id"]))
         for other_name, other in matches.items()
         if other["_id"] != record["_id"]
     ]
     if row.id is not None and row.id != nfc(str(record["_id"])) and not errors:
-        message = f"{name} is on record as {record['_id']}, and an id cannot be changed"
-        errors.append(FieldError("id", f"{message}; leave the cell empty or write that id"))
+        errors.append(FieldError("id", OTHER_ID.format(name, record["_id"])))
     return errors
 
 
@@ -204,8 +212,4 @@ def _same(name: str, value: Any, on_record: Any) -> bool:
 
 
 def _exists(name: str, record: Record, changes: Mapping[str, Change]) -> FieldError:
-    return FieldError(
-        name,
-        f"already exists as {record['_id']} and differs in {', '.join(changes)};"
-        " to change it, import with update=true (--update)",
-    )
+    return FieldError(name, DIFFERS.format(record["_id"], ", ".join(changes)))

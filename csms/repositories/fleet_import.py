@@ -28,6 +28,9 @@ BATCH = 500
 SLOW_BATCH = 50
 """Rows at a time when keys have to be hashed, 20 ms each."""
 
+DELETED = "was deleted while the file was imported; import the row again"
+REFUSED = "MongoDB refused it with error {0}"
+
 _DUPLICATE_KEY = 11000
 _PROJECTION = dict.fromkeys((*EXPORTED[1:], "authorizationKeyHash"), True)
 
@@ -204,7 +207,7 @@ class FleetImport:
                 )
                 fault = FieldError(taken.field, taken.message)
             else:
-                fault = FieldError("row", f"MongoDB refused it with error {error.get('code')}")
+                fault = FieldError("row", REFUSED.format(error.get("code")))
             written[index] = written[index].reject(fault)
         return {result.row: result for result in written}
 
@@ -214,7 +217,7 @@ class FleetImport:
         ids = [result.id for result in results.values()]
         async with db.errors():
             there = set(await self._collection.distinct("_id", {"_id": {"$in": ids}}))
-        gone = FieldError("id", "was deleted while the file was imported; import the row again")
+        gone = FieldError("id", DELETED)
         return {
             row: result if result.id in there else result.reject(gone)
             for row, result in results.items()

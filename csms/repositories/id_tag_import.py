@@ -22,6 +22,8 @@ from csms.repositories.id_tags import new_record
 
 BATCH = 500
 
+ADDED_MEANWHILE = "was added by somebody else meanwhile; import the row again"
+
 
 class IdTagImport:
     """Imports one file."""
@@ -66,7 +68,7 @@ class IdTagImport:
                     await self._collection.bulk_write([o for _, o in operations], ordered=False)
             except BulkWriteError as error:
                 failed = {operations[one["index"]][0] for one in write_errors(error)}
-        lost = FieldError("idTag", "was added by somebody else meanwhile; import the row again")
+        lost = FieldError("idTag", ADDED_MEANWHILE)
         return [result.reject(lost) if result.row in failed else result for result, _ in writes]
 
 

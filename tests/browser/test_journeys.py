@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,35 @@ async def test_importing_with_a_bad_row(
         assert (await system.record("OLD"))["name"] == "After"
 
 
+@pytest.mark.gen_test(timeout=120)
+async def test_an_import_is_told_in_the_language_of_the_page(
+    system: System, open_page: OpenPage, tmp_path: Path
+) -> None:
+    await system.whitelist("OLD", serialNumber="SN-0", name="Before")
+    fleet = tmp_path / "fleet.csv"
+    fleet.write_text(
+        "sep=;\nรหัส;S/N;kW;colour;name\n"
+        "CP1;23-May;22,5;red;\n"
+        "CP2;'007;many;red;\n"
+        ";SN-0;;;After\n"
+        f"CP4;{'S' * 30};22;;\n"
+    )
+    async with open_page("/import-charge-points", locale="th-TH") as page:
+        await page.set_input_files("#file", fleet)
+        await page.click("#preview")
+        await expect(page.locator("[data-count=rejected] b")).to_have_text("3")
+        await expect(page.locator("#ignored")).to_have_text("คอลัมน์ที่ไม่รู้จักและถูกข้าม: colour")
+        await expect(page.locator("#rows")).to_contain_text("23-May เป็นวันที่ซึ่งโปรแกรมตารางเปลี่ยนให้")
+        await expect(page.locator("#rows")).to_contain_text("มีอยู่แล้วเป็น OLD และต่างกันที่ name")
+        await expect(page.locator("#rows")).to_contain_text("ยาว 30 ตัวอักษร")
+        async with page.expect_download() as download:
+            await page.click("#after a[download]")
+        saved = await (await download.value).path()
+        rejected = await asyncio.to_thread(saved.read_text, "utf-8-sig")
+    known = {"id", "name", "serialNumber", "powerRating", "kW", "CP1", "CP2", "OLD", "May"}
+    assert set(re.findall(r"[A-Za-z][A-Za-z0-9]+", rejected)) <= known
+
+
 async def charging(charge_point: ScriptedChargePoint, system: System) -> int:
     """Answer a RemoteStart as a charge point does: accept, start, meter."""
     unique_id, asked = await charge_point.expect("RemoteStartTransaction")
@@ -223,6 +253,43 @@ async def test_letting_in_who_was_turned_away(system: System, open_page: OpenPag
         await expect(row).to_contain_text("on record now")
     charge_point = await system.connect("STRANGER")
     assert (await charge_point.boot())["status"] == "Accepted"
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_an_error_of_a_click_stays_while_the_list_changes(
+    system: System, open_page: OpenPage
+) -> None:
+    await system.whitelist("STRANGER", chargePointIdentity="Other")
+    await (await system.connect("STRANGER")).closed()
+    async with open_page("/turned-away") as page:
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        row = page.locator("#list tr", has=page.locator("input[value=STRANGER]"))
+        await row.get_by_role("button", name="Whitelist").click()
+        await expect(row.locator("output")).to_contain_text("Already taken · id: is already taken")
+        await (await system.connect("NEXT")).closed()
+        await expect(page.locator("#list")).to_contain_text("NEXT")
+        await (await system.connect("STRANGER")).closed()
+        await expect(row.locator("td.number")).to_have_text("2")
+        await expect(row.locator("output")).to_contain_text("Already taken · id: is already taken")
+        await system.whitelist("CP9", chargePointIdentity="STRANGER")
+        await expect(page.locator("#list")).to_contain_text("on record now")
+        await expect(page.locator("#list output")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_taking_the_identity_of_one_whose_url_is_written_differently(
+    system: System, open_page: OpenPage
+) -> None:
+    await system.whitelist("CP1", chargePointIdentity="Bang-Na-1")
+    await (await system.connect("bang-na-1")).closed()
+    async with open_page("/turned-away", viewport={"width": 360, "height": 740}) as page:
+        page.on("dialog", lambda question: asyncio.ensure_future(question.accept()))
+        await page.get_by_role("button", name="Take the identity it sends").click()
+        await expect(page.locator("#list")).to_contain_text("on record now")
+    charge_point = await system.connect("bang-na-1")
+    assert (await charge_point.boot())["status"] == "Accepted"
+    _, audit = await system.rest("GET", "/admin/audit")
+    assert audit["items"][0]["method"] == "PATCH"
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from csms.domain.fleet_cells import clean, read_cell
+from csms.domain.csv_cells import Cell
+from csms.domain.fleet_cells import READERS, note_on_serial
+
+
+def read(field: str, text: str) -> Any:
+    reader = READERS.get(field)
+    return text if reader is None else reader(Cell(text))
 
 
 @pytest.mark.parametrize(
@@ -15,10 +21,13 @@ from csms.domain.fleet_cells import clean, read_cell
         ("powerRating", "22", 22.0),
         ("powerRating", "22.0", 22.0),
         ("powerRating", "7.4 kW", 7.4),
+        ("powerRating", "22,0", 22.0),
+        ("powerRating", "22,5 kW", 22.5),
         ("powerRating", "22KW", 22.0),
         ("powerRating", "๒๒", 22.0),
         ("connectorCount", "2", 2),
         ("connectorCount", "2.0", 2),
+        ("connectorCount", "2,0", 2),
         ("isWhitelisted", "TRUE", True),
         ("isWhitelisted", "Yes", True),
         ("isWhitelisted", "1", True),
@@ -36,14 +45,16 @@ from csms.domain.fleet_cells import clean, read_cell
     ],
 )
 def test_values(field: str, text: str, value: Any) -> None:
-    read = read_cell(field, text, comma_is_decimal=False)
-    assert read == value and type(read) is type(value)
+    found = read(field, text)
+    assert found == value and type(found) is type(value)
 
 
 @pytest.mark.parametrize(
     ("field", "text", "remedy"),
     [
-        ("powerRating", "22,0", "22 or 7.4"),
+        ("powerRating", "1,000", "22 or 7.4"),
+        ("powerRating", "1.000,5", "22 or 7.4"),
+        ("powerRating", "7-Apr", "date"),
         ("powerRating", "22000 W", "kW"),
         ("powerRating", "nan", "a number"),
         ("powerRating", "1_0", "a number"),
@@ -59,16 +70,10 @@ def test_values(field: str, text: str, value: Any) -> None:
 )
 def test_what_is_no_value_says_what_to_write(field: str, text: str, remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy):
-        read_cell(field, text, comma_is_decimal=False)
+        read(field, text)
 
 
-def test_a_decimal_comma_where_commas_do_not_part_cells() -> None:
-    assert read_cell("powerRating", "22,0 kW", comma_is_decimal=True) == 22.0
-    assert read_cell("connectorCount", "2,0", comma_is_decimal=True) == 2
-    with pytest.raises(ValueError, match="thousands"):
-        read_cell("powerRating", "1,000", comma_is_decimal=True)
-
-
-def test_clean() -> None:
-    assert clean("  '=SN-1 ") == "=SN-1"
-    assert clean("'SN") == "'SN"
+def test_a_serial_longer_than_a_charge_point_may_report_is_noted() -> None:
+    assert note_on_serial("S" * 25) is None
+    note = note_on_serial("S" * 26)
+    assert note is not None and "26 characters" in note and "25" in note

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from csms.domain.fleet_columns import EXPORTED, SECRET, check_header, read_header
 from csms.errors import InvalidInput
+from csms.web.pages.base import WEB
 
 
 @pytest.mark.parametrize(
@@ -49,10 +52,40 @@ from csms.errors import InvalidInput
         ("ก\u0e4d\u0e32ลังไฟ", "powerRating"),
         ("จำนวนหัวชาร์จ", "connectorCount"),
         ("ＩＤ", "id"),
+        ("รหัส", "id"),
+        ("ไอดี", "id"),
+        ("รหัสสถานีชาร์จ", "id"),
+        ("รหัสเครื่อง", "chargePointIdentity"),
+        ("รหัสประจำเครื่อง", "chargePointIdentity"),
+        ("หมายเลขประจำเครื่อง", "serialNumber"),
+        ("อนุญาตให้เชื่อมต่อ", "isWhitelisted"),
+        ("รหัสผ่าน", SECRET),
     ],
 )
 def test_names_and_synonyms(name: str, field: str) -> None:
     assert read_header([name]).fields == (field,)
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_what_the_form_of_a_charge_point_calls_a_field_names_its_column(language: str) -> None:
+    labels = {
+        "id": "Id",
+        "name": "Name",
+        "stationName": "Station",
+        "location": "Location",
+        "brand": "Brand and model",
+        "powerRating": "Rated power, kW",
+        "serialNumber": "Serial number",
+        "chargePointIdentity": "Identity",
+        "isWhitelisted": "Whitelisted",
+        "connectorCount": "Number of connectors",
+        "securityProfile": "Least security profile",
+        SECRET: "Authorization key",
+    }
+    with (WEB / "locale" / "th.csv").open(encoding="utf-8", newline="") as file:
+        thai = dict(csv.reader(file))
+    names = [thai[label] if language == "th" else label for label in labels.values()]
+    assert read_header(names).fields == tuple(labels)
 
 
 def test_unknown_columns_are_named_and_empty_ones_at_the_end_dropped() -> None:

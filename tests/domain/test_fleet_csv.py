@@ -114,6 +114,113 @@ def test_every_fault_of_a_row_is_told_and_other_rows_are_read() -> None:
     assert good.errors == ()
 
 
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("23-May", "is a date that a spreadsheet made"),
+        ("2026-05-23 00:00:00", "is a date that a spreadsheet made"),
+        ("1.2E+11", "rounded number"),
+        ("#REF!", "#REF! is a spreadsheet's error"),
+        ("=B7", "formula"),
+        ("SN\x071", "U+0007"),
+    ],
+)
+@pytest.mark.parametrize("field", ["id", "serialNumber", "chargePointIdentity"])
+def test_what_a_spreadsheet_damaged_is_an_error_of_its_row(
+    field: str, cell: str, says: str
+) -> None:
+    _, [bad, good] = read(f"{field},name\n{cell},x\nSN-2,y\n")
+    [error] = bad.errors
+    assert error.field == field and says in error.message
+    assert good.errors == () and good.notes == ()
+
+
+@pytest.mark.parametrize("mark", ["'{}", '="{}"'])
+@pytest.mark.parametrize("serial", ["23-May", "1.2E+11", "00123", "#REF!"])
+def test_what_is_marked_as_text_is_taken_with_a_note(serial: str, mark: str) -> None:
+    row = row_of(f"serial;name\n{mark.format(serial)};x\n")
+    assert row.errors == () and row.fields["serialNumber"] == serial
+    [note] = row.notes
+    assert note.field == "serialNumber" and "taken off" in note.message
+
+
+def test_other_columns_take_dates_but_no_errors_of_formulas() -> None:
+    row = row_of("serial,name,location,kw,brand\nSN-1,23-May,#N/A,#REF!,'x\n")
+    assert {error.field for error in row.errors} == {"location", "powerRating"}
+    assert row.fields["name"] == "23-May" and row.fields["brand"] == "x"
+    assert [note.field for note in row.notes] == ["brand"]
+
+
+def test_a_long_serial_and_an_invisible_character_are_noted() -> None:
+    row = row_of(f"serial,identity\n{'S' * 34},CP\u200b1\n")
+    assert row.errors == () and row.fields["serialNumber"] == "S" * 34
+    assert [(note.field, note.message[:17]) for note in row.notes] == [
+        ("chargePointIdentity", "has the invisible"),
+        ("serialNumber", "has 34 characters"),
+    ]
+
+
+def test_an_authorization_key_is_taken_as_it_is() -> None:
+    row = row_of("serial,password\nSN-1,'0123456789abcdef\n")
+    assert row.fields["authorizationKey"] == "'0123456789abcdef"
+    [note] = row.notes
+    assert note.field == "authorizationKey" and "0123" not in note.message
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize(
+    ("hint", "delimiter"),
+    [
+        *((f"sep={sign.value}", sign) for sign in Delimiter),
+        ("SEP=;", Delimiter.SEMICOLON),
+        ('"sep=;"', Delimiter.SEMICOLON),
+        ("sep=\\t", Delimiter.TAB),
+        ("sep=;;;", Delimiter.SEMICOLON),
+    ],
+)
+def test_the_hint_of_a_spreadsheet_names_the_delimiter(
+    hint: str, delimiter: Delimiter, mark: str
+) -> None:
+    text = delimiter.value.join
+    lines = [mark + hint, text(["serial", "name"]), text(["SN-1", "x"]), text(["", "y"])]
+    found, [row, last] = read("\r\n".join(lines))
+    assert (found.delimiter, found.row_count) == (delimiter, 2)
+    assert row.fields == {"serialNumber": "SN-1", "name": "x"}
+    assert (row.row, row.line, last.row, last.line) == (2, 3, 3, 4)
+
+
+def test_a_hint_needs_not_be_right() -> None:
+    found, [row] = read("sep=,\nserial;name\nSN-1;x\n")
+    assert found.delimiter is Delimiter.SEMICOLON and row.fields["name"] == "x"
+
+
+def test_a_hint_is_no_header_where_the_delimiter_is_named() -> None:
+    file = io.BytesIO(b"sep=;\nserial;name\nSN;x\n")
+    [row] = read_fleet(file, inspect_fleet(file, Encoding.UTF_8, Delimiter.SEMICOLON))
+    assert row.fields == {"serialNumber": "SN", "name": "x"}
+
+
+def test_a_hint_of_a_delimiter_that_is_not_read_is_refused() -> None:
+    with pytest.raises(MalformedInput, match=r"says that \| stands between cells"):
+        read("sep=|\nserial|name\n")
+
+
+def test_a_fault_below_a_hint_names_its_line() -> None:
+    with pytest.raises(MalformedInput, match="record on line 3 .* up to line 4"):
+        read('sep=;\nserial;name\n"SN;x\n1;2')
+
+
+@pytest.mark.parametrize("text", ["serial;kw\nSN;22,5\n", 'serial,kw\nSN,"22,5"\n'])
+def test_decimal_commas(text: str) -> None:
+    assert row_of(text).fields["powerRating"] == 22.5
+
+
+def test_a_decimal_comma_without_quotes_says_what_to_do() -> None:
+    row = row_of("serial,kw\nSN,22,5\n")
+    [error] = row.errors
+    assert error.field == "row" and "a comma in it must stand in quotes" in error.message
+
+
 def test_an_authorization_key_is_never_in_an_error() -> None:
     row = row_of("serial,authorizationKey\nSN-1,tooshortkey\n")
     [error] = row.errors
@@ -152,8 +259,10 @@ def exported(*records: dict[str, Any]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-TEXT = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]) | st.sampled_from("=+-@'＝\",;"),
+CHANGED = ("23-May", "1.2E+11", "#REF!", "'00123", "''", '="x"', "=A1", "2026-05-23")
+TEXT = st.sampled_from(CHANGED) | st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
+    | st.sampled_from("=+-@'＝\",;#\u200b"),
     max_size=12,
 )
 RECORD = st.fixed_dictionaries(

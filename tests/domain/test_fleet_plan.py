@@ -152,6 +152,7 @@ def test_what_rest_tells() -> None:
             "result": "changed",
             "changes": {"name": {"from": "สถานี", "to": "ใหม่"}},
             "errors": [],
+            "notes": [],
         },
         {
             "row": 3,
@@ -165,6 +166,7 @@ def test_what_rest_tells() -> None:
                     "message": "give serialNumber, chargePointIdentity, or both",
                 }
             ],
+            "notes": [],
         },
     ]
     assert orjson.loads(orjson.dumps(summary.as_json())) == {

@@ -67,6 +67,13 @@ def test_a_date_alone_begins_in_utc() -> None:
         (",Accepted,,,,", "idTag"),
         ("a tag that is far too long,,,,,", "idTag"),
         ("1.2E+11,,,,,", "idTag"),
+        ("23-May,,,,,", "idTag"),
+        ("#REF!,,,,,", "idTag"),
+        ("T\x071,,,,,", "idTag"),
+        ("T,,,1.2E+11,,", "parentIdTag"),
+        ("T,,#N/A,,,", "expiryDate"),
+        ("T,,31-Dec-27,,,", "expiryDate"),
+        ("T,,,,,a\x07b", "note"),
         ("T,perhaps,,,,", "status"),
         ("T,,31/12/2027,,,", "expiryDate"),
         ("T,,,t,,", "parentIdTag"),
@@ -79,6 +86,15 @@ def test_bad_rows_name_the_field(row: str, field: str) -> None:
     [found] = read(f"{','.join(COLUMNS)}\n{row}\n")
     assert [error.field for error in found.errors] == [field]
     assert found.new is None
+
+
+def test_marks_of_text_are_taken_off_with_a_note() -> None:
+    rows = read('sep=;\nรหัส;status\n\'00123;\n="00124";\n00125;\n')
+    assert [row.id_tag for row in rows] == ["00123", "00124", "00125"]
+    assert [[note.field for note in row.notes] for row in rows] == [["idTag"], ["idTag"], []]
+    [decision, *_] = decide("idTag\n'00123\n", update=False)
+    [note] = decision.result.as_json()["notes"]
+    assert note["field"] == "idTag" and "apostrophe" in note["message"]
 
 
 def test_a_file_without_id_tags_is_refused() -> None:
@@ -113,8 +129,8 @@ def test_what_becomes_of_rows() -> None:
 
 
 def test_an_export_is_imported_without_a_change() -> None:
-    record = {"idTag": "=1", "status": "Accepted", "parentIdTag": "G", "note": "a, b"}
+    record = {"idTag": "23-May", "status": "Accepted", "parentIdTag": "G", "note": "a, b"}
     cells = ['"' + cell.replace('"', '""') + '"' for cell in export_row(record)]
     text = ",".join(COLUMNS) + "\n" + ",".join(cells) + "\n"
-    [decision] = decide(text, {"=1": record}, update=False)
+    [decision] = decide(text, {"23-may": record}, update=False)
     assert decision.result.result is Result.UNCHANGED

@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 MAX_BYTES = 256 * 1024 * 1024
 NDJSON = "application/x-ndjson"
 
+BROKE_OFF = "{0}. {1} of {2} rows were done; import the file again, what is in stays as it is."
+
 _SPOOL_BYTES = 1 << 20
 _WRITE_BYTES = 1 << 16
 _NOT_CSV = ("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
@@ -55,8 +57,8 @@ class ImportQuery(BaseModel):
     )
 
 
-class RowError(BaseModel):
-    """What is wrong with a row."""
+class RowMessage(BaseModel):
+    """What is said of a field of a row."""
 
     field: str
     message: str
@@ -70,20 +72,25 @@ class ImportedRow(BaseModel):
     id: str | None
     result: Result
     changes: dict[str, dict[str, Any]] = Field(description="by field: `from` and `to`")
-    errors: list[RowError]
+    errors: list[RowMessage] = Field(description="what is wrong, where the row is rejected")
+    notes: list[RowMessage] = Field([], description="what was mended, or may be wrong; look at it")
 
 
 class ImportResult(BaseModel):
-    """What became of the file. As NDJSON: a line for each row, and `{"summary": ...}` last."""
+    """What became of the file.
+
+    As NDJSON: `{"file": ...}` with what is known before the rows, a line for each row, and
+    `{"summary": ...}` last.
+    """
 
     dryRun: bool
+    unknownColumns: list[str] = Field(description="columns that are ignored")
+    encoding: str
+    delimiter: str
     created: int
     changed: int
     unchanged: int
     rejected: int
-    unknownColumns: list[str]
-    encoding: str
-    delimiter: str
     rows: list[ImportedRow]
 
 
@@ -150,12 +157,13 @@ class CsvImportHandler(ApiHandler):
     async def _stream_lines(
         self, batches: AsyncIterator[list[RowResult]], summary: Summary
     ) -> None:
-        """Answer with a line for each row as it is done, and the summary.
+        """Answer with how the file is read, a line for each row as it is done, and the summary.
 
         A client that goes away ends the import, and can take it up again later.
         """
         self.set_header("Content-Type", NDJSON)
         try:
+            self.write(orjson.dumps({"file": summary.file_json()}) + b"\n")
             async for results in batches:
                 self.write(b"".join(orjson.dumps(row.as_json()) + b"\n" for row in results))
                 await self.flush()
@@ -264,6 +272,5 @@ async def _counted(
         except DatabaseUnavailable as error:
             done = sum(summary.counts.values())
             raise DatabaseUnavailable(
-                f"{error}. {done} of {summary.file.row_count} rows were done; import the file"
-                " again, what is in stays as it is."
+                BROKE_OFF.format(error, done, summary.file.row_count)
             ) from error

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from csms import db
 from csms.domain.api_token import Role
 from csms.domain.text import COMPOSED
 from csms.repositories.pages import Page, find_page
+from csms.repositories.visitors import VisitorRecords, find_visitor_records
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
 
 
@@ -30,6 +32,18 @@ class RejectedConnectionView(BaseModel):
     count: int
     firstSeen: datetime
     lastSeen: datetime
+    similarTo: str | None = Field(
+        None,
+        description="id of the record whose identity differs from this one in case or normal form"
+        " alone; null where the identity itself is on record",
+    )
+
+
+def _view(rejection: db.Document, records: VisitorRecords) -> RejectedConnectionView:
+    similar = records.similar.get(rejection["chargePointIdentity"] or "")
+    return RejectedConnectionView.model_validate(
+        {**rejection, "similarTo": None if similar is None else similar["_id"]}
+    )
 
 
 class RejectedConnectionsHandler(ApiHandler):
@@ -53,5 +67,6 @@ class RejectedConnectionsHandler(ApiHandler):
             limit=query.limit,
             cursor=query.cursor,
         )
-        items = [RejectedConnectionView.model_validate(document) for document in documents]
+        records = await find_visitor_records(self.services.deps.charge_points, documents)
+        items = [_view(document, records) for document in documents]
         return Page(items=items, nextCursor=cursor)

@@ -73,6 +73,9 @@ class PageHandler(RequestHandler):
     role: Role | None = Role.VIEWER
     """Who may see the page; None lets everybody in."""
 
+    script_answers: tuple[str, ...] = ()
+    """What the REST may answer to the scripts of this page alone, beside what all pages know."""
+
     viewer: ApiToken | None = None
 
     def initialize(self, services: Services) -> None:
@@ -216,7 +219,10 @@ class PageHandler(RequestHandler):
         # Scripts show what they find no translation of as it is: English needs none.
         if self.language == "en":
             return {}
-        return {text: self.locale.translate(text) for text in SCRIPT_TEXTS + ANSWERS}
+        return {
+            text: self.locale.translate(text)
+            for text in SCRIPT_TEXTS + ANSWERS + self.script_answers
+        }
 
     def show(self, template: str, **values: Any) -> None:
         """Answer with a page."""

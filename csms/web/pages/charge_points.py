@@ -14,6 +14,7 @@ from csms.repositories.pages import Order, find_listing, stream
 from csms.web.api.charge_points import ChargePointQuery
 from csms.web.pages.base import PageHandler
 from csms.web.pages.export import send_csv
+from csms.web.pages.import_texts import IMPORT_ANSWERS
 
 SORTS = {
     "id": "_id",
@@ -77,6 +78,7 @@ class ImportPage(PageHandler):
     """A whole fleet from a CSV file."""
 
     role = Role.OPERATOR
+    script_answers = IMPORT_ANSWERS
 
     async def get(self) -> None:
         """Show the form; a script does the rest with the REST's import."""

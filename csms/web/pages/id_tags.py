@@ -14,6 +14,7 @@ from csms.repositories.pages import find_listing, stream
 from csms.web.api.id_tags import IdTagQuery
 from csms.web.pages.base import PageHandler
 from csms.web.pages.export import send_csv
+from csms.web.pages.import_texts import IMPORT_ANSWERS
 
 STATUSES: tuple[str, ...] = get_args(Status)
 
@@ -87,6 +88,7 @@ class ImportIdTagsPage(PageHandler):
     """Many from a CSV file."""
 
     role = Role.OPERATOR
+    script_answers = IMPORT_ANSWERS
 
     async def get(self) -> None:
         """Show the form; a script does the rest with the REST's import."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from csms.actions.boot_notification import SERIAL_MISMATCH
 from csms.connections.admission import Reason
 from csms.domain.onboarding import REMEDIES
 from csms.repositories.pages import find_listing
+from csms.repositories.visitors import VisitorRecords, find_visitor_records
 from csms.web.api.rejected_connections import RejectedConnectionQuery
 from csms.web.pages.base import PageHandler
 
@@ -58,7 +60,7 @@ MEANINGS: Mapping[str, str] = {
 }
 """What each reason means, and what to do."""
 
-Remedy = Literal["whitelist", "allow", "correct", "listed", "none"]
+Remedy = Literal["whitelist", "allow", "correct", "rename", "similar", "listed", "none"]
 
 
 class ListQuery(RejectedConnectionQuery):
@@ -81,8 +83,7 @@ class TurnedAwayPage(PageHandler):
             order="desc",
             page=query.page,
         )
-        identities = {one["chargePointIdentity"] for one in listing.items} - {None}
-        records = await self.services.deps.charge_points.find_by_identities(list(identities))
+        records = await find_visitor_records(self.services.deps.charge_points, listing.items)
         self.show(
             "turned_away.html",
             query=query,
@@ -92,21 +93,37 @@ class TurnedAwayPage(PageHandler):
             meanings=MEANINGS,
             visitors=[(one, *_remedy(one, records)) for one in listing.items],
             max_id=MAX_ID,
+            looks_same=_looks_same,
         )
 
 
-def _remedy(
-    visitor: db.Document, records: dict[str, db.Document]
-) -> tuple[Remedy, db.Document | None]:
-    """What can be done about a visitor, and the record with its identity."""
-    record = records.get(visitor["chargePointIdentity"] or "")
+def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.Document | None]:
+    """What can be done about a visitor, and the record with its identity or a similar one."""
+    identity = visitor["chargePointIdentity"] or ""
+    record = records.exact.get(identity)
     reported = visitor.get("reportedSerialNumber")
     if record is None:
-        known = visitor["reason"] == Reason.NOT_WHITELISTED and visitor["chargePointIdentity"]
-        return ("whitelist" if known else "none"), None
+        return _remedy_of_unknown(visitor, records.similar.get(identity))
     if record.get("isWhitelisted") is False:
         return "allow", record
     if visitor["reason"] == SERIAL_MISMATCH and reported:
         same = (record.get("serialNumber") or "").casefold() == reported.casefold()
         return ("listed" if same else "correct"), record
     return ("listed" if visitor["reason"] == Reason.NOT_WHITELISTED else "none"), record
+
+
+def _looks_same(visitor: db.Document, record: db.Document) -> bool:
+    """Whether two identities differ in Unicode's normal form alone."""
+    one, other = visitor["chargePointIdentity"], record["chargePointIdentity"]
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def _remedy_of_unknown(
+    visitor: db.Document, similar: db.Document | None
+) -> tuple[Remedy, db.Document | None]:
+    if visitor["reason"] != Reason.NOT_WHITELISTED or not visitor["chargePointIdentity"]:
+        return "none", None
+    if similar is None:
+        return "whitelist", None
+    # One that is connected under its own identity is another device.
+    return ("similar" if similar.get("ocppSessionId") else "rename"), similar

@@ -75,7 +75,7 @@ async def test_a_long_file_in_batches_line_by_line(
     body = "idTag\n" + "".join(f"T{number}\n" for number in range(5)) + "t0\n"
     headers = {"Content-Type": "text/csv", "Accept": "application/x-ndjson"}
     response = await system.fetch("POST", PATH, body, headers=headers)
-    *rows, last = [json.loads(line) for line in response.body.splitlines()]
+    _, *rows, last = [json.loads(line) for line in response.body.splitlines()]
     assert [row["result"] for row in rows] == ["created"] * 5 + ["rejected"]
     assert last["summary"]["created"] == 5
     assert len(await stored(system)) == 5

@@ -61,6 +61,7 @@ async def test_answers_row_by_row(system: System) -> None:
         (3, "CP_2", "rejected"),
         (4, "CP_3", "created"),
     ]
+    assert list(answer)[1] == "unknownColumns"
     [error] = rows[1]["errors"]
     assert error["field"] == "powerRating" and "22" in error["message"]
     status, record = await system.rest("GET", "/admin/charge-points/CP_1")
@@ -106,7 +107,13 @@ async def test_ndjson_gives_lines_and_a_summary(system: System) -> None:
     response = await system.fetch("POST", PATH, FLEET, headers=headers)
     assert response.code == 200
     assert response.headers["Content-Type"] == "application/x-ndjson"
-    *rows, last = [json.loads(line) for line in response.body.splitlines()]
+    first, *rows, last = [json.loads(line) for line in response.body.splitlines()]
+    assert first["file"] == {
+        "dryRun": False,
+        "unknownColumns": ["colour"],
+        "encoding": "utf-8",
+        "delimiter": "comma",
+    }
     assert [row["result"] for row in rows] == ["created", "rejected", "created"]
     assert last["summary"]["created"] == 2
     assert "rows" not in last["summary"]
@@ -144,7 +151,8 @@ async def test_rows_are_told_as_they_are_done(
             streaming_callback=receive,
         )
     )
-    assert json.loads(told[0].splitlines()[0])["id"] == "CP_1"
+    file, row = (json.loads(line) for line in told[0].splitlines())
+    assert file["file"]["unknownColumns"] == ["colour"] and row["id"] == "CP_1"
     assert b"summary" not in told[0] and b"summary" in told[-1]
 
 
@@ -154,6 +162,21 @@ async def test_encodings(system: System, codec: str) -> None:
     status, answer = await post(system, FLEET.encode(codec))
     assert (status, answer["created"]) == (200, 2)
     assert (await stored(system))["CP_3"]["name"] == "สอง, บางนา"
+
+
+@pytest.mark.gen_test
+async def test_what_a_spreadsheet_did_is_told_row_by_row(system: System) -> None:
+    body = 'sep=;\nรหัส;S/N;kW\nCP_1;\'00123;22,5\nCP_2;23-May;7\nCP_3;="007";#REF!\n'
+    status, answer = await post(system, body)
+    assert (status, answer["created"], answer["rejected"]) == (200, 1, 2)
+    first, second, third = answer["rows"]
+    assert [note["field"] for note in first["notes"]] == ["serialNumber"]
+    assert [error["field"] for error in second["errors"]] == ["serialNumber"]
+    assert "date" in second["errors"][0]["message"]
+    assert [error["field"] for error in third["errors"]] == ["powerRating"]
+    assert [note["field"] for note in third["notes"]] == ["serialNumber"]
+    record = (await stored(system))["CP_1"]
+    assert (record["serialNumber"], record["powerRating"]) == ("00123", 22.5)
 
 
 @pytest.mark.gen_test

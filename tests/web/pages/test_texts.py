@@ -16,6 +16,7 @@ from csms.domain.transaction import TransactionStatus
 from csms.ocppj.quirks import QUIRKS
 from csms.web.pages import (
     flags,
+    import_texts,
     meter_series,
     meter_values,
     texts,
@@ -73,6 +74,7 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param(of_templates(), id="templates"),
         pytest.param(texts.SCRIPT_TEXTS, id="scripts"),
         pytest.param(texts.ANSWERS, id="answers"),
+        pytest.param(import_texts.IMPORT_ANSWERS, id="imports"),
         pytest.param([title for _, title, _ in NAVIGATION], id="navigation"),
         pytest.param([*flags.FLAGS.values(), *flags.NOT_ACCEPTED.values()], id="flags"),
         pytest.param(flags.NOT_ACCEPTED, id="authorization"),

@@ -74,3 +74,82 @@ async def test_every_reason_is_explained(system: System) -> None:
     assert set(MEANINGS) == set(REASONS)
     text = await listed(await sign_in(system, "viewer"))
     assert "Its URL ends without an identity." in text
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("on_record", "sent"), [("CP-Bang-Na", "cp-bang-na"), ("Caf\u00e9-1", "CAF\u00c9-1")]
+)
+async def test_an_identity_that_is_written_differently_can_be_taken(
+    system: System, on_record: str, sent: str
+) -> None:
+    await system.whitelist("CP1", chargePointIdentity=on_record)
+    await turned_away(system, sent)
+    visitor = await sign_in(system, "operator")
+    text = await listed(visitor)
+    assert f"This is CP1; its URL is written differently. On record: {on_record}" in text
+    assert "Both look the same" not in text
+    assert f"Put the identity {sent} in place of {on_record} in the record CP1?" in text
+    assert 'data-api="PATCH" action="/admin/charge-points/CP1"' in text
+    assert f'name="chargePointIdentity" value="{sent}"' in text and "Whitelist</button>" not in text
+    viewer = await listed(await sign_in(system, "viewer"))
+    assert "This is CP1" in viewer and "data-api" not in viewer
+
+    await system.rest("PATCH", "/admin/charge-points/CP1", {"chargePointIdentity": sent})
+    assert "on record now" in await listed(visitor)
+
+
+@pytest.mark.gen_test
+async def test_one_that_is_connected_under_its_own_identity_keeps_it(system: System) -> None:
+    await system.online("CP1")
+    await turned_away(system, "cp1")
+    text = await listed(await sign_in(system, "operator"))
+    assert "It calls itself nearly as CP1, which is connected as CP1." in text
+    assert "data-api" not in text
+
+
+async def insert(system: System, identity: str | None) -> None:
+    now = system.central_system.services.deps.clock()
+    await system.database.rejected_connections.insert_one(
+        {
+            "_id": "x",
+            "chargePointIdentity": identity,
+            "remoteAddress": "192.0.2.1",
+            "reason": "Not whitelisted",
+            "count": 1,
+            "firstSeen": now,
+            "lastSeen": now,
+        }
+    )
+
+
+@pytest.mark.gen_test
+async def test_an_identity_in_another_normal_form_is_said_to_look_the_same(
+    system: System,
+) -> None:
+    await system.whitelist("CP1", chargePointIdentity="Caf\u00e9-1")
+    await insert(system, "Cafe\u0301-1")
+    text = await listed(await sign_in(system, "operator"))
+    assert "This is CP1; its URL is written differently." in text and "Both look the same" in text
+
+
+@pytest.mark.gen_test
+async def test_a_visitor_without_an_identity_has_no_button(system: System) -> None:
+    await insert(system, None)
+    text = await listed(await sign_in(system, "operator"))
+    assert "192.0.2.1" in text and "data-api" not in text
+
+
+@pytest.mark.gen_test
+async def test_rest_names_the_record_that_is_similar(system: System) -> None:
+    await system.whitelist("CP1", chargePointIdentity="Ident-1")
+    for record, identity in (("CP2", "TWIN"), ("CP3", "Twin")):
+        await system.database.charge_points.insert_one(
+            {"_id": record, "chargePointIdentity": identity}
+        )
+    for identity in ("ident-1", "twin", "STRANGER"):
+        await turned_away(system, identity)
+    status, page = await system.rest("GET", "/admin/rejected-connections")
+    assert status == 200
+    similar = {one["chargePointIdentity"]: one["similarTo"] for one in page["items"]}
+    assert similar == {"ident-1": "CP1", "twin": None, "STRANGER": None}

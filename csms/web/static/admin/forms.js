@@ -63,12 +63,12 @@ export function showProblem(form, problem) {
 
 function fieldOf(form, name) {
   const names = [name, `payload.${name}`, name.split(".")[0], `payload.${name.split(".")[0]}`];
-  return names.map((n) => form.elements.namedItem(n)).find((found) => found instanceof HTMLElement);
+  return names.map((n) => form.elements.namedItem(n)).find((found) => found instanceof HTMLElement && found.type !== "hidden");
 }
 
 function mark(input, message) {
   const id = `${input.id || input.name}-error`;
-  const error = element("p", { class: "field-error", id }, message);
+  const error = element("p", { class: "field-error", id, "data-kept": "" }, message);
   input.setAttribute("aria-invalid", "true");
   input.setAttribute("aria-errormessage", id);
   input.after(error);
@@ -85,6 +85,7 @@ export function say(form, kind, text, ...more) {
     output = element("output");
     form.append(output);
   }
+  output.dataset.kept = "";
   output.replaceChildren(element("p", { class: `message ${kind}` }, text), ...more);
 }
 
@@ -95,6 +96,7 @@ export async function send(form, submitter) {
   unmark(form);
   const buttons = [...form.querySelectorAll("button:not(:disabled)")];
   buttons.forEach((button) => (button.disabled = true));
+  form.setAttribute("aria-busy", "true");
   say(form, "", t("Working…"));
   try {
     const method = form.dataset.api;
@@ -107,6 +109,7 @@ export async function send(form, submitter) {
     showProblem(form, problem);
     return undefined;
   } finally {
+    form.removeAttribute("aria-busy");
     buttons.forEach((button) => (button.disabled = false));
   }
 }

@@ -1,6 +1,6 @@
 // The import of a CSV file: first a preview that writes nothing, then the import itself.
 
-import { element, t, xsrf } from "./page.js";
+import { element, fill, t, xsrf } from "./page.js";
 
 const SHOWN = 200;
 
@@ -13,7 +13,6 @@ const bar = result.querySelector("progress");
 const texts = JSON.parse(result.dataset.texts);
 
 const part = (id) => document.getElementById(id);
-const fill = (text, ...values) => values.reduce((all, value, i) => all.replace(`{${i}}`, value), text);
 
 /** Send the file; `onLine` gets every line of the answer as it comes. */
 function send(dryRun, onLine) {
@@ -44,7 +43,7 @@ function send(dryRun, onLine) {
       }
       const problem = JSON.parse(request.responseText || "{}");
       const fields = (problem.errors ?? []).map((error) => `${error.field}: ${t(error.message)}`);
-      reject(new Error([t(problem.title ?? `HTTP ${request.status}`), ...(fields.length ? fields : [problem.detail ?? ""])].join(" · ")));
+      reject(new Error([t(problem.title ?? `HTTP ${request.status}`), ...(fields.length ? fields : [t(problem.detail ?? "")])].join(" · ")));
     };
     request.send(file.files[0]);
   });
@@ -54,7 +53,7 @@ async function run(dryRun) {
   const counts = { created: 0, changed: 0, unchanged: 0, rejected: 0 };
   const rejected = [];
   const rows = [];
-  let summary;
+  let read;
   let fault;
   let next = 0;
   go.hidden = true;
@@ -62,16 +61,18 @@ async function run(dryRun) {
   bar.hidden = false;
   bar.value = 0;
   part("result-title").textContent = dryRun ? texts.preview : texts.done;
-  for (const id of ["status", "counts", "after", "rows"]) part(id).replaceChildren();
+  for (const id of ["ignored", "status", "counts", "after", "rows"]) part(id).replaceChildren();
   for (const control of form.elements) control.disabled = true;
   try {
     await send(dryRun, (line) => {
-      if (line.summary) summary = line.summary;
-      else if (line.error) fault = line.error.detail ?? line.error.title;
-      else {
+      if (line.file) {
+        read = line.file;
+        showIgnored(read.unknownColumns);
+      } else if (line.error) fault = t(line.error.detail ?? line.error.title);
+      else if (line.row) {
         counts[line.result] += 1;
         if (line.result === "rejected") rejected.push(line);
-        if (line.result !== "unchanged" && rows.length < SHOWN) rows.push(line);
+        if ((line.result !== "unchanged" || line.notes.length) && rows.length < SHOWN) rows.push(line);
         if (performance.now() > next) {
           next = performance.now() + 200;
           const done = Object.values(counts).reduce((a, b) => a + b);
@@ -85,16 +86,16 @@ async function run(dryRun) {
   }
   for (const control of form.elements) control.disabled = false;
   bar.hidden = true;
-  show(dryRun, counts, rows, rejected, summary, fault);
+  show(dryRun, counts, rows, rejected, read, fault);
 }
 
-function show(dryRun, counts, rows, rejected, summary, fault) {
+function showIgnored(columns) {
+  if (columns.length) part("ignored").append(element("p", { class: "message warn" }, fill(texts.unknown, [columns.join(", ")])));
+}
+
+function show(dryRun, counts, rows, rejected, read, fault) {
   part("status").replaceChildren(...(fault ? [element("span", { class: "message bad", role: "alert" }, fault)] : []));
-  if (summary) {
-    const said = [fill(texts.read, summary.encoding, summary.delimiter)];
-    if (summary.unknownColumns.length) said.push(fill(texts.unknown, summary.unknownColumns.join(", ")));
-    part("status").append(said.join(" "));
-  }
+  if (read) part("status").append(fill(texts.read, [read.encoding, texts[read.delimiter]]));
   for (const [name, count] of Object.entries(counts)) {
     const bad = name === "rejected" && count ? " bad" : "";
     part("counts").append(element("div", { class: `tile${bad}`, "data-count": name }, element("b", {}, count.toLocaleString()), element("span", {}, texts[name])));
@@ -103,7 +104,7 @@ function show(dryRun, counts, rows, rejected, summary, fault) {
   if (!dryRun && !fault) part("after").append(element("a", { class: "button", href: form.dataset.back }, texts.list));
   go.hidden = !dryRun || Boolean(fault) || counts.created + counts.changed === 0;
   if (rows.length) part("rows").append(table(rows));
-  if (rows.length === SHOWN) part("rows").prepend(element("p", { class: "soft" }, fill(texts.more, SHOWN)));
+  if (rows.length === SHOWN) part("rows").prepend(element("p", { class: "soft" }, fill(texts.more, [SHOWN])));
   if (!go.hidden) go.focus();
 }
 
@@ -118,17 +119,22 @@ function table(rows) {
   return element("table", { class: "cards" }, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
+const said = ({ field, message }) => `${field}: ${t(message)}`;
+
 function what(row) {
-  if (row.result === "rejected") return row.errors.map((error) => `${error.field}: ${t(error.message)}`).join("; ");
   const shown = (value) => (value === null ? texts.nothing : String(value));
-  return Object.entries(row.changes).map(([name, { from, to }]) => `${name}: ${shown(from)} → ${shown(to)}`).join("; ");
+  const changes = Object.entries(row.changes).map(([name, { from, to }]) => `${name}: ${shown(from)} → ${shown(to)}`);
+  const lines = [[...row.errors.map(said), ...changes].join("; ")].filter(Boolean);
+  const notes = row.notes.map((note) => element("span", { class: "soft block" }, `${texts.note}: ${said(note)}`));
+  return element("span", {}, ...lines, ...notes);
 }
 
 // A spreadsheet must not run what is in a cell.
 const cell = (value) => `"${String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 function download(rejected) {
-  const lines = [["row", "line", "id", "field", "reason"], ...rejected.flatMap((row) => row.errors.map((e) => [row.row, row.line, row.id, e.field, e.message]))];
+  const head = ["inRow", "inLine", "ofId", "field", "reason"].map((name) => texts[name]);
+  const lines = [head, ...rejected.flatMap((row) => row.errors.map((e) => [row.row, row.line, row.id, e.field, t(e.message)]))];
   const text = `\ufeff${lines.map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;
   const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   return element("a", { class: "button", href: url, download: "rejected.csv" }, texts.download);

@@ -44,16 +44,28 @@ function isInUse(part) {
   return part.contains(active) && active.matches("input, select, textarea");
 }
 
+// What forms.js shows, such as an error, stays until the form is sent again.
+const isKept = (node) => node.dataset?.kept !== undefined;
+const OF_FORMS = new Set(["aria-invalid", "aria-errormessage"]);
+
+// The id of a form with a field named id would be that field.
+const idOf = (node) => node.getAttribute?.("id") ?? "";
+
+function isSame(old, fresh) {
+  if (old.nodeName !== fresh.nodeName || idOf(old) !== idOf(fresh)) return false;
+  return ["action", "data-api"].every((name) => old.nodeName !== "FORM" || old.getAttribute(name) === fresh.getAttribute(name));
+}
+
 // Changes only what differs, so that focus, selection and scrolling stay.
 function morph(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
-  const same = old.nodeName === fresh.nodeName && (old.id || "") === (fresh.id || "");
-  if (!same) {
+  if (old.isEqualNode(fresh) || old.ariaBusy === "true") return;
+  if (!isSame(old, fresh)) {
     old.replaceWith(fresh);
     return;
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(old.nodeName === "DETAILS" && name === "open")) old.removeAttribute(name);
+    const stays = OF_FORMS.has(name) || (old.nodeName === "DETAILS" && name === "open");
+    if (!fresh.hasAttribute(name) && !stays) old.removeAttribute(name);
   }
   for (const { name, value } of [...fresh.attributes]) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -62,16 +74,19 @@ function morph(old, fresh) {
 }
 
 function morphChildren(old, fresh) {
-  const keyed = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
-  let place = old.firstChild;
+  const keyed = new Map([...old.children].filter(idOf).map((child) => [idOf(child), child]));
+  const kept = [...old.children].filter(isKept);
+  const behindKept = (node) => (node && isKept(node) ? behindKept(node.nextSibling) : node);
+  let place = behindKept(old.firstChild);
   for (const wantedChild of [...fresh.childNodes]) {
-    const known = wantedChild.id && keyed.get(wantedChild.id);
+    if (kept.some((child) => child.nodeName === "OUTPUT") && wantedChild.nodeName === "OUTPUT") continue;
+    const known = keyed.get(idOf(wantedChild));
     if (known) {
       if (known !== place) old.insertBefore(known, place);
-      else place = place.nextSibling;
+      else place = behindKept(place.nextSibling);
       morph(known, wantedChild);
-    } else if (place && !place.id && !wantedChild.id && place.nodeName === wantedChild.nodeName) {
-      const next = place.nextSibling;
+    } else if (place && !idOf(place) && !idOf(wantedChild) && place.nodeName === wantedChild.nodeName) {
+      const next = behindKept(place.nextSibling);
       if (place.nodeType === Node.ELEMENT_NODE) morph(place, wantedChild);
       else if (place.nodeValue !== wantedChild.nodeValue) place.nodeValue = wantedChild.nodeValue;
       place = next;
@@ -80,7 +95,7 @@ function morphChildren(old, fresh) {
     }
   }
   while (place) {
-    const next = place.nextSibling;
+    const next = behindKept(place.nextSibling);
     place.remove();
     place = next;
   }

@@ -4,8 +4,36 @@ const page = JSON.parse(document.getElementById("page").textContent);
 
 /** A text in the language of the page; {0}, {1}, ... are filled in. */
 export function t(text, ...values) {
-  const translated = page.texts[text] ?? text;
-  return values.reduce((filled, value, index) => filled.replace(`{${index}}`, value), translated);
+  return fill(page.texts[text] ?? (values.length ? text : translated(text)), values);
+}
+
+/** Put values in the places of {0}, {1}, ... */
+export const fill = (text, values) => text.replace(/\{(\d)\}/g, (place, index) => values[index] ?? place);
+
+let patterns;
+
+// A text of the server with its values filled in already: found by what stands between them.
+function translated(text) {
+  patterns ??= Object.keys(page.texts)
+    .filter((known) => /\{\d\}/.test(known))
+    .sort((one, other) => other.length - one.length)
+    .map(pattern);
+  for (const { regex, places, said } of patterns) {
+    const found = regex.exec(text);
+    if (!found) continue;
+    const values = [];
+    // A value of several words may be a text of its own; one word is a name.
+    places.forEach((place, i) => (values[place] = found[i + 1].includes(" ") ? t(found[i + 1]) : found[i + 1]));
+    return fill(said, values);
+  }
+  return text;
+}
+
+function pattern(known) {
+  const parts = known.split(/\{(\d)\}/);
+  const literal = (part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const regex = parts.map((part, i) => (i % 2 ? "([^]*?)" : literal(part))).join("");
+  return { regex: new RegExp(`^${regex}$`), places: parts.filter((_, i) => i % 2).map(Number), said: page.texts[known] };
 }
 
 /** A path of the server, under the prefix of the proxy. */
