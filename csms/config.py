@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     tls_client_ca: Path | None = Field(
         None,
-        description="PEM roots of charge points' certificates; default the local authority's",
+        description="PEM roots of charge points' certificates, beside the local authority's",
     )
     certificate_days: int = Field(
         365, ge=1, le=36_500, description="how long a charge point's certificate is good, days"
