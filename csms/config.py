@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from csms.errors import ConfigFileError
 
 Seconds = Annotated[float, Field(ge=0)]
 Megabytes = Annotated[int, Field(ge=1)]
@@ -243,8 +246,23 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = init_settings().get("config") or env_settings().get("config")
-        file = TomlConfigSettingsSource(settings_cls, Path(path)) if path else None
+        file = _read_file(settings_cls, Path(path)) if path else None
         return (init_settings, env_settings, *([file] if file else []))
+
+
+def _read_file(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    try:
+        # The source itself takes a file that is not there for an empty one.
+        path.open("rb").close()
+        return TomlConfigSettingsSource(settings_cls, path)
+    except OSError as error:
+        raise ConfigFileError(
+            f"config file {path}: {error.strerror or error}; give --config a TOML file that exists"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigFileError(
+            f"config file {path} is no TOML: {error}; write lines such as port = 9000"
+        ) from None
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -252,5 +270,6 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises:
         pydantic.ValidationError: a value breaks its rule; the error names the setting.
+        ConfigFileError: the config file cannot be read; the error names the file and the line.
     """
     return Settings(**{name: value for name, value in overrides.items() if value is not None})
