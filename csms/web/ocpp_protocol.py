@@ -17,6 +17,7 @@ from itertools import chain
 from typing import Any
 
 import structlog
+from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
@@ -75,7 +76,10 @@ class OcppProtocol(WebSocketProtocol13):
             handler.finish("Missing or invalid WebSocket headers\n")
             return
         self._answer_upgrade(handler)
-        self._wire = await take_over(handler._detach_stream())
+        try:
+            self._wire = await take_over(handler._detach_stream())
+        except StreamClosedError:
+            return
         try:
             opening = handler.open(*handler.open_args, **handler.open_kwargs)
             if opening is not None:

@@ -17,7 +17,9 @@ from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.domain.certificate import read_request
 from csms.tls import authority_folder, tls_context
+from tests.e2e.test_websocket import sent_and_answered
 from tests.support.charge_point import ScriptedChargePoint
+from tests.support.raw_socket import RawSocket
 from tests.support.system import System
 
 KEY = "correct horse battery"
@@ -52,6 +54,21 @@ async def test_a_charge_point_with_credentials_over_tls(system: System, tmp_path
     await charge_point.close()
     with pytest.raises(ssl.SSLError):
         await AsyncHTTPClient().fetch(f"https://localhost:{port}/healthz")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("first", [0, 20_000, 300_000])
+async def test_nothing_behind_the_request_is_lost_whatever_its_size(
+    system: System, tmp_path: Path, first: int
+) -> None:
+    system.http = f"https://localhost:{system.central_system.port}"
+    system.http_options = {"ca_certs": str(tmp_path / "ca.pem")}
+    await system.whitelist("CP1")
+    peer = await RawSocket.dial(
+        system.http, ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    )
+    await sent_and_answered(peer, first)
+    peer.close()
 
 
 def test_nothing_older_than_tls_12_is_spoken(settings: Settings) -> None:

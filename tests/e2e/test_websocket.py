@@ -150,6 +150,28 @@ async def test_frames_may_come_right_behind_the_request(system: System) -> None:
     peer.close()
 
 
+@pytest.mark.parametrize("first", [0, 100, 20_000, 300_000])
+async def test_nothing_behind_the_request_is_lost_whatever_its_size(
+    system: System, first: int
+) -> None:
+    await system.whitelist("CP1")
+    peer = await RawSocket.dial(system.ocpp)
+    await sent_and_answered(peer, first)
+    peer.close()
+
+
+async def sent_and_answered(peer: RawSocket, first: int) -> None:
+    """Send 300 kB of Calls, `first` bytes of them right behind the request; all are answered."""
+    ids = [str(number) for number in range(300)]
+    calls = b"".join(client_frame(TEXT, heartbeat(one).ljust(1_000)) for one in ids)
+    data = client_frame(TEXT, BOOT) + calls
+    peer.send(upgrade_request("/ocpp/1.6", "CP1"), data[:first])
+    assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    peer.send(data[first:])
+    answers = [json.loads((await peer.receive())[1])[:2] for _ in range(301)]
+    assert answers == [[3, one] for one in ["boot", *ids]]
+
+
 async def test_a_flood_does_not_keep_others_waiting(system: System) -> None:
     other = await system.online("CP2")
     async with raw(system) as peer:
