@@ -174,7 +174,8 @@ class Settings(BaseSettings):
         False, description="let in charge points that offer no WebSocket sub-protocol at all"
     )
     allow_trailing_slash: bool = Field(
-        True, description="forgive a slash at the end of a charge point's URL"
+        True,
+        description="forgive a slash at the end of a charge point's URL, and doubled ones in it",
     )
     ignore_identity_case: bool = Field(
         False, description="take an identity in other case for the one on record"

@@ -9,8 +9,6 @@ Pings are sent by whoever watches over the connections (`connections/watch.py`).
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import struct
 from collections.abc import Iterator
 from itertools import chain
@@ -69,12 +67,10 @@ class OcppProtocol(WebSocketProtocol13):
     # The opening handshake (4.2)
 
     async def accept_connection(self, handler: WebSocketHandler) -> None:
-        """Answer the upgrade, open the handler, then read; returns when the reading begins."""
-        headers = handler.request.headers
-        if not headers.get("Host") or not _is_key(headers.get("Sec-WebSocket-Key", "")):
-            handler.set_status(400)
-            handler.finish("Missing or invalid WebSocket headers\n")
-            return
+        """Answer the upgrade, open the handler, then read; returns when the reading begins.
+
+        The request has been looked at: see `csms/web/ocpp_handshake.py`.
+        """
         self._answer_upgrade(handler)
         try:
             self._wire = await take_over(handler._detach_stream())
@@ -242,13 +238,6 @@ class OcppProtocol(WebSocketProtocol13):
             self._timer.cancel()
             self._timer = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
-
-
-def _is_key(key: str) -> bool:
-    try:
-        return len(base64.b64decode(key, validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False
 
 
 def _close_payload(code: int | None, reason: str | None) -> bytes:
