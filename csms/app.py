@@ -135,7 +135,7 @@ class CentralSystem:
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
-        self.watch = Watch(registry, settings.ping_interval)
+        self.watch = Watch(deps, registry)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         self.services = Services(
             deps=deps,

@@ -185,7 +185,8 @@ class Settings(BaseSettings):
         description="how long a socket has to prove it is alive to keep its place, seconds",
     )
     ping_interval: Seconds = Field(
-        60.0, description="WebSocket ping to every charge point, seconds; 0 sends none"
+        25.0,
+        description="silence after which a charge point is pinged (WebSocket), seconds; 0: never",
     )
     max_message_bytes: int = Field(
         1_048_576, ge=4096, description="largest OCPP message read, bytes"

@@ -18,9 +18,8 @@ from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
-from csms.connections.connection import Connection
+from csms.connections.connection import GOING_AWAY, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
-from csms.connections.holding import GOING_AWAY
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.domain.authorization_key import KeyVerifier
@@ -240,7 +239,7 @@ class Admission:
             if await holder.is_alive(timeout):
                 return False
         holder.log.info("replaced", by=newcomer.session_id[:8])
-        holder.close(GOING_AWAY, "Replaced by a new connection")
+        holder.close(GOING_AWAY, REPLACED)
         return True
 
     async def _claim(self, connection: Connection, record: db.Document) -> bool:
@@ -261,6 +260,10 @@ class Admission:
             return False
         connection.record_before = kept_of(before)
         connection.accepted = before.get("registrationStatus") == "Accepted"
+        connection.answers_pings = before.get("answersPings") is True
+        connection.heartbeat_interval = (
+            before.get("heartbeatIntervalSec") or self._deps.settings.heartbeat_interval
+        )
         connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
 

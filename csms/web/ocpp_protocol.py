@@ -19,6 +19,7 @@ from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
+from csms.connections.connection import SLOW_READER
 from csms.ocppj.websocket import (
     CLOSE,
     NO_STATUS,
@@ -63,6 +64,8 @@ class OcppProtocol(WebSocketProtocol13):
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._wire: Wire
+        self.closed_for: str | None = None
+        """Why this side closes, if it is the first to."""
 
     # The opening handshake (4.2)
 
@@ -203,13 +206,15 @@ class OcppProtocol(WebSocketProtocol13):
         self._wire.write(server_frame(opcode, payload))
         if self._wire.unsent() > self._max_unsent:
             log.warning("slow_reader_dropped", unsent_limit=self._max_unsent)
-            self._abort()
+            self.abort(SLOW_READER)
 
     # Closing
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Send a close frame, then close the socket when the peer's has come, or after a while."""
         if not self.server_terminated:
+            if not self.client_terminated:
+                self.closed_for = reason
             self.server_terminated = True
             self._wire.write(server_frame(CLOSE, _close_payload(code, reason)))
         if self.client_terminated:
@@ -218,8 +223,10 @@ class OcppProtocol(WebSocketProtocol13):
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(CLOSING_SECONDS, self._abort)
 
-    def abort(self) -> None:
+    def abort(self, reason: str) -> None:
         """Close the socket without a handshake: nobody is there to shake hands."""
+        if not self.is_closing():
+            self.closed_for = reason
         self._abort()
 
     def _abort(self) -> None:

@@ -144,7 +144,10 @@ class OcppSocket(WebSocketHandler):
         if self._connection is not None:
             self._connection.heard()
 
-    on_pong = on_ping
+    def on_pong(self, data: bytes) -> None:
+        """Hand the answer to a ping over."""
+        if self._connection is not None:
+            self._connection.ponged()
 
     def on_close(self) -> None:
         """Start the clean-up."""

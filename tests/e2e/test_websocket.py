@@ -117,11 +117,63 @@ class TestPings:
     def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(update={"ping_interval": 0.1})
 
-    async def test_a_silent_peer_is_closed(self, system: System) -> None:
+    async def test_one_that_has_answered_a_ping_is_closed_when_it_is_silent(
+        self, system: System
+    ) -> None:
         async with raw(system) as peer:
             assert (await peer.receive())[0] == PING
+            peer.send(client_frame(PONG))
             await peer.end()
-            await eventually(system.record, lambda record: record["ocppSessionId"] is None)
+            record = await eventually(system.record, lambda one: one["ocppSessionId"] is None)
+            assert record["answersPings"] is True
+            record = await eventually(system.record, lambda one: one["closedByCsmsAt"])
+            assert record["closedByCsmsReason"] == "Silent"
+            record = await eventually(system.record, lambda one: one.get("protocolTrouble"))
+            assert record["protocolTrouble"]["closes"] == {"Silent": 1}
+
+    async def booted_before(self, system: System, **fields: object) -> RawSocket:
+        """A charge point that connects again, with these fields on record."""
+        await system.whitelist()
+        fields["registrationStatus"] = "Accepted"
+        await system.database.charge_points.update_one({}, {"$set": fields})
+        return await RawSocket.connect(system.ocpp, "CP1")
+
+    async def test_that_is_remembered_until_it_does_not_answer_any_more(
+        self, system: System
+    ) -> None:
+        peer = await self.booted_before(system, answersPings=True)
+        await peer.end()
+        peer.close()
+        await eventually(system.record, lambda record: record["answersPings"] is None)
+
+    async def test_one_that_never_has_gets_two_and_a_half_heartbeat_intervals(
+        self, system: System
+    ) -> None:
+        peer = await self.booted_before(system, heartbeatIntervalSec=0.4)
+        # Each comes a ping interval after the one before: two are the limit of the others.
+        for _ in range(4):
+            assert await peer.receive() == (PING, b"")
+        peer.send(client_frame(TEXT, heartbeat()))
+        started = asyncio.get_running_loop().time()
+        while (await peer.receive())[0] != TEXT:
+            pass
+        quirks = {"noPong": 1, "noBootAfterReconnect": 1}
+        await eventually(system.record, lambda record: record["quirks"] == quirks)
+        await peer.end()
+        peer.close()
+        assert asyncio.get_running_loop().time() - started >= 1.0
+        record = await eventually(system.record, lambda one: one["closedByCsmsAt"])
+        assert record["closedByCsmsReason"] == "Silent"
+        assert record["answersPings"] is None
+
+    async def test_a_heartbeat_interval_that_was_changed_counts(self, system: System) -> None:
+        peer = await self.booted_before(system, heartbeatIntervalSec=0.2)
+        await eventually(system.record, lambda record: record["ocppSessionId"])
+        longer = {"heartbeatIntervalSec": 10_000}
+        await system.database.charge_points.update_one({}, {"$set": longer})
+        for _ in range(10):
+            assert await peer.receive() == (PING, b"")
+        peer.close()
 
     async def test_who_answers_pings_stays(self, system: System) -> None:
         async with raw(system) as peer:
