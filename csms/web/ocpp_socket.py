@@ -93,9 +93,16 @@ class OcppSocket(WebSocketHandler):
             tuple(name for name in names if name),
             self.request.headers.get("Authorization"),
             self.request.remote_ip or "",
-            self.request.protocol == "https",
+            self._is_tls(),
             common_names(self._certificate()),
         )
+
+    def _is_tls(self) -> bool:
+        if self.request.protocol == "https":
+            return True
+        # For a WebSocket, Traefik names its scheme here, which Tornado does not know.
+        protocols = self.request.headers.get("X-Forwarded-Proto", "").split(",")
+        return self._settings.trust_proxy_headers and protocols[-1].strip() == "wss"
 
     def _certificate(self) -> dict[str, Any] | None:
         # Behind a proxy that ends TLS there is none to be seen.
