@@ -17,10 +17,10 @@ def time_error(payload: Mapping[str, Any], name: str, path: str = "") -> list[Fi
     return [FieldError(f"{path}{name}", "must be a time such as 2026-01-31T12:00:00Z")]
 
 
-def certificate_error(payload: Mapping[str, Any], name: str, path: str = "") -> list[FieldError]:
+def certificate_error(payload: Mapping[str, Any], name: str) -> list[FieldError]:
     """A mistake if the field `name` holds a PEM certificate that cannot be read."""
     fault = certificate_fault(str(payload.get(name, "")))
     if fault is None:
         return []
     message = f"is no X.509 certificate that can be read ({fault}); make it anew"
-    return [FieldError(f"{path}{name}", message)]
+    return [FieldError(name, message)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from csms.actions.checks import certificate_error
 from csms.actions.context import Deps, Outbound
 from csms.actions.get_log import prepare
 from csms.actions.jobs import begin, job_of, location_error, retry_errors, time_errors
@@ -18,7 +17,6 @@ def check(payload: Payload) -> list[FieldError]:
         *location_error(firmware, "location", "firmware."),
         *time_errors(firmware, "retrieveDateTime", "installDateTime", path="firmware."),
         *retry_errors(payload),
-        *certificate_error(firmware, "signingCertificate", "firmware."),
     ]
 
 

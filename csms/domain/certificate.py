@@ -72,13 +72,19 @@ def read_certificate(pem: str) -> x509.Certificate | None:
 
 
 def certificate_fault(pem: str) -> str | None:
-    """Why a certificate in a PEM text cannot be read; None if all can, or if it holds none.
+    """Why a certificate in a PEM text cannot be what it says; None if there is no such certificate.
 
-    A text without any certificate is left to the charge point to refuse.
+    What has not even the structure of a certificate is left to the charge point to refuse.
     """
     for block in _PEM_CERTIFICATE.finditer(pem):
         try:
-            _whole(x509.load_pem_x509_certificate(block[0].encode()))
+            certificate = x509.load_pem_x509_certificate(block[0].encode())
+        except ValueError:
+            continue
+        except Exception as error:
+            return str(error) or type(error).__name__
+        try:
+            _whole(certificate)
         except Exception as error:
             return str(error) or type(error).__name__
     return None

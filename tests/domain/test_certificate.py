@@ -32,6 +32,7 @@ def test_an_impossible_version_is_told_apart_from_no_certificate_at_all() -> Non
     assert certificate_fault(CERTIFICATE) is None
     assert "version" in str(certificate_fault(CERTIFICATE + bad))
     assert certificate_fault("nonsense") is None
+    assert certificate_fault(ssl.DER_cert_to_PEM_cert(b"nonsense")) is None
     assert read_certificate(bad) is None
     assert document("CP1", "ChargePointCertificate", bad, "Rejected", NOW)["hashes"] == []
     with pytest.raises(ValueError, match="cannot be read"):

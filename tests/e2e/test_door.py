@@ -55,7 +55,7 @@ class TestRequestTarget:
     """Absolute forms and needless slashes (RFC 9112, 3.2.2)."""
 
     @pytest.fixture
-    def settings(self, settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(update={"path_prefix": "/my/csms"})
 
     @pytest.mark.parametrize(
