@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from socket import socket
 
 import structlog
@@ -17,7 +18,7 @@ from csms.actions.context import Deps
 from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
-from csms.connections.admission import Admission
+from csms.connections.admission import Admission, Reason
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
@@ -61,11 +62,12 @@ from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.live import Live
-from csms.web.ocpp_socket import OCPP_PATH, OcppSocket
+from csms.web.ocpp_handshake import AsksForUpgrade
+from csms.web.ocpp_socket import OcppSocket
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
 from csms.web.pages.base import NoPageHandler
-from csms.web.prefix import PrefixedApplication
+from csms.web.prefix import OCPP_PATH, PrefixedApplication
 from csms.web.server import Server
 from csms.web.services import Services
 
@@ -102,6 +104,7 @@ class CentralSystem:
             settings.commit_interval_ms / 1000,
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
+        self.rejected_connections = RejectedConnections(self.telemetry)
         deps = Deps(
             settings=settings,
             metrics=self.metrics,
@@ -111,7 +114,7 @@ class CentralSystem:
             transactions=Transactions(self.database),
             id_tags=IdTags(self.database),
             commands=Commands(self.database),
-            rejected_connections=RejectedConnections(self.telemetry),
+            rejected_connections=self.rejected_connections,
             reservations=Reservations(self.database),
             charging_profiles=ChargingProfiles(self.database),
             local_lists=LocalLists(self.database),
@@ -133,7 +136,7 @@ class CentralSystem:
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
-        self.watch = Watch(registry, settings.ping_interval)
+        self.watch = Watch(deps, registry)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         self.services = Services(
             deps=deps,
@@ -215,7 +218,8 @@ class CentralSystem:
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
         )
-        server.turned_away = self.metrics.rejected.labels("Too many connections").inc
+        server.on_too_many = partial(self.admission.note_refusal, Reason.TOO_MANY_CONNECTIONS)
+        server.on_failed_handshake = self.admission.note_failed_handshake
         server.add_sockets(sockets)
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
@@ -241,6 +245,7 @@ class CentralSystem:
         for server in self._servers:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()
+        self.rejected_connections.store_noted()
         await self.telemetry.close()
         await self.bus.stop()
         await self.lease.stop()
@@ -259,6 +264,8 @@ class CentralSystem:
             self.settings.path_prefix,
             [
                 (OCPP_PATH, OcppSocket, ocpp),
+                # On any other path it is turned away, and recorded.
+                (AsksForUpgrade(), OcppSocket, ocpp),
                 *(route.url(self.services) for route in ROUTES),
                 ("/healthz", HealthHandler, services),
                 ("/readyz", ReadyHandler, services),

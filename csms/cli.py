@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pymongo
 import structlog
 import uvloop
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 from pymongo.errors import PyMongoError
 
 from csms import __version__, db, logs, users_command
@@ -29,7 +29,7 @@ from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
-from csms.errors import CsmsError, DatabaseUnavailable
+from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             name = ".".join(str(part) for part in problem["loc"]) or "settings"
             print(f"csms: setting {name}: {problem['msg']}", file=sys.stderr)
     except (CsmsError, OSError) as error:
+        print(f"csms: {error}", file=sys.stderr)
+    except SettingsError as error:
         print(f"csms: {error}", file=sys.stderr)
     except PyMongoError as error:
         print(f"csms: MongoDB: {error}", file=sys.stderr)
@@ -105,7 +107,10 @@ def _settings(args: argparse.Namespace) -> Settings:
         if name.startswith("setting_") and value is not None
     }
     if isinstance(given.get("message_log_skip"), str):
-        given["message_log_skip"] = json.loads(given["message_log_skip"])
+        try:
+            given["message_log_skip"] = json.loads(given["message_log_skip"])
+        except ValueError:
+            raise SettingsError('message_log_skip: write it as in ["Heartbeat"]') from None
     return load_settings(**given)
 
 
@@ -138,9 +143,22 @@ def _serve(args: argparse.Namespace) -> int:
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _mongodb(settings) as (uri, mongod):
+        if mongod is None:
+            _require_replica_set(settings, uri)
         if settings.workers > 1:
             return _run(_supervise(settings, uri, mongod, args.given))
         return _run(_serve_until_signal(settings, uri, mongod))
+
+
+def _require_replica_set(settings: Settings, uri: str) -> None:
+    try:
+        db.check_server(uri)
+    except NoReplicaSet as error:
+        raise NoReplicaSet(f"MongoDB {error}") from None
+    except PyMongoError:
+        # Workers are started again and again until the database is there.
+        if settings.workers == 1:
+            raise
 
 
 async def _supervise(
@@ -275,13 +293,11 @@ def _check(args: argparse.Namespace) -> int:
         print(f"MongoDB       not running; csms serve will start {find_mongod(settings.mongod)}")
         return 0
     plain = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
-    with pymongo.MongoClient[db.Document](plain, serverSelectionTimeoutMS=5_000) as client:
-        version = client.server_info()["version"]
-        replica_set = client.admin.command("hello").get("setName")
-    if replica_set is None:
-        print("MongoDB       is no replica set; start mongod with --replSet and initiate it")
+    try:
+        print(f"MongoDB       ok: {db.check_server(plain)}")
+    except NoReplicaSet as error:
+        print(f"MongoDB       {error}")
         return 1
-    print(f"MongoDB       ok: {version}, replica set {replica_set}")
     return _run(_check_data(settings, plain))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from csms.errors import ConfigFileError
 
 Seconds = Annotated[float, Field(ge=0)]
 Megabytes = Annotated[int, Field(ge=1)]
@@ -47,7 +50,7 @@ class Settings(BaseSettings):
     )
     tls_client_ca: Path | None = Field(
         None,
-        description="PEM roots of charge points' certificates; default the local authority's",
+        description="PEM roots of charge points' certificates, beside the local authority's",
     )
     certificate_days: int = Field(
         365, ge=1, le=36_500, description="how long a charge point's certificate is good, days"
@@ -171,7 +174,8 @@ class Settings(BaseSettings):
         False, description="let in charge points that offer no WebSocket sub-protocol at all"
     )
     allow_trailing_slash: bool = Field(
-        True, description="forgive a slash at the end of a charge point's URL"
+        True,
+        description="forgive a slash at the end of a charge point's URL, and doubled ones in it",
     )
     ignore_identity_case: bool = Field(
         False, description="take an identity in other case for the one on record"
@@ -181,7 +185,8 @@ class Settings(BaseSettings):
         description="how long a socket has to prove it is alive to keep its place, seconds",
     )
     ping_interval: Seconds = Field(
-        60.0, description="WebSocket ping to every charge point, seconds; 0 sends none"
+        25.0,
+        description="silence after which a charge point is pinged (WebSocket), seconds; 0: never",
     )
     max_message_bytes: int = Field(
         1_048_576, ge=4096, description="largest OCPP message read, bytes"
@@ -243,8 +248,23 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = init_settings().get("config") or env_settings().get("config")
-        file = TomlConfigSettingsSource(settings_cls, Path(path)) if path else None
+        file = _read_file(settings_cls, Path(path)) if path else None
         return (init_settings, env_settings, *([file] if file else []))
+
+
+def _read_file(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    try:
+        # The source itself takes a file that is not there for an empty one.
+        path.open("rb").close()
+        return TomlConfigSettingsSource(settings_cls, path)
+    except OSError as error:
+        raise ConfigFileError(
+            f"config file {path}: {error.strerror or error}; give --config a TOML file that exists"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigFileError(
+            f"config file {path} is no TOML: {error}; write lines such as port = 9000"
+        ) from None
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -252,5 +272,6 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises:
         pydantic.ValidationError: a value breaks its rule; the error names the setting.
+        ConfigFileError: the config file cannot be read; the error names the file and the line.
     """
     return Settings(**{name: value for name, value in overrides.items() if value is not None})

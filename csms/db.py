@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, MongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.collation import Collation, CollationStrength
@@ -25,7 +25,7 @@ from pymongo.uri_parser import parse_uri
 
 from csms.config import Settings
 from csms.domain.folded_keys import NAMES
-from csms.errors import DatabaseUnavailable, Duplicate
+from csms.errors import DatabaseUnavailable, Duplicate, NoReplicaSet
 
 log = structlog.get_logger(__name__)
 
@@ -302,6 +302,24 @@ async def _resize(database: Database, info: Mapping[str, Any], size: int) -> Non
         await database.command("convertToCapped", info["name"], size=size)
     elif options.get("size") != size:
         await database.command("collMod", info["name"], cappedSize=size)
+
+
+def check_server(uri: str) -> str:
+    """What runs at this URI, in words; it blocks for up to five seconds.
+
+    Raises:
+        NoReplicaSet: a standalone mongod, which csms cannot work with.
+        PyMongoError: there is no answer.
+    """
+    with MongoClient[Document](uri, serverSelectionTimeoutMS=5_000) as client:
+        version = client.server_info()["version"]
+        hello = client.admin.command("hello")
+    # A router of a sharded cluster has no name of its own; its shards are replica sets.
+    if hello.get("msg") == "isdbgrid":
+        return f"{version}, sharded cluster"
+    if hello.get("setName") is None:
+        raise NoReplicaSet("is no replica set; start mongod with --replSet and initiate it")
+    return f"{version}, replica set {hello['setName']}"
 
 
 async def ping(database: Database) -> None:

@@ -10,6 +10,8 @@
     ├── DatabaseUnavailable   MongoDB did not answer                      HTTP 503, InternalError
     ├── OcppError             a Call that cannot be served                CALLERROR with its code
     ├── SchemaTooNew (repositories/schema.py)                             exit status 2
+    ├── ConfigFileError       a config file that cannot be read           exit status 2
+    ├── NoReplicaSet          a MongoDB that csms cannot work with        exit status 2
     ├── AuthorityError (certificates/authority.py)                        exit status 2
     ├── MongodNotFound, MongodFailed, DataDirInUse (embedded_mongod.py)   exit status 2
     └── CommandError          a command that got no CallResult
@@ -88,6 +90,14 @@ class Forbidden(CsmsError):
 
 class DatabaseUnavailable(CsmsError):
     """MongoDB did not acknowledge in time. Nothing may be promised to anyone."""
+
+
+class ConfigFileError(CsmsError):
+    """The file of settings does not exist, or is no TOML."""
+
+
+class NoReplicaSet(CsmsError):
+    """MongoDB runs without what change streams and majority writes need."""
 
 
 class OcppError(CsmsError):

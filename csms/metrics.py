@@ -45,6 +45,12 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.failed_handshakes = Counter(
+            "csms_failed_tls_handshakes",
+            "TLS handshakes that failed, by OpenSSL's reason",
+            ["reason"],
+            registry=self.registry,
+        )
         self.calls_in = Counter(
             "csms_calls_received",
             "Calls from charge points, by what became of them",

@@ -26,12 +26,16 @@ def authority_folder(settings: Settings) -> Path:
     return settings.data_dir / "ca"
 
 
-def client_roots(settings: Settings) -> Path | None:
-    """The file of roots that charge points' certificates are verified with, if there is one."""
-    if settings.tls_client_ca is not None:
-        return settings.tls_client_ca
+def client_roots(settings: Settings) -> list[Path]:
+    """The files of roots that charge points' certificates are verified with.
+
+    The local authority's is always one of them: SignCertificate is answered with its certificates.
+    """
     own = authority_folder(settings) / CERTIFICATE_FILE
-    return own if own.exists() else None
+    return [
+        *([settings.tls_client_ca] if settings.tls_client_ca is not None else []),
+        *([own] if own.exists() else []),
+    ]
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -56,13 +60,13 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         raise OSError(
             f"{files}: {error.strerror or error}; give a PEM chain and its key"
         ) from error
-    roots = client_roots(settings)
-    if roots is not None:
+    for roots in client_roots(settings):
         try:
             context.load_verify_locations(roots)
         except OSError as error:
+            name = "tls_client_ca" if roots == settings.tls_client_ca else "the authority's"
             raise OSError(
-                f"tls_client_ca {roots}: {error.strerror or error}; give PEM certificates"
+                f"{name} {roots}: {error.strerror or error}; give PEM certificates"
             ) from error
         context.verify_mode = ssl.CERT_OPTIONAL
     return context

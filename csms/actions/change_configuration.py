@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from csms.actions.context import Deps, Outbound
 from csms.domain.authorization_key import canonical_key, hash_key
-from csms.domain.configuration import AUTHORIZATION_KEY, MASK, SECURITY_PROFILE, is_secret
+from csms.domain.configuration import (
+    AUTHORIZATION_KEY,
+    HEARTBEAT_INTERVAL,
+    MASK,
+    SECURITY_PROFILE,
+    is_secret,
+)
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
+
+_INTERVAL = re.compile(r"[0-9]{1,9}")
 
 
 def check(payload: Payload) -> list[FieldError]:
@@ -30,12 +39,14 @@ def mask_request(payload: Payload) -> Payload:
 
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
-    """Keep a new key or profile beside the old one until the charge point has used it."""
+    """Keep a new heartbeat interval; a new key or profile beside the old one until it is used."""
     if answer.get("status") not in ("Accepted", "RebootRequired"):
         return
     if _is_authorization_key(payload):
         key_hash = await asyncio.to_thread(hash_key, payload["value"])
         await deps.charge_points.set_fields(charge_point_id, {"nextAuthorizationKeyHash": key_hash})
+    elif interval := _heartbeat_interval(payload):
+        await deps.charge_points.set_fields(charge_point_id, {"heartbeatIntervalSec": interval})
     elif payload["key"].casefold() == SECURITY_PROFILE.casefold() and payload["value"] in (
         "0",
         "1",
@@ -49,6 +60,14 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
 
 def _is_authorization_key(payload: Payload) -> bool:
     return str(payload.get("key")).casefold() == AUTHORIZATION_KEY.casefold()
+
+
+def _heartbeat_interval(payload: Payload) -> int | None:
+    """The heartbeat interval that is set, seconds; None if this sets none, or turns it off."""
+    if payload["key"].casefold() != HEARTBEAT_INTERVAL.casefold():
+        return None
+    value = payload["value"].strip()
+    return int(value) or None if _INTERVAL.fullmatch(value) else None
 
 
 OUTBOUND = Outbound("ChangeConfiguration", check=check, mask_request=mask_request, after=after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from csms.domain.certificate import certificate_fault
 from csms.domain.times import is_rfc3339
 from csms.errors import FieldError
 
@@ -14,3 +15,12 @@ def time_error(payload: Mapping[str, Any], name: str, path: str = "") -> list[Fi
     if name not in payload or is_rfc3339(payload[name]):
         return []
     return [FieldError(f"{path}{name}", "must be a time such as 2026-01-31T12:00:00Z")]
+
+
+def certificate_error(payload: Mapping[str, Any], name: str) -> list[FieldError]:
+    """A mistake if the field `name` holds a PEM certificate that cannot be read."""
+    fault = certificate_fault(str(payload.get(name, "")))
+    if fault is None:
+        return []
+    message = f"is no X.509 certificate that can be read ({fault}); make it anew"
+    return [FieldError(name, message)]

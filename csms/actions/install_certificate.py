@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from csms.actions.checks import certificate_error
 from csms.actions.context import Deps, Outbound
 from csms.domain.installed_certificate import CertificateStatus, document
+from csms.errors import FieldError
 from csms.ocppj.frames import Payload
+
+
+def check(payload: Payload) -> list[FieldError]:
+    """Refuse a certificate that no parser could read."""
+    return certificate_error(payload, "certificate")
 
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
@@ -22,4 +29,4 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
     )
 
 
-OUTBOUND = Outbound("InstallCertificate", after=after)
+OUTBOUND = Outbound("InstallCertificate", check=check, after=after)

@@ -55,7 +55,7 @@ class LocalAuthority:
         try:
             certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
             key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:
             raise AuthorityError(f"the authority in {folder} cannot be read: {error}") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise AuthorityError(f"{key_file} must hold an RSA or an elliptic key")

@@ -8,11 +8,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote_to_bytes
 
 import structlog
 
@@ -21,15 +18,21 @@ from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
-from csms.connections.connection import Connection
+from csms.connections.connection import GOING_AWAY, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
-from csms.connections.holding import GOING_AWAY
 from csms.connections.registry import Registry
+from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.charge_point import MAX_IDENTITY
+from csms.domain.job import mask_location
 from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
-from csms.ocppj.quirks import IDENTITY_CASE, MISSING_SUBPROTOCOL, TRAILING_SLASH
+from csms.ocppj.quirks import (
+    ABSOLUTE_TARGET,
+    DOUBLED_SLASH,
+    IDENTITY_CASE,
+    MISSING_SUBPROTOCOL,
+    TRAILING_SLASH,
+)
 from csms.repositories.charge_points import Claim, kept_of
 from csms.repositories.rejected_connections import Rejection
 
@@ -42,6 +45,11 @@ CLAIM_ATTEMPTS = 5
 class Reason(StrEnum):
     """Why a connection is turned away; the text is the close reason and the record."""
 
+    WRONG_PATH = "Wrong path"
+    NO_UPGRADE = "Missing WebSocket upgrade headers"
+    BAD_HOST = "Missing or invalid Host header"
+    BAD_VERSION = "Unsupported WebSocket version"
+    BAD_KEY = "Missing or invalid Sec-WebSocket-Key"
     MISSING_IDENTITY = "Missing chargePointIdentity"
     BAD_IDENTITY = "Invalid chargePointIdentity"
     SUBPROTOCOL = "Unsupported sub-protocol"
@@ -50,19 +58,12 @@ class Reason(StrEnum):
     PROFILE_TOO_LOW = "Security profile too low"
     TOO_MANY_ATTEMPTS = "Too many failed attempts"
     ALREADY_CONNECTED = "Already connected"
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """What a WebSocket request says of who sent it."""
-
-    path: str
-    subprotocols: tuple[str, ...]
-    authorization: str | None
-    remote_address: str
-    is_tls: bool = False
-    certificate_names: frozenset[str] = frozenset()
-    """Common names of a client certificate that the TLS handshake has verified."""
+    TOO_MANY_AT_ONCE = "Too many at once"
+    TOO_MANY_CONNECTIONS = "Too many connections"
+    STOPPING = "The central system is stopping"
+    DATABASE_AWAY = "The database is away"
+    TLS_HANDSHAKE = "TLS handshake failed"
+    """In the record with OpenSSL's reason behind it: `TLS handshake failed: NO_SHARED_CIPHER`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +87,12 @@ class Admitted:
     quirks: tuple[str, ...] = ()
 
 
-def read_identity(path: str) -> str | None:
-    """The identity in a request path, percent-decoded once, in NFC; None when there is none.
-
-    A slash at the end is forgiven: many charge points add one to the URL they are given.
-
-    Raises:
-        ValueError: it is not UTF-8, too long, or has a slash or a control character in it.
-    """
-    last = path.split("/ocpp/1.6", 1)[1].strip("/")
-    identity = nfc(unquote_to_bytes(last).decode("utf-8"))
-    if "/" in identity or any(ord(char) < 32 or ord(char) == 127 for char in identity):
-        raise ValueError("slash or control character")
-    if len(identity) > MAX_IDENTITY:
-        raise ValueError("too long")
-    return identity or None
-
-
-def read_password(authorization: str | None, identity: str) -> bytes | None:
-    """The Basic password of a request whose user name is its identity; None without such."""
-    scheme, _, credentials = (authorization or "").partition(" ")
-    if scheme.casefold() != "basic":
-        return None
-    try:
-        user_and_password = base64.b64decode(credentials.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    # The identity may itself contain a colon: the password is behind one more than it has.
-    colons = identity.count(":") + 1
-    *user, password = user_and_password.split(b":", colons)
-    if len(user) != colons or nfc(b":".join(user).decode("utf-8", "replace")) != identity:
-        return None
-    return password
-
-
 def _quirks_of(visitor: Visitor, identity: str, record: db.Document | None) -> tuple[str, ...]:
     """What is tolerated of a visitor that gets in."""
     found = {
-        TRAILING_SLASH: visitor.path.endswith("/"),
+        ABSOLUTE_TARGET: visitor.sent_absolute_target,
+        DOUBLED_SLASH: visitor.sent_doubled_slash,
+        TRAILING_SLASH: visitor.sent_trailing_slash,
         MISSING_SUBPROTOCOL: not visitor.subprotocols,
         IDENTITY_CASE: record is not None and nfc(record["chargePointIdentity"]) != identity,
     }
@@ -152,7 +121,8 @@ class Admission:
             return Refused(Reason.BAD_IDENTITY, 400, None)
         if identity is None:
             return Refused(Reason.MISSING_IDENTITY, None, None)
-        if visitor.path.endswith("/") and not self._deps.settings.allow_trailing_slash:
+        needless = visitor.sent_trailing_slash or visitor.sent_doubled_slash
+        if needless and not self._deps.settings.allow_trailing_slash:
             return Refused(Reason.BAD_IDENTITY, 400, None)
         if not self._speaks_ocpp16(visitor):
             return Refused(Reason.SUBPROTOCOL, 400, identity)
@@ -207,11 +177,26 @@ class Admission:
             reason=refused.reason.value,
             remote=visitor.remote_address,
         )
-        rejection = Rejection(refused.identity, visitor.remote_address, refused.reason)
+        path = mask_location(visitor.path) if refused.reason == Reason.WRONG_PATH else None
+        rejection = Rejection(refused.identity, visitor.remote_address, refused.reason, path=path)
         try:
             await self._deps.rejected_connections.record(rejection, self._deps.clock())
         except DatabaseUnavailable:
             log.error("rejection_not_recorded", identity=refused.identity)
+
+    def note_refusal(self, reason: Reason, remote_address: str) -> None:
+        """Count a visitor that was sent away unheard, as happens to many at once; stored behind."""
+        self._deps.metrics.rejected.labels(reason).inc()
+        self._note(Rejection(None, remote_address, reason))
+
+    def note_failed_handshake(self, tls_reason: str, remote_address: str) -> None:
+        """Count a TLS handshake that failed, by OpenSSL's reason; stored behind."""
+        self._deps.metrics.rejected.labels(Reason.TLS_HANDSHAKE).inc()
+        self._deps.metrics.failed_handshakes.labels(tls_reason).inc()
+        self._note(Rejection(None, remote_address, f"{Reason.TLS_HANDSHAKE}: {tls_reason}"))
+
+    def _note(self, rejection: Rejection) -> None:
+        self._deps.rejected_connections.note(rejection, self._deps.clock())
 
     async def admit(self, connection: Connection, record: db.Document) -> bool:
         """Step 5, then claim the record. False when the newcomer was turned away instead.
@@ -255,7 +240,7 @@ class Admission:
             if await holder.is_alive(timeout):
                 return False
         holder.log.info("replaced", by=newcomer.session_id[:8])
-        holder.close(GOING_AWAY, "Replaced by a new connection")
+        holder.close(GOING_AWAY, REPLACED)
         return True
 
     async def _claim(self, connection: Connection, record: db.Document) -> bool:
@@ -276,6 +261,10 @@ class Admission:
             return False
         connection.record_before = kept_of(before)
         connection.accepted = before.get("registrationStatus") == "Accepted"
+        connection.answers_pings = before.get("answersPings") is True
+        connection.heartbeat_interval = (
+            before.get("heartbeatIntervalSec") or self._deps.settings.heartbeat_interval
+        )
         connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
 

@@ -45,7 +45,14 @@ Ask = Callable[[str, str, Payload, str], Awaitable[Payload]]
 """Sends a command: charge point id, Action, payload, who asks; returns the answer's payload."""
 
 OURSELVES = "csms"
+GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
+
+# Why csms closes a socket of its own accord: close reasons, and kept in the record.
+SILENT = "Silent"
+SLOW_READER = "Does not read"
+UNREADABLE = "Too many unreadable messages"
+REPLACED = "Replaced by a new connection"
 
 
 class Transport(Protocol):
@@ -60,11 +67,15 @@ class Transport(Protocol):
     def fail(self, code: int, reason: str) -> None:
         """Start it because the peer broke the WebSocket protocol (RFC 6455, 7.1.7)."""
 
-    def abort(self) -> None:
+    def abort(self, reason: str) -> None:
         """Close without one."""
 
     def ping(self) -> None:
         """Send a WebSocket ping."""
+
+    @property
+    def closed_for(self) -> str | None:
+        """Why this side closed the socket; None if it did not, or the peer was first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,8 @@ class Connection:
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
         "claim", "record_before", "accepted", "authenticated", "credentials", "quirks",
-        "closed", "last_heard", "_inbox", "_outbox", "_signs",
+        "closed", "is_rejected", "last_heard", "pinged_at", "has_ponged", "answers_pings",
+        "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
         "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
     )  # fmt: skip
 
@@ -113,7 +125,17 @@ class Connection:
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
+        self.is_rejected = False
+        """Whether it was turned away after it had connected: its record is another's."""
         self.last_heard = time.monotonic()
+        self.pinged_at: float | None = None
+        """When it was pinged last, if that is not answered yet."""
+        self.has_ponged = False
+        self.answers_pings = False
+        """Whether a ping was ever answered, on this connection or on one before."""
+        self.is_noted_silent_to_pings = False
+        self.heartbeat_interval: float = node.deps.settings.heartbeat_interval
+        """As last read from its record, seconds."""
         self._inbox = Inbox(self)
         # Most connections are idle most of the time: what they may need is made when they do.
         self._outbox: Outbox | None = None
@@ -205,7 +227,7 @@ class Connection:
             if isinstance(message, BadText):
                 self.transport.fail(BAD_TEXT, NOT_UTF8)
             elif event.hopeless:
-                self.close(POLICY_VIOLATION, "Too many unreadable messages")
+                self.close(POLICY_VIOLATION, UNREADABLE)
         elif isinstance(event, Ignored):
             self.node.deps.metrics.bad_frames.labels("ignored").inc()
         return None
@@ -242,6 +264,22 @@ class Connection:
                 if not sign.done():
                     sign.set_result(None)
 
+    def ping(self) -> None:
+        """Ask for a pong."""
+        self.pinged_at = time.monotonic()
+        self.transport.ping()
+
+    def ponged(self) -> None:
+        """Note a pong; the first one that answers a ping is remembered in the record."""
+        self.heard()
+        if self.pinged_at is None:
+            return
+        self.pinged_at = None
+        self.has_ponged = True
+        if not self.answers_pings and self.is_known:
+            self.answers_pings = True
+            self.node.deps.charge_points.note(self.charge_point_id, {"answersPings": True})
+
     async def is_alive(self, within: float) -> bool:
         """Ping, and say whether anything came back within so many seconds."""
         if self.closed:
@@ -249,7 +287,7 @@ class Connection:
         sign = asyncio.get_running_loop().create_future()
         self._signs = [*(self._signs or ()), sign]
         try:
-            self.transport.ping()
+            self.ping()
             async with asyncio.timeout(within):
                 await sign
             return not self.closed
@@ -290,6 +328,10 @@ class Connection:
         """Close the socket; nothing more is sent on it."""
         self.transport.close(code, reason)
 
+    def drop(self, reason: str) -> None:
+        """Close the socket without a handshake: the peer does not listen."""
+        self.transport.abort(reason)
+
     def forget_whitelisting(self) -> None:
         """Close because the record that let it in no longer does."""
         self.accepted = False
@@ -298,6 +340,7 @@ class Connection:
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""
+        self.is_rejected = True
         deps = self.node.deps
         deps.metrics.rejected.labels(rejection.reason).inc()
         self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)

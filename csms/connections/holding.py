@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 from csms import db
 from csms.actions.context import Deps
-from csms.connections.connection import Connection
+from csms.connections.connection import GOING_AWAY, REPLACED, Connection
 from csms.connections.registry import Registry
 from csms.errors import NotFound
-
-GOING_AWAY = 1001
 
 
 class Holding:
@@ -60,4 +58,4 @@ class Holding:
                 connection.log.info("reclaimed")
                 return
         connection.log.info("replaced", by="another node")
-        connection.close(GOING_AWAY, "Replaced by a new connection")
+        connection.close(GOING_AWAY, REPLACED)

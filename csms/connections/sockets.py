@@ -15,6 +15,7 @@ from csms.connections.connector_sync import sync_connectors
 from csms.connections.gate import Gate
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
+from csms.domain import protocol_trouble
 from csms.errors import CommandError, CsmsError, DatabaseUnavailable
 from csms.repositories.rejected_connections import Rejection
 
@@ -22,6 +23,11 @@ log = structlog.get_logger(__name__)
 
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
+AWAY = "Try again later"
+RESTART = "The central system restarts"
+_ROUTINE = frozenset((AWAY, RESTART))
+"""Closes that say nothing of the charge point."""
+
 CLOSED_AT_ONCE = 50
 RELEASE_AGAIN_AFTER = 3.0
 
@@ -67,15 +73,30 @@ class Sockets:
             else:
                 self._spawn(self._await_boot(connection), self._tasks)
         except DatabaseUnavailable:
-            connection.close(TRY_AGAIN_LATER, "Try again later")
+            connection.close(TRY_AGAIN_LATER, AWAY)
 
     def closed(self, connection: Connection, code: int | None) -> None:
         """Clean up after a socket; what it sent before is still served."""
         connection.was_closed()
         self._registry.remove(connection)
         self._deps.metrics.connections.set(len(self._registry))
-        connection.log.info("disconnected", code=code)
+        reason = connection.transport.closed_for
+        connection.log.info("disconnected", code=code, closed_for=reason)
+        if reason is not None:
+            self._note_close(connection, reason)
         self._spawn(self._release(connection), self._releases)
+
+    def _note_close(self, connection: Connection, reason: str) -> None:
+        """Keep why csms closed the socket of a charge point.
+
+        Whoever was turned away is in `rejected_connections`, and the record is not its own.
+        """
+        if not connection.is_known or connection.is_rejected or reason in _ROUTINE:
+            return
+        fields = {"closedByCsmsAt": self._deps.clock(), "closedByCsmsReason": reason}
+        self._deps.charge_points.note(connection.charge_point_id, fields)
+        if reason != Reason.NOT_WHITELISTED:
+            self._deps.note_trouble(connection.charge_point_id, protocol_trouble.closed(reason))
 
     async def _release(self, connection: Connection) -> None:
         await connection.drained()
@@ -108,7 +129,7 @@ class Sockets:
         except TimeoutError:
             log.warning("commands_left_running")
         for count, connection in enumerate(connections):
-            connection.close(SERVICE_RESTART, "The central system restarts")
+            connection.close(SERVICE_RESTART, RESTART)
             if count % CLOSED_AT_ONCE == CLOSED_AT_ONCE - 1:
                 batches = len(connections) / CLOSED_AT_ONCE
                 await asyncio.sleep(min(0.1, self._deps.settings.drain_seconds / batches))

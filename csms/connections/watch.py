@@ -1,4 +1,9 @@
-"""Watches over the sockets of this node: who is silent is pinged, who stays silent is dropped."""
+"""Watches over the sockets of this node: who is silent is pinged, who stays silent is dropped.
+
+Whoever has ever answered a ping is dropped after two ping intervals of silence, so that dead
+sockets are seen soon. Some charge points never answer pings (the quirk `noPong`): of those, only
+the messages tell that they are alive, and between two of these may lie a heartbeat interval.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +11,28 @@ import asyncio
 import time
 from contextlib import suppress
 
+from csms.actions.context import Deps
+from csms.connections.connection import SILENT, Connection
 from csms.connections.registry import Registry
+from csms.errors import DatabaseUnavailable, NotFound
+from csms.ocppj.quirks import NO_PONG
 
 LOOKS_PER_INTERVAL = 4
+SILENT_INTERVALS = 2
+"""Ping intervals of silence until a charge point that answers pings is dropped."""
+SILENT_HEARTBEATS = 2.5
+"""Heartbeat intervals of silence until one that does not is dropped."""
 
 
 class Watch:
     """One task for all sockets."""
 
-    def __init__(self, registry: Registry, interval: float) -> None:
-        """`interval` is how long a socket may be silent before it is pinged, seconds; 0: ever."""
+    def __init__(self, deps: Deps, registry: Registry) -> None:
+        self._deps = deps
         self._registry = registry
-        self._interval = interval
+        self._interval = deps.settings.ping_interval
         self._task: asyncio.Task[None] | None = None
+        self._reconsidered: dict[Connection, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Start watching."""
@@ -27,10 +41,11 @@ class Watch:
 
     async def stop(self) -> None:
         """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, *self._reconsidered.values()):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def _keep_looking(self) -> None:
         while True:
@@ -39,9 +54,59 @@ class Watch:
 
     def _look(self, now: float) -> None:
         for connection in self._registry:
-            silent = now - connection.last_heard
-            if silent >= 2 * self._interval:
-                connection.log.info("silent", seconds=round(silent, 1))
-                connection.transport.abort()
-            elif silent >= self._interval:
-                connection.transport.ping()
+            pinged_at = connection.pinged_at
+            if pinged_at is not None and now - pinged_at >= self._interval:
+                self._notice_no_pong(connection, pinged_at)
+            if now - connection.last_heard < self._interval:
+                continue
+            if now - connection.last_heard >= self._patience(connection):
+                self._silent(connection)
+            elif pinged_at is None or now - pinged_at >= self._interval:
+                connection.ping()
+
+    def _patience(self, connection: Connection) -> float:
+        """How long a connection may be silent, seconds."""
+        pings = SILENT_INTERVALS * self._interval
+        if connection.answers_pings or not connection.is_known:
+            return pings
+        return max(pings, SILENT_HEARTBEATS * connection.heartbeat_interval)
+
+    def _notice_no_pong(self, connection: Connection, pinged_at: float) -> None:
+        """Count the quirk, once, of a charge point that has spoken since a ping, but no pong."""
+        spoke = connection.last_heard > pinged_at
+        if not spoke or connection.has_ponged or connection.is_noted_silent_to_pings:
+            return
+        if connection.is_known:
+            connection.is_noted_silent_to_pings = True
+            self._deps.metrics.quirks.labels(NO_PONG.name).inc()
+            self._deps.charge_points.note_quirk(connection.charge_point_id, NO_PONG.name)
+
+    def _silent(self, connection: Connection) -> None:
+        if connection.answers_pings or not connection.is_known:
+            self._drop(connection)
+        elif connection not in self._reconsidered:
+            task = asyncio.get_running_loop().create_task(self._reconsider(connection))
+            self._reconsidered[connection] = task
+            task.add_done_callback(lambda _: self._reconsidered.pop(connection, None))
+
+    async def _reconsider(self, connection: Connection) -> None:
+        """Drop a connection, unless its heartbeat interval has been changed meanwhile."""
+        charge_points = self._deps.charge_points
+        try:
+            record = await charge_points.get(connection.charge_point_id)
+        except DatabaseUnavailable:
+            return
+        except NotFound:
+            record = {}
+        setting = self._deps.settings.heartbeat_interval
+        connection.heartbeat_interval = record.get("heartbeatIntervalSec") or setting
+        if time.monotonic() - connection.last_heard >= self._patience(connection):
+            self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        silent = time.monotonic() - connection.last_heard
+        connection.log.info("silent", seconds=round(silent, 1))
+        if connection.is_known and connection.answers_pings and not connection.has_ponged:
+            # Another device may stand there now: the next connection shows whether it answers.
+            self._deps.charge_points.note(connection.charge_point_id, {"answersPings": None})
+        connection.drop(SILENT)

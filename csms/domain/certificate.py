@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
@@ -21,6 +21,10 @@ _ALGORITHMS: Mapping[str, hashes.HashAlgorithm] = {
     "SHA384": hashes.SHA384(),
     "SHA512": hashes.SHA512(),
 }
+_PEM_CERTIFICATE = re.compile(
+    r"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----"
+)
+
 HashData = dict[str, str]
 """A CertificateHashDataType: hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber."""
 
@@ -41,8 +45,10 @@ def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequ
         request = x509.load_pem_x509_csr(pem.encode())
         key = request.public_key()
         is_signed = request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("the request cannot be read") from None
+        common_names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except Exception as error:
+        # What the parser raises for hostile bytes is not always a ValueError.
+        raise ValueError(f"the request cannot be read: {error}") from None
     if not is_signed:
         raise ValueError("the request is not signed with its own key")
     if isinstance(key, rsa.RSAPublicKey):
@@ -51,9 +57,9 @@ def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequ
         strong = isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_EC_BITS
     if not strong:
         raise ValueError(f"the key must be RSA of {MIN_RSA_BITS} bits or more, or elliptic")
-    told = {str(part.value) for part in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    requested = {str(part.value) for part in common_names}
     folded = {fold_text(name.strip()) for name in names if name}
-    if len(told) != 1 or not {fold_text(name.strip()) for name in told} <= folded:
+    if len(requested) != 1 or not {fold_text(name.strip()) for name in requested} <= folded:
         raise ValueError("the common name must be the charge point's serial number or identity")
     return request
 
@@ -61,9 +67,40 @@ def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequ
 def read_certificate(pem: str) -> x509.Certificate | None:
     """The first certificate of a PEM text; None if there is none that can be read."""
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+        return _whole(x509.load_pem_x509_certificate(pem.encode()))
+    except Exception:
+        # What the parser raises for hostile bytes is not always a ValueError.
         return None
+
+
+def certificate_fault(pem: str) -> str | None:
+    """Why a certificate in a PEM text cannot be what it says; None if there is no such certificate.
+
+    What has not even the structure of a certificate is left to the charge point to refuse.
+    """
+    for block in _PEM_CERTIFICATE.finditer(pem):
+        try:
+            certificate = x509.load_pem_x509_certificate(block[0].encode())
+        except ValueError:
+            continue
+        except Exception as error:
+            return str(error) or type(error).__name__
+        try:
+            _whole(certificate)
+        except Exception as error:
+            return str(error) or type(error).__name__
+    return None
+
+
+def _whole(certificate: x509.Certificate) -> x509.Certificate:
+    """The certificate, once every field that is used of it was parsed: parsing is lazy.
+
+    Raises:
+        Exception: a field cannot be read.
+    """
+    summary(certificate)
+    hash_data(certificate, certificate)
+    return certificate
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

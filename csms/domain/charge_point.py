@@ -220,6 +220,13 @@ class ChargePointView(BaseModel):
     remoteAddress: str | None = None
     connectedAt: datetime | None = None
     disconnectedAt: datetime | None = None
+    closedByCsmsAt: datetime | None = Field(
+        None, description="when csms last closed its socket of its own accord"
+    )
+    closedByCsmsReason: str | None = Field(None, description="why it did")
+    answersPings: bool | None = Field(
+        None, description="whether it answers WebSocket pings, as far as was seen"
+    )
     configurationReadAt: datetime | None = Field(
         None, description="when it last answered what its connectors are asked for with"
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 AUTHORIZATION_KEY = "AuthorizationKey"
+HEARTBEAT_INTERVAL = "HeartbeatInterval"
 SECURITY_PROFILE = "SecurityProfile"
 MASK = "********"
 

@@ -22,6 +22,8 @@ REMEDIES: Mapping[str, str] = {
     "Serial mismatch": "Correct the serial of the record, or see which device uses this identity.",
     "Invalid chargePointIdentity": "Correct the identity in the charge point's URL.",
     "Missing chargePointIdentity": "Add the identity to the end of the charge point's URL.",
+    "Wrong path": "Set the charge point's central system URL to the one below.",
+    "Missing WebSocket upgrade headers": "Set the charge point to OCPP 1.6 JSON.",
 }
 """What to do about a connection that was turned away for a reason."""
 

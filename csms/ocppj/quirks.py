@@ -187,6 +187,21 @@ TRAILING_SLASH = Quirk(
     "a slash at the end of the URL",
     "left out, if `allow_trailing_slash` is set",
 )
+ABSOLUTE_TARGET = Quirk(
+    "absoluteRequestTarget",
+    "the whole URL as request target of the upgrade, as HTTP allows",
+    "read as its path",
+)
+DOUBLED_SLASH = Quirk(
+    "doubledSlash",
+    "two slashes together in the URL",
+    "read as one, if `allow_trailing_slash` is set",
+)
+NO_PONG = Quirk(
+    "noPong",
+    "WebSocket pings are not answered",
+    "its socket is closed only after 2.5 heartbeat intervals of silence",
+)
 IDENTITY_CASE = Quirk(
     "identityCase",
     "the identity in other case than on record",
@@ -263,8 +278,11 @@ PAYLOAD_QUIRKS: tuple[Quirk, ...] = (
 CONNECTION_QUIRKS: tuple[Quirk, ...] = (
     MISSING_SUBPROTOCOL,
     TRAILING_SLASH,
+    ABSOLUTE_TARGET,
+    DOUBLED_SLASH,
     IDENTITY_CASE,
     NO_BOOT,
+    NO_PONG,
 )
 FRAME_QUIRKS: tuple[Quirk, ...] = (
     NEARLY_JSON,

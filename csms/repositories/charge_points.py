@@ -399,6 +399,10 @@ class ChargePoints:
             if not HARMLESS_QUIRKS.issuperset(quirks):
                 signs.trouble_at = now
 
+    def note_quirk(self, charge_point_id: str, quirk: str) -> None:
+        """Count a quirk that no message showed; stored within a second."""
+        self._signs_of(charge_point_id).counts[f"quirks.{quirk}"] += 1
+
     def note_trouble(self, charge_point_id: str, trouble: str, now: datetime) -> None:
         """Count protocol trouble (csms.domain.protocol_trouble); stored within a second."""
         signs = self._signs_of(charge_point_id)
@@ -432,7 +436,7 @@ class ChargePoints:
                 fields["lastSeen"] = sign.last_seen
             if sign.trouble_at is not None:
                 fields[f"protocolTrouble.{LAST_AT}"] = sign.trouble_at
-            changes: db.Document = {"$set": fields}
+            changes: db.Document = {"$set": fields} if fields else {}
             if sign.counts:
                 changes["$inc"] = dict(sign.counts)
             self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from pymongo import UpdateOne
 
 from csms.repositories.telemetry import Telemetry
 
+log = structlog.get_logger(__name__)
+
+COLLECTION = "rejected_connections"
 MAX_TEXT = 255
 MAX_IDENTITIES = 1_000
 """Identities of one address that are told apart: a site has no more, a guesser has."""
 MAX_ADDRESSES = 1_000
+NOTED_EVERY = 1.0
+"""Seconds between writes of what was noted."""
+MAX_NOTED = 200
+"""Visitors whose rejections are noted between two writes; those of more are in the metrics only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,8 @@ class Rejection:
     remote_address: str
     reason: str
     reported_serial: str | None = None
+    path: str | None = None
+    """What it asked for, where that is what was wrong."""
 
 
 class RejectedConnections:
@@ -32,18 +43,21 @@ class RejectedConnections:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._identities: OrderedDict[str, set[str | None]] = OrderedDict()
+        self._known: OrderedDict[str, set[tuple[str | None, str]]] = OrderedDict()
+        self._noted: Counter[Rejection] = Counter()
+        self._noted_at: datetime | None = None
 
     def _name(self, rejection: Rejection) -> str | None:
         """The identity to record; None for an address that keeps making up new ones."""
         identity = rejection.identity and rejection.identity[:MAX_TEXT]
-        known = self._identities.setdefault(rejection.remote_address, set())
-        self._identities.move_to_end(rejection.remote_address)
-        if len(self._identities) > MAX_ADDRESSES:
-            self._identities.popitem(last=False)
-        if identity not in known and len(known) >= MAX_IDENTITIES:
+        known = self._known.setdefault(rejection.remote_address, set())
+        self._known.move_to_end(rejection.remote_address)
+        if len(self._known) > MAX_ADDRESSES:
+            self._known.popitem(last=False)
+        visit = identity, rejection.reason
+        if visit not in known and len(known) >= MAX_IDENTITIES:
             return None
-        known.add(identity)
+        known.add(visit)
         return identity
 
     async def record(self, rejection: Rejection, now: datetime) -> None:
@@ -52,11 +66,42 @@ class RejectedConnections:
         Raises:
             DatabaseUnavailable: MongoDB did not acknowledge.
         """
+        await self._telemetry.update(COLLECTION, self._counted(rejection, 1, now))
+
+    def note(self, rejection: Rejection, now: datetime) -> None:
+        """Count one rejection of a kind that may come in floods; stored within a second or so."""
+        if not self._noted:
+            asyncio.get_running_loop().call_later(NOTED_EVERY, self.store_noted)
+        if rejection in self._noted or len(self._noted) < MAX_NOTED:
+            self._noted[rejection] += 1
+            self._noted_at = now
+
+    def store_noted(self) -> None:
+        """Hand what was noted to the writer."""
+        noted, self._noted = self._noted, Counter()
+        if not noted or self._noted_at is None:
+            return
+        log.warning(
+            "turned_away",
+            visitors=len(noted),
+            times=noted.total(),
+            reasons=sorted({rejection.reason for rejection in noted}),
+        )
+        for rejection, count in noted.items():
+            operation = self._counted(rejection, count, self._noted_at)
+            self._telemetry.update_behind(COLLECTION, operation)
+
+    def _counted(self, rejection: Rejection, count: int, now: datetime) -> UpdateOne:
+        """The update that adds to the record of a visitor and a reason, or makes it."""
         identity = self._name(rejection)
         key = repr((identity, rejection.remote_address, rejection.reason))
         changes = {
-            "$inc": {"count": 1},
-            "$set": {"lastSeen": now, "reportedSerialNumber": rejection.reported_serial},
+            "$inc": {"count": count},
+            "$set": {
+                "lastSeen": now,
+                "reportedSerialNumber": rejection.reported_serial,
+                "path": rejection.path and rejection.path[:MAX_TEXT],
+            },
             "$setOnInsert": {
                 "chargePointIdentity": identity,
                 "remoteAddress": rejection.remote_address,
@@ -65,6 +110,4 @@ class RejectedConnections:
             },
         }
         record_id = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-        await self._telemetry.update(
-            "rejected_connections", UpdateOne({"_id": record_id}, changes, upsert=True)
-        )
+        return UpdateOne({"_id": record_id}, changes, upsert=True)

@@ -9,17 +9,17 @@ Pings are sent by whoever watches over the connections (`connections/watch.py`).
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import struct
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any, cast
 
 import structlog
+from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
+from csms.connections.connection import SLOW_READER
 from csms.ocppj.websocket import (
     CLOSE,
     NO_STATUS,
@@ -65,18 +65,21 @@ class OcppProtocol(WebSocketProtocol13):
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._wire: Wire
+        self.closed_for: str | None = None
+        """Why this side closes, if it is the first to."""
 
     # The opening handshake (4.2)
 
     async def accept_connection(self, handler: WebSocketHandler) -> None:
-        """Answer the upgrade, open the handler, then read; returns when the reading begins."""
-        headers = handler.request.headers
-        if not headers.get("Host") or not _is_key(headers.get("Sec-WebSocket-Key", "")):
-            handler.set_status(400)
-            handler.finish("Missing or invalid WebSocket headers\n")
-            return
+        """Answer the upgrade, open the handler, then read; returns when the reading begins.
+
+        The request has been looked at: see `csms/web/ocpp_handshake.py`.
+        """
         self._answer_upgrade(handler)
-        self._wire = await take_over(handler._detach_stream())
+        try:
+            self._wire = await take_over(handler._detach_stream())
+        except StreamClosedError:
+            return
         try:
             opening = handler.open(*handler.open_args, **handler.open_kwargs)
             if opening is not None:
@@ -205,13 +208,15 @@ class OcppProtocol(WebSocketProtocol13):
         self._wire.write(server_frame(opcode, payload))
         if self._wire.unsent() > self._max_unsent:
             log.warning("slow_reader_dropped", unsent_limit=self._max_unsent)
-            self._abort()
+            self.abort(SLOW_READER)
 
     # Closing
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Send a close frame, then close the socket when the peer's has come, or after a while."""
         if not self.server_terminated:
+            if not self.client_terminated:
+                self.closed_for = reason
             self.server_terminated = True
             self._wire.write(server_frame(CLOSE, _close_payload(code, reason)))
         if self.client_terminated:
@@ -220,8 +225,10 @@ class OcppProtocol(WebSocketProtocol13):
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(CLOSING_SECONDS, self._abort)
 
-    def abort(self) -> None:
+    def abort(self, reason: str) -> None:
         """Close the socket without a handshake: nobody is there to shake hands."""
+        if not self.is_closing():
+            self.closed_for = reason
         self._abort()
 
     def _abort(self) -> None:
@@ -240,13 +247,6 @@ class OcppProtocol(WebSocketProtocol13):
             self._timer.cancel()
             self._timer = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
-
-
-def _is_key(key: str) -> bool:
-    try:
-        return len(base64.b64decode(key, validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False
 
 
 def _close_payload(code: int | None, reason: str | None) -> bytes:

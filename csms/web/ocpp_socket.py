@@ -11,16 +11,22 @@ from tornado.iostream import SSLIOStream
 from tornado.websocket import WebSocketHandler
 
 from csms.config import Settings
-from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Refused, Visitor
+from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Reason, Refused
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
+from csms.connections.visitor import ENDPOINT, Visitor
 from csms.domain.certificate import common_names
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import Message
+from csms.web.ocpp_handshake import VERSION, objection
 from csms.web.ocpp_protocol import OcppProtocol
 
-OCPP_PATH = r"/ocpp/1\.6(?:/.*)?"
-RETRY_AFTER = "10"
+RETRY_AFTER = 10
+THIS_IS = f"Charge points connect to {ENDPOINT}/{{chargePointIdentity}} by WebSocket."
+
+
+def _unavailable(reason: Reason, retry_after: float) -> Refused:
+    return Refused(reason, HTTPStatus.SERVICE_UNAVAILABLE, None, retry_after)
 
 
 class OcppSocket(WebSocketHandler):
@@ -34,59 +40,70 @@ class OcppSocket(WebSocketHandler):
         self._verdict: Admitted | Refused | None = None
         self._connection: Connection | None = None
 
-    # Tornado's defaults that do not fit charge points
-
-    def check_origin(self, origin: str) -> bool:
-        """Any: charge points are no browsers, and some send an Origin all the same."""
-        return True
-
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Pick ocpp1.6 from what is offered."""
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
-
-    def get_websocket_protocol(self) -> OcppProtocol | None:
-        """Our own frame loop, for version 13, which is the only one there is."""
-        if self.request.headers.get("Sec-WebSocket-Version") != "13":
-            return None
-        settings = self._settings
-        return OcppProtocol(self, settings.max_message_bytes, settings.max_unsent_bytes)
 
     # The upgrade
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Judge the request, then upgrade or answer with the HTTP status of the verdict."""
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            self.set_header("Upgrade", "websocket")
-            return self._say(HTTPStatus.UPGRADE_REQUIRED, "This is the OCPP WebSocket endpoint.")
-        if not self._sockets.accepting:
-            self.set_header("Retry-After", RETRY_AFTER)
-            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "The central system is stopping.")
-        if wait := self._sockets.gate.wait():
-            self.set_header("Retry-After", str(wait))
-            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Too many come at once; try again.")
         visitor = self._visitor()
+        if refused := self._cannot_serve_now():
+            self._admission.note_refusal(refused.reason, visitor.remote_address)
+            return self._refuse(refused)
         try:
-            self._verdict = await self._admission.judge(visitor)
+            self._verdict = self._objection(visitor) or await self._admission.judge(visitor)
         except DatabaseUnavailable:
-            self.set_header("Retry-After", RETRY_AFTER)
-            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "The database is away; try again.")
+            self._admission.note_refusal(Reason.DATABASE_AWAY, visitor.remote_address)
+            return self._refuse(_unavailable(Reason.DATABASE_AWAY, RETRY_AFTER))
         if isinstance(self._verdict, Refused):
             await self._admission.record_refusal(self._verdict, visitor)
             if self._verdict.http_status is not None:
                 return self._refuse(self._verdict)
-        await super().get(*args, **kwargs)
+        self.open_args, self.open_kwargs = args, kwargs
+        limits = self._settings.max_message_bytes, self._settings.max_unsent_bytes
+        self.ws_connection = OcppProtocol(self, *limits)
+        await self.ws_connection.accept_connection(self)
+
+    # A charge point that speaks SOAP, or a proxy that makes something else of the upgrade.
+    head = post = put = patch = delete = options = get
+
+    def _cannot_serve_now(self) -> Refused | None:
+        """Why nobody is let in now; looked at before anything is read of the request."""
+        if not self._sockets.accepting:
+            return _unavailable(Reason.STOPPING, RETRY_AFTER)
+        if wait := self._sockets.gate.wait():
+            return _unavailable(Reason.TOO_MANY_AT_ONCE, wait)
+        return None
+
+    def _objection(self, visitor: Visitor) -> Refused | None:
+        """What is wrong with the request before it matters who sent it."""
+        if not visitor.names_endpoint:
+            return Refused(Reason.WRONG_PATH, HTTPStatus.NOT_FOUND, visitor.likely_identity)
+        if found := objection(self.request):
+            return Refused(*found, visitor.likely_identity)
+        return None
 
     def _visitor(self) -> Visitor:
         offered = self.request.headers.get_list("Sec-WebSocket-Protocol")
         names = (name.strip() for line in offered for name in line.split(","))
         return Visitor(
+            self.request.uri or "",
             self.request.path,
             tuple(name for name in names if name),
             self.request.headers.get("Authorization"),
             self.request.remote_ip or "",
-            self.request.protocol == "https",
+            self._is_tls(),
             common_names(self._certificate()),
         )
+
+    def _is_tls(self) -> bool:
+        if self.request.protocol == "https":
+            return True
+        # For a WebSocket, Traefik names its scheme here, which Tornado does not know.
+        protocols = self.request.headers.get("X-Forwarded-Proto", "").split(",")
+        return self._settings.trust_proxy_headers and protocols[-1].strip() == "wss"
 
     def _certificate(self) -> dict[str, Any] | None:
         # Behind a proxy that ends TLS there is none to be seen.
@@ -97,16 +114,19 @@ class OcppSocket(WebSocketHandler):
         return certificate if isinstance(certificate, dict) else None
 
     def _refuse(self, refused: Refused) -> None:
-        if refused.http_status == HTTPStatus.UNAUTHORIZED:
+        status = refused.http_status or HTTPStatus.BAD_REQUEST
+        if status == HTTPStatus.UNAUTHORIZED:
             self.set_header("WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"')
+        elif status == HTTPStatus.UPGRADE_REQUIRED:
+            self.set_header("Upgrade", "websocket")
+            self.set_header("Sec-WebSocket-Version", VERSION)
+        elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", "GET")
         if refused.retry_after is not None:
             self.set_header("Retry-After", str(ceil(refused.retry_after)))
-        self._say(refused.http_status or HTTPStatus.BAD_REQUEST, refused.reason)
-
-    def _say(self, status: int, text: str) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
-        self.finish(f"{text}\n")
+        self.finish(f"{refused.reason}. {THIS_IS}\n")
 
     async def open(self, *args: str, **kwargs: str) -> None:
         """Act on the verdict. No message is read before this returns."""
@@ -132,7 +152,10 @@ class OcppSocket(WebSocketHandler):
         if self._connection is not None:
             self._connection.heard()
 
-    on_pong = on_ping
+    def on_pong(self, data: bytes) -> None:
+        """Hand the answer to a ping over."""
+        if self._connection is not None:
+            self._connection.ponged()
 
     def on_close(self) -> None:
         """Start the clean-up."""

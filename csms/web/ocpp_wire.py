@@ -58,7 +58,11 @@ class Wire(Protocol):
 
 
 async def take_over(stream: IOStream) -> Wire:
-    """The wire of a stream that nobody reads; the stream is not to be used any more."""
+    """The wire of a stream that nobody reads; the stream is not to be used any more.
+
+    Raises:
+        StreamClosedError: the peer is gone already.
+    """
     if isinstance(stream, SSLIOStream):
         return StreamWire(stream)
     return await TransportWire.of(stream)
@@ -76,16 +80,18 @@ class TransportWire(asyncio.Protocol):
 
     @classmethod
     async def of(cls, stream: IOStream) -> TransportWire:
-        """Take the socket of a stream, with what the stream has read of it."""
+        """Take the socket of a stream, with all that the stream has read of it.
+
+        Raises:
+            StreamClosedError: the peer is gone already.
+        """
         self = cls()
         if stream.writing():
             await stream.write(b"")
-        # What came right behind the request may be in the stream's buffer already.
-        read = asyncio.ensure_future(stream.read_bytes(READ_AT_ONCE, partial=True))
-        if read.done():
-            self._early = read.result()
-        else:
-            read.add_done_callback(lambda read: read.exception())
+        if stream.closed():
+            raise StreamClosedError(stream.error)
+        # What came right behind the request is in the stream's buffer, and nowhere else.
+        self._early = stream._consume(stream._read_buffer_size)
         socket = stream.socket.dup()
         stream.close()
         socket.setblocking(False)
@@ -170,39 +176,36 @@ class StreamWire:
         self._stream = stream
         self._owner: Owner | None = None
         self._paused = self._reading = self._lost = False
-        stream.set_close_callback(self._have_lost)
+        stream.set_close_callback(self._read)
 
     def start(self, owner: Owner) -> None:
         """Read from now on."""
         self._owner = owner
-        if self._lost:
-            owner.lost()
-        else:
-            self._read()
+        self._read()
 
     def _read(self) -> None:
-        if self._reading or self._paused:
+        """Ask for the next bytes; a closed stream still has those that came before its end."""
+        if self._reading or self._paused or self._owner is None:
             return
         try:
             data = asyncio.ensure_future(self._stream.read_bytes(READ_AT_ONCE, partial=True))
         except StreamClosedError:
+            self._have_lost(self._owner)
             return
         self._reading = True
         data.add_done_callback(self._have_read)
 
     def _have_read(self, data: asyncio.Future[bytes]) -> None:
         self._reading = False
-        if data.cancelled() or data.exception() is not None:
-            return
-        assert self._owner is not None
-        self._owner.received(data.result())
+        if not data.cancelled() and data.exception() is None:
+            assert self._owner is not None
+            self._owner.received(data.result())
         self._read()
 
-    def _have_lost(self) -> None:
+    def _have_lost(self, owner: Owner) -> None:
         if not self._lost:
             self._lost = True
-            if self._owner is not None:
-                self._owner.lost()
+            owner.lost()
 
     def write(self, data: bytes) -> None:
         """Send bytes."""

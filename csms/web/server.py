@@ -1,20 +1,24 @@
-"""The HTTP server, which leaves some of the open files that a process may have to the others.
+"""The HTTP server: keeps some open files for the rest of the process, and counts failed handshakes.
 
-Without that, visitors could take them all: no new connection to the database could be opened, and
-the ones that wait at the door could not even be turned away.
+Without the first, visitors could take all open files that a process may have: no new connection to
+the database could be opened, and the ones that wait at the door could not even be turned away.
 """
 
 from __future__ import annotations
 
 import resource
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from socket import socket
 from typing import Any
 
 import structlog
+from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
+from tornado.netutil import ssl_wrap_socket
 
 log = structlog.get_logger(__name__)
 
@@ -24,13 +28,67 @@ RESERVED_FILES = 100
 SAID_EVERY = 60.0
 
 
-class Server(HTTPServer):
-    """Closes connections at once that would take a reserved file."""
+class TlsStream(SSLIOStream):
+    """A TLS connection that keeps why its handshake failed.
 
-    turned_away: Callable[[], None]
-    """Told of each that is closed; to be set before the server listens."""
+    Tornado's own writes a line to the log for each that does, and forgets the reason.
+    """
+
+    failure: str | None = None
+    """OpenSSL's reason, such as `TLSV1_ALERT_UNKNOWN_CA`."""
+
+    def _do_ssl_handshake(self) -> None:
+        self._handshake_reading = self._handshake_writing = False
+        try:
+            self.socket.do_handshake()
+        except ssl.SSLWantReadError:
+            self._handshake_reading = True
+        except ssl.SSLWantWriteError:
+            self._handshake_writing = True
+        except (OSError, AttributeError) as error:
+            # An AttributeError: the connection was reset before it was wrapped.
+            self.failure = self._reason_of(error)
+            self.close(exc_info=error)
+        else:
+            self._ssl_accepting = False
+            self._finish_ssl_connect()
+
+    def _reason_of(self, error: Exception) -> str | None:
+        """Why it failed; None if the peer said nothing, as port scanners and health checks do."""
+        is_tls = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError)
+        if not is_tls and self.socket.shared_ciphers() is None:
+            return None
+        if isinstance(error, ssl.SSLError):
+            return error.reason or "UNKNOWN"
+        return "CONNECTION_RESET"
+
+
+class Server(HTTPServer):
+    """Closes connections at once that would take a reserved file; both callbacks are to be set."""
+
+    on_too_many: Callable[[str], object]
+    """Gets the address of each that is closed."""
+
+    on_failed_handshake: Callable[[str, str], object]
+    """Gets OpenSSL's reason and the address of each TLS handshake that failed."""
 
     _said_at: float | None = None
+
+    def _handle_connection(self, connection: socket, address: Any) -> None:
+        """Begin to serve a connection that was accepted."""
+        if self.ssl_options is None:
+            super()._handle_connection(connection, address)
+            return
+        try:
+            wrapped = ssl_wrap_socket(
+                connection, self.ssl_options, server_side=True, do_handshake_on_connect=False
+            )
+        except OSError:
+            # It is gone already.
+            connection.close()
+            return
+        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
+        self.handle_stream(TlsStream(wrapped, **sizes), address)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Serve a new connection, or close it."""
@@ -40,11 +98,19 @@ class Server(HTTPServer):
             super().handle_stream(stream, address)
             return
         stream.close()
-        self.turned_away()
+        self.on_too_many(str(address[0]))
         now = time.monotonic()
         if self._said_at is None or now - self._said_at > SAID_EVERY:
             self._said_at = now
             log.error("too_many_connections", open_files=limit, remedy="raise LimitNOFILE")
+
+    def on_close(self, server_conn: object) -> None:
+        """Note why a connection ended, if it never began."""
+        super().on_close(server_conn)
+        assert isinstance(server_conn, HTTP1ServerConnection)
+        stream = server_conn.stream
+        if isinstance(stream, TlsStream) and stream.failure is not None:
+            self.on_failed_handshake(stream.failure, server_conn.context.remote_ip)  # type: ignore[attr-defined]
 
 
 def allow_open_files() -> None:

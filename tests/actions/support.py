@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 from cryptography import x509
@@ -69,6 +70,21 @@ async def job_for(system: System, kind: str, request_id: int | None = None) -> s
     )
     await deps.jobs.create(job)
     return str(job["_id"])
+
+
+IMPOSSIBLE_VERSION = bytes((2, 1, 9))
+"""An INTEGER in DER: no certificate or request has version 10."""
+
+
+def with_impossible_version(pem: str) -> str:
+    """A certificate or a request whose version is one that X.509 does not have."""
+    label = pem.split("-----")[1].removeprefix("BEGIN ")
+    der = ssl.PEM_cert_to_DER_cert(pem.replace(label, "CERTIFICATE"))
+    # The version is the first INTEGER: 2 in a certificate, 0 in a request.
+    version = bytes((2, 1, 2 if label == "CERTIFICATE" else 0))
+    assert version in der[:20]
+    made = ssl.DER_cert_to_PEM_cert(der.replace(version, IMPOSSIBLE_VERSION, 1))
+    return made.replace("CERTIFICATE", label)
 
 
 def csr(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.support import command, mistakes
+from tests.actions.support import command, mistakes, with_impossible_version
 from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
@@ -40,4 +40,10 @@ async def test_what_cannot_be_read_is_sent_all_the_same(system: System) -> None:
 @pytest.mark.parametrize("payload", [{}, {"certificateChain": "x" * 10_001}])
 async def test_mistakes(system: System, payload: dict[str, Any]) -> None:
     await system.online()
+    assert await mistakes(system, ACTION, payload) == ["certificateChain"]
+
+
+async def test_a_certificate_of_an_impossible_version(system: System, root_pem: str) -> None:
+    await system.online()
+    payload = {"certificateChain": root_pem + with_impossible_version(root_pem)}
     assert await mistakes(system, ACTION, payload) == ["certificateChain"]

@@ -47,6 +47,20 @@ async def test_a_key_counts_when_it_was_taken(system: System, status: str, kept:
 
 
 @pytest.mark.parametrize(
+    ("value", "status", "interval"),
+    [("900", "Accepted", 900), ("900", "Rejected", 300), ("0", "Accepted", 300),
+     ("15 min", "Accepted", 300), ("9" * 500, "Accepted", 300)],
+)  # fmt: skip
+async def test_a_heartbeat_interval_that_was_taken_is_on_record(
+    system: System, value: str, status: str, interval: int
+) -> None:
+    charge_point = await system.online()
+    asked = {"key": "heartBeatInterval", "value": value}
+    await command(system, charge_point, ACTION, asked, {"status": status})
+    assert (await system.record())["heartbeatIntervalSec"] == interval
+
+
+@pytest.mark.parametrize(
     ("payload", "field"),
     [
         ({"key": "X"}, "value"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.support import command, mistakes
+from tests.actions.support import command, mistakes, with_impossible_version
 from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
@@ -43,3 +43,9 @@ async def test_the_root_is_kept(system: System, answer: str, status: str, root_p
 async def test_mistakes(system: System, payload: dict[str, Any], field: str) -> None:
     await system.online()
     assert await mistakes(system, ACTION, payload) == [field]
+
+
+async def test_a_certificate_of_an_impossible_version(system: System, root_pem: str) -> None:
+    await system.online()
+    payload = {"certificateType": USE, "certificate": with_impossible_version(root_pem)}
+    assert await mistakes(system, ACTION, payload) == ["certificate"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.support import csr, documents
+from tests.actions.support import csr, documents, with_impossible_version
 from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
@@ -32,6 +32,12 @@ async def test_the_certificate_follows_the_answer(authority_system: System, name
 async def test_another_name_or_no_request_is_rejected(authority_system: System, text: str) -> None:
     charge_point = await authority_system.online()
     payload: dict[str, Any] = {"csr": csr(text) if text else "nonsense"}
+    assert await charge_point.call(ACTION, payload) == {"status": "Rejected"}
+
+
+async def test_a_request_of_an_impossible_version_is_rejected(authority_system: System) -> None:
+    charge_point = await authority_system.online()
+    payload = {"csr": with_impossible_version(csr("CP1"))}
     assert await charge_point.call(ACTION, payload) == {"status": "Rejected"}
 
 

@@ -285,4 +285,5 @@ class TestCrowd:
         assert refused.value.response is not None
         assert refused.value.response.headers["Retry-After"] == "2"
         assert (await charge_point.boot())["status"] == "Accepted"
-        assert await system.database.rejected_connections.count_documents({}) == 0
+        found = await eventually(lambda: rejections(system), bool)
+        assert found == [(None, "Too many at once", 1)]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from csms.config import Settings
 from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
@@ -42,6 +43,32 @@ async def test_it_is_too_low_for_the_higher_ones(system: System, profile: int) -
     await system.whitelist(authorizationKey=KEY, securityProfile=profile)
     assert (await refused(system, password=KEY)).code == 401
     assert await reasons(system) == {"Security profile too low": 1}
+
+
+async def test_what_a_proxy_says_of_tls_counts_only_if_it_is_trusted(system: System) -> None:
+    await system.whitelist(authorizationKey=KEY, securityProfile=2)
+    said = {"X-Forwarded-Proto": "wss"}
+    assert (await refused(system, password=KEY, headers=said)).code == 401
+
+
+class TestTrustedProxy:
+    """A proxy that ends TLS, and says so."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"trust_proxy_headers": True})
+
+    @pytest.mark.parametrize("scheme", ["https", "wss"])
+    async def test_it_says_so(self, system: System, scheme: str) -> None:
+        await system.whitelist(authorizationKey=KEY, securityProfile=2)
+        for other in ("ws", "http", "wss, ws"):
+            said = {"X-Forwarded-Proto": other}
+            assert (await refused(system, password=KEY, headers=said)).code == 401
+        charge_point = await system.connect(
+            password=KEY, headers={"X-Forwarded-Proto": scheme, "X-Real-IP": "192.0.2.7"}
+        )
+        assert (await charge_point.boot())["status"] == "Accepted"
+        assert (await system.record())["remoteAddress"] == "192.0.2.7"
 
 
 async def test_a_profile_without_a_key_lets_nobody_in(system: System) -> None:

@@ -6,15 +6,24 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
 
-from csms.embedded_mongod import running_uri
+from csms.cli import main
+from csms.embedded_mongod import (
+    find_mongod,
+    free_port,
+    mongod_command,
+    mongod_environment,
+    running_uri,
+)
+from csms.mongod_state import HOST, REPLICA_SET
 from tests.e2e.test_messages import metering
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import Client
@@ -137,3 +146,53 @@ async def test_bad_settings_are_named(tmp_path: Path, monkeypatch: pytest.Monkey
         _, errors = await process.process.communicate()
         assert process.process.returncode == 2
         assert "port" in errors.decode()
+
+
+@pytest.fixture
+def standalone(tmp_path: Path) -> Iterator[str]:
+    """The URI of a mongod that is no member of a replica set."""
+    port = free_port()
+    command = mongod_command(find_mongod(None), port, tmp_path, 0.25)
+    place = command.index("--replSet")
+    assert command[place + 1] == REPLICA_SET
+    del command[place : place + 2]
+    with (tmp_path / "mongod.log").open("wb") as log:
+        mongod = subprocess.Popen(command, stdout=log, env=mongod_environment())
+    # The driver tries for five seconds; a slow machine takes longer to start a mongod.
+    with MongoClient[dict[str, object]](HOST, port, serverSelectionTimeoutMS=60_000) as client:
+        client.admin.command("ping")
+    yield f"mongodb://{HOST}:{port}"
+    mongod.terminate()
+    mongod.wait()
+
+
+@pytest.mark.gen_test(timeout=90)
+async def test_a_standalone_mongod_is_refused_as_check_says(
+    standalone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "MongoDB is no replica set; start mongod with --replSet and initiate it"
+    monkeypatch.setitem(SETTINGS, "CSMS_MONGODB_URI", standalone)
+    for workers in ("1", "2"):
+        monkeypatch.setitem(SETTINGS, "CSMS_WORKERS", workers)
+        monkeypatch.setitem(SETTINGS, "CSMS_PORT", str(free_port()))
+        async with serve(tmp_path / "data") as process:
+            printed, errors = await asyncio.wait_for(process.process.communicate(), 30)
+            assert process.process.returncode == 2
+            assert errors.decode().splitlines()[-1] == f"csms: {said}"
+            assert printed == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [(None, "No such file"), (b"port = 9000\nhost =\n", "line 2"), (b"\xff\xfe", "no TOML")],
+)
+def test_a_config_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, named: str
+) -> None:
+    path = tmp_path / "csms.toml"
+    if content is not None:
+        path.write_bytes(content)
+    for command in ("serve", "check"):
+        assert main([command, "--config", str(path)]) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert str(path) in line and named in line

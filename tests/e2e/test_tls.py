@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tornado.httpclient import AsyncHTTPClient
 
+from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
-from csms.tls import tls_context
+from csms.domain.certificate import read_request
+from csms.tls import authority_folder, tls_context
+from tests.e2e.test_websocket import sent_and_answered
 from tests.support.charge_point import ScriptedChargePoint
+from tests.support.raw_socket import RawSocket
 from tests.support.system import System
 
 KEY = "correct horse battery"
@@ -48,6 +56,21 @@ async def test_a_charge_point_with_credentials_over_tls(system: System, tmp_path
         await AsyncHTTPClient().fetch(f"https://localhost:{port}/healthz")
 
 
+@pytest.mark.gen_test
+@pytest.mark.parametrize("first", [0, 20_000, 300_000])
+async def test_nothing_behind_the_request_is_lost_whatever_its_size(
+    system: System, tmp_path: Path, first: int
+) -> None:
+    system.http = f"https://localhost:{system.central_system.port}"
+    system.http_options = {"ca_certs": str(tmp_path / "ca.pem")}
+    await system.whitelist("CP1")
+    peer = await RawSocket.dial(
+        system.http, ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    )
+    await sent_and_answered(peer, first)
+    peer.close()
+
+
 def test_nothing_older_than_tls_12_is_spoken(settings: Settings) -> None:
     context = tls_context(settings)
     assert context is not None
@@ -58,3 +81,41 @@ def test_a_file_that_cannot_be_read_is_named(settings: Settings, tmp_path: Path)
     (tmp_path / "key.pem").unlink()
     with pytest.raises(OSError, match=r"key\.pem"):
         tls_context(settings)
+
+
+class TestClientRoots:
+    """Certificates of a company's own authority, and those that SignCertificate gives."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings, authority: trustme.CA, tmp_path: Path) -> Settings:
+        issued = authority.issue_cert(common_name="CP1")
+        issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "of-the-company.pem")
+        settings = settings.model_copy(
+            update={"tls_client_ca": tmp_path / "ca.pem", "data_dir": tmp_path}
+        )
+        local = LocalAuthority.create(authority_folder(settings), "local", 10)
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "CP1")])
+        request = x509.CertificateSigningRequestBuilder().subject_name(name)
+        csr = request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+        signed = local.sign(read_request(csr, frozenset({"CP1"})), 5).encode()
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (tmp_path / "from-here.pem").write_bytes(private + signed)
+        return settings
+
+    @pytest.mark.gen_test
+    async def test_both_are_trusted(self, system: System, tmp_path: Path) -> None:
+        port = system.central_system.port
+        system.http = f"https://localhost:{port}"
+        system.http_options = {"ca_certs": str(tmp_path / "ca.pem")}
+        await system.whitelist("CP1", securityProfile=3)
+        for name in ("of-the-company.pem", "from-here.pem"):
+            charge_point = await ScriptedChargePoint.connect(
+                f"wss://localhost:{port}/ocpp/1.6",
+                "CP1",
+                ca_certs=str(tmp_path / "ca.pem"),
+                client_cert=str(tmp_path / name),
+                client_key=str(tmp_path / name),
+            )
+            assert (await charge_point.boot())["status"] == "Accepted"
+            await charge_point.close()

@@ -117,11 +117,63 @@ class TestPings:
     def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(update={"ping_interval": 0.1})
 
-    async def test_a_silent_peer_is_closed(self, system: System) -> None:
+    async def test_one_that_has_answered_a_ping_is_closed_when_it_is_silent(
+        self, system: System
+    ) -> None:
         async with raw(system) as peer:
             assert (await peer.receive())[0] == PING
+            peer.send(client_frame(PONG))
             await peer.end()
-            await eventually(system.record, lambda record: record["ocppSessionId"] is None)
+            record = await eventually(system.record, lambda one: one["ocppSessionId"] is None)
+            assert record["answersPings"] is True
+            record = await eventually(system.record, lambda one: one["closedByCsmsAt"])
+            assert record["closedByCsmsReason"] == "Silent"
+            record = await eventually(system.record, lambda one: one.get("protocolTrouble"))
+            assert record["protocolTrouble"]["closes"] == {"Silent": 1}
+
+    async def booted_before(self, system: System, **fields: object) -> RawSocket:
+        """A charge point that connects again, with these fields on record."""
+        await system.whitelist()
+        fields["registrationStatus"] = "Accepted"
+        await system.database.charge_points.update_one({}, {"$set": fields})
+        return await RawSocket.connect(system.ocpp, "CP1")
+
+    async def test_that_is_remembered_until_it_does_not_answer_any_more(
+        self, system: System
+    ) -> None:
+        peer = await self.booted_before(system, answersPings=True)
+        await peer.end()
+        peer.close()
+        await eventually(system.record, lambda record: record["answersPings"] is None)
+
+    async def test_one_that_never_has_gets_two_and_a_half_heartbeat_intervals(
+        self, system: System
+    ) -> None:
+        peer = await self.booted_before(system, heartbeatIntervalSec=0.4)
+        # Each comes a ping interval after the one before: two are the limit of the others.
+        for _ in range(4):
+            assert await peer.receive() == (PING, b"")
+        peer.send(client_frame(TEXT, heartbeat()))
+        started = asyncio.get_running_loop().time()
+        while (await peer.receive())[0] != TEXT:
+            pass
+        quirks = {"noPong": 1, "noBootAfterReconnect": 1}
+        await eventually(system.record, lambda record: record["quirks"] == quirks)
+        await peer.end()
+        peer.close()
+        assert asyncio.get_running_loop().time() - started >= 1.0
+        record = await eventually(system.record, lambda one: one["closedByCsmsAt"])
+        assert record["closedByCsmsReason"] == "Silent"
+        assert record["answersPings"] is None
+
+    async def test_a_heartbeat_interval_that_was_changed_counts(self, system: System) -> None:
+        peer = await self.booted_before(system, heartbeatIntervalSec=0.2)
+        await eventually(system.record, lambda record: record["ocppSessionId"])
+        longer = {"heartbeatIntervalSec": 10_000}
+        await system.database.charge_points.update_one({}, {"$set": longer})
+        for _ in range(10):
+            assert await peer.receive() == (PING, b"")
+        peer.close()
 
     async def test_who_answers_pings_stays(self, system: System) -> None:
         async with raw(system) as peer:
@@ -148,6 +200,28 @@ async def test_frames_may_come_right_behind_the_request(system: System) -> None:
     assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
     assert json.loads((await peer.receive())[1])[2]["status"] == "Accepted"
     peer.close()
+
+
+@pytest.mark.parametrize("first", [0, 100, 20_000, 300_000])
+async def test_nothing_behind_the_request_is_lost_whatever_its_size(
+    system: System, first: int
+) -> None:
+    await system.whitelist("CP1")
+    peer = await RawSocket.dial(system.ocpp)
+    await sent_and_answered(peer, first)
+    peer.close()
+
+
+async def sent_and_answered(peer: RawSocket, first: int) -> None:
+    """Send 300 kB of Calls, `first` bytes of them right behind the request; all are answered."""
+    ids = [str(number) for number in range(300)]
+    calls = b"".join(client_frame(TEXT, heartbeat(one).ljust(1_000)) for one in ids)
+    data = client_frame(TEXT, BOOT) + calls
+    peer.send(upgrade_request("/ocpp/1.6", "CP1"), data[:first])
+    assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    peer.send(data[first:])
+    answers = [json.loads((await peer.receive())[1])[:2] for _ in range(301)]
+    assert answers == [[3, one] for one in ["boot", *ids]]
 
 
 async def test_a_flood_does_not_keep_others_waiting(system: System) -> None:

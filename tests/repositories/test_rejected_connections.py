@@ -41,3 +41,23 @@ async def test_an_address_that_makes_identities_up_is_one_record_in_the_end(
     found = await database["rejected_connections"].find().to_list(None)
     counts = {record["chargePointIdentity"]: record["count"] for record in found}
     assert counts == {"X0": 1, "X1": 2, "X2": 1, "X3": 1, "X4": 1, None: 45}
+
+
+async def test_a_flood_that_is_noted_is_one_update_for_each_visitor(
+    database: db.Database,
+    telemetry_database: db.TelemetryDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rejected_connections, "MAX_NOTED", 3)
+    telemetry = Telemetry(telemetry_database, Metrics(), 0)
+    rejected = RejectedConnections(telemetry)
+    for number in range(500):
+        rejected.note(Rejection(None, f"192.0.2.{number % 5}", "Too many at once"), START)
+    rejected.store_noted()
+    await telemetry.close()
+    found = await database["rejected_connections"].find().to_list(None)
+    assert {record["remoteAddress"]: record["count"] for record in found} == {
+        "192.0.2.0": 100,
+        "192.0.2.1": 100,
+        "192.0.2.2": 100,
+    }

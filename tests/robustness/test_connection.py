@@ -38,6 +38,8 @@ QUIET = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 class Wire:
     """The socket under the connection: keeps what is sent."""
 
+    closed_for = None
+
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.closed = False
@@ -53,7 +55,7 @@ class Wire:
     def fail(self, code: int, reason: str) -> None:
         self.closed = True
 
-    def abort(self) -> None:
+    def abort(self, reason: str) -> None:
         self.closed = True
 
     def ping(self) -> None:

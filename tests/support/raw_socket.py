@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import ssl
 import struct
 from typing import Self
 from urllib.parse import urlsplit
@@ -39,10 +40,10 @@ class RawSocket:
         self.writer = writer
 
     @classmethod
-    async def dial(cls, url: str) -> Self:
+    async def dial(cls, url: str, tls: ssl.SSLContext | None = None) -> Self:
         """Open the connection; nothing is sent."""
         parts = urlsplit(url)
-        return cls(*await asyncio.open_connection(parts.hostname, parts.port))
+        return cls(*await asyncio.open_connection(parts.hostname, parts.port, ssl=tls))
 
     @classmethod
     async def connect(cls, url: str, identity: str) -> Self:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from csms import db
+from csms.connections.admission import Reason
 from csms.domain.api_token import Role
 from csms.domain.text import COMPOSED
 from csms.repositories.pages import Page, find_page
@@ -22,6 +23,16 @@ class RejectedConnectionQuery(PageQuery):
     reason: Annotated[str, Field(max_length=100)] | None = None
 
 
+def filter_of(query: RejectedConnectionQuery) -> dict[str, Any]:
+    """The filter as MongoDB has it; that a TLS handshake failed is found whatever OpenSSL said."""
+    found: dict[str, Any] = query.model_dump(
+        include={"chargePointIdentity", "reason"}, exclude_none=True
+    )
+    if query.reason == Reason.TLS_HANDSHAKE:
+        found["reason"] = {"$gte": f"{Reason.TLS_HANDSHAKE}: ", "$lt": f"{Reason.TLS_HANDSHAKE};"}
+    return found
+
+
 class RejectedConnectionView(BaseModel):
     """How often one visitor was turned away for one reason."""
 
@@ -29,6 +40,7 @@ class RejectedConnectionView(BaseModel):
     remoteAddress: str
     reason: str
     reportedSerialNumber: str | None = None
+    path: str | None = Field(None, description="what it asked for, if its path was wrong")
     count: int
     firstSeen: datetime
     lastSeen: datetime
@@ -56,12 +68,9 @@ class RejectedConnectionsHandler(ApiHandler):
         returns=Page[RejectedConnectionView],
     )
     async def get(self, query: RejectedConnectionQuery) -> Page[RejectedConnectionView]:
-        found: dict[str, Any] = query.model_dump(
-            include={"chargePointIdentity", "reason"}, exclude_none=True
-        )
         documents, cursor = await find_page(
             self.services.database["rejected_connections"],
-            found,
+            filter_of(query),
             sort_field="lastSeen",
             order="desc",
             limit=query.limit,

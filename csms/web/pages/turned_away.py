@@ -14,7 +14,7 @@ from csms.connections.admission import Reason
 from csms.domain.onboarding import REMEDIES
 from csms.repositories.pages import find_listing
 from csms.repositories.visitors import VisitorRecords, find_visitor_records
-from csms.web.api.rejected_connections import RejectedConnectionQuery
+from csms.web.api.rejected_connections import RejectedConnectionQuery, filter_of
 from csms.web.pages.base import PageHandler
 
 REASONS = (*(str(reason) for reason in Reason), SERIAL_MISMATCH)
@@ -57,6 +57,44 @@ MEANINGS: Mapping[str, str] = {
         "The identity in its URL has a slash or a control character in it, or is too long. Correct"
         " the URL in the charge point."
     ),
+    Reason.WRONG_PATH: (
+        "It asks for another path than /ocpp/1.6/ with its identity behind. Correct the URL in the"
+        " charge point; for OCPP 1.5 or 2.0.1 there is nothing here."
+    ),
+    Reason.NO_UPGRADE: (
+        "It does not ask for a WebSocket. Set it to OCPP 1.6 JSON, not SOAP; a proxy in between has"
+        " to pass the headers Upgrade and Connection on."
+    ),
+    Reason.BAD_HOST: (
+        "Its request has no Host header, or one that is no host name. Write the URL in the charge"
+        " point without blanks, and with a host name or an address only."
+    ),
+    Reason.BAD_VERSION: (
+        "It speaks another version of WebSocket than 13, the only one there is. Its firmware needs"
+        " an update."
+    ),
+    Reason.BAD_KEY: (
+        "Its request lacks the 16 random bytes that WebSocket asks for. Its firmware, or a proxy"
+        " in between, is at fault."
+    ),
+    Reason.TOO_MANY_AT_ONCE: (
+        "More came in a second than max_connects_per_second lets in. It was told when to come"
+        " again; there is nothing to do."
+    ),
+    Reason.TOO_MANY_CONNECTIONS: (
+        "The server had no open files left for it. Raise LimitNOFILE or ulimit -Hn."
+    ),
+    Reason.STOPPING: (
+        "The server was being stopped or restarted. The charge point comes again by itself."
+    ),
+    Reason.DATABASE_AWAY: (
+        "MongoDB did not answer, so nobody could be let in. The charge point comes again by itself."
+    ),
+    Reason.TLS_HANDSHAKE: (
+        "No encrypted connection came about; what OpenSSL says of it stands behind. With ALERT or"
+        " EOF in it, the charge point refused this server's certificate: install its root there, or"
+        " set its clock. HTTP_REQUEST: it came with ws or http instead of wss or https."
+    ),
 }
 """What each reason means, and what to do."""
 
@@ -75,10 +113,9 @@ class TurnedAwayPage(PageHandler):
     async def get(self) -> None:
         """Show them, each with what can be done."""
         query = self.read_query(ListQuery)
-        found = query.model_dump(include={"chargePointIdentity", "reason"}, exclude_none=True)
         listing = await find_listing(
             self.services.database["rejected_connections"],
-            found,
+            filter_of(query),
             sort_field="lastSeen",
             order="desc",
             page=query.page,
