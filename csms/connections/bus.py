@@ -1,4 +1,4 @@
-"""The way to the other nodes: through the database that is there anyway.
+"""Routes commands between nodes through MongoDB.
 
 A command for a socket on another node is written to `commands` with that node's id; the node sees
 it in its change stream, sends it, and writes the outcome, which this node sees in turn. Questions
@@ -15,11 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from cryptography.exceptions import InvalidTag
 
 from csms.actions.context import Deps
 from csms.connections.holding import Holding
 from csms.connections.registry import Registry
 from csms.connections.seal import Seal, seal
+from csms.domain.command import CommandStatus, Outcome, outcome_of
 from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
@@ -29,7 +31,7 @@ from csms.errors import (
 )
 from csms.ocppj.frames import Payload
 from csms.repositories.changes import Change, Changes
-from csms.repositories.commands import CommandStatus, Travel
+from csms.repositories.commands import Travel
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
 
@@ -169,7 +171,10 @@ class Bus:
         await create(node["_id"], travel)
         fields = await self._within(travel.command_id, waiting, patience)
         if fields is None:
-            raise CommandTimeout("the node that holds the socket did not answer in time")
+            given_up = await self._deps.commands.give_up_pending(travel.command_id)
+            raise CommandTimeout(
+                "the node that holds the socket did not answer in time", was_sent=not given_up
+            )
         return _outcome(fields)
 
     async def is_alive(self, record: Fields) -> bool:
@@ -243,8 +248,26 @@ class Bus:
         claimed = await self._deps.commands.claim(command["_id"])
         if claimed is None or self.send is None:
             return
-        payload = self._seal.open(claimed["sealedPayload"])
+        try:
+            payload = self._seal.open(claimed["sealedPayload"])
+        except InvalidTag:
+            await self._refuse(claimed["_id"])
+            return
         await self.send(claimed["chargePointId"], claimed["action"], payload, claimed["_id"])
+
+    async def _refuse(self, command_id: str) -> None:
+        """Say at once that a command was not sent: its payload was sealed for an earlier process.
+
+        That happens when a node restarts under the same name while a command is on its way to it.
+        """
+        log.warning("command_not_readable", id=command_id)
+        await self._deps.commands.finish(
+            command_id,
+            CommandStatus.OFFLINE,
+            Outcome.NOT_SENT,
+            self._deps.clock(),
+            error={"message": "not sent: the node that holds the socket has restarted; try again"},
+        )
 
     async def _answer(self, call: Fields) -> None:
         await self._calls.hear(call["_id"])
@@ -276,6 +299,7 @@ def _outcome(fields: Fields) -> Payload:
         return answer
     if status == CommandStatus.CALL_ERROR:
         raise CallErrorReceived(error.get("code", ""), error.get("description", ""), {})
-    if status == CommandStatus.TIMEOUT:
-        raise CommandTimeout(message)
+    outcome = outcome_of(fields)
+    if status == CommandStatus.TIMEOUT or outcome == Outcome.SENT_NO_ANSWER:
+        raise CommandTimeout(message, was_sent=outcome != Outcome.NOT_SENT)
     raise ChargePointOffline(message)

@@ -23,7 +23,7 @@ from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
-from csms.errors import ChargePointOffline, DatabaseUnavailable
+from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import Call, Payload
 from csms.ocppj.session import Answered, Ignored, Refused, Session, Unreadable
 from csms.repositories.charge_points import Claim
@@ -31,8 +31,24 @@ from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
 
-Ask = Callable[[str, str, Payload, str], Awaitable[Payload]]
-"""Sends a command: charge point id, Action, payload, who asks; returns the answer's payload."""
+
+class Ask(Protocol):
+    """Sends a command, recorded as one of `requested_by`, and returns the answer's payload.
+
+    A question is sent after the commands that wait, and may be given up for one.
+    """
+
+    def __call__(
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Payload,
+        requested_by: str,
+        *,
+        is_question: bool = False,
+    ) -> Awaitable[Payload]:
+        """Raises the errors of `CommandRouter.execute`."""
+
 
 OURSELVES = "csms"
 POLICY_VIOLATION = 1008
@@ -63,6 +79,8 @@ class Node:
     messages: MessageLog
     on_bind: Callable[[Connection, str], Awaitable[bool]]
     on_accepted: Callable[[Connection], None]
+    on_unbooted: Callable[[Connection], None]
+    """A Call was refused because the charge point has not booted."""
     on_work: Callable[[Connection, Callable[[], Awaitable[None]]], None]
     ask: Ask
 
@@ -76,9 +94,9 @@ class Connection:
     __slots__ = (
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
-        "claim", "record_before", "accepted", "authenticated", "credentials", "quirks",
-        "closed", "last_heard", "_inbox", "_outbox", "_signs",
-        "_after_reply", "_gone", "__weakref__",
+        "claim", "record_before", "accepted", "is_turned_away",
+        "authenticated", "credentials", "quirks", "closed", "last_heard",
+        "_inbox", "_outbox", "_signs", "_after_reply", "_gone", "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +113,8 @@ class Connection:
         self.claim: Claim | None = None
         self.record_before: db.Document | None = None
         self.accepted = False
+        self.is_turned_away = False
+        """Whether the socket is about to be closed because the charge point may not be here."""
         self.authenticated = False
         self.credentials = Credentials()
         self.quirks: tuple[str, ...] = ()
@@ -135,9 +155,20 @@ class Connection:
         self.accepted = True
         self._when_replied(lambda: self.node.on_accepted(self))
 
+    @property
+    def lacks_boot(self) -> bool:
+        """Whether all that is missing is a BootNotification: the record is known already."""
+        return self.is_known and not self.accepted and not self.is_turned_away
+
+    def needs_boot(self) -> None:
+        """Note that a Call was refused for want of a BootNotification."""
+        if self.lacks_boot:
+            self.node.on_unbooted(self)
+
     def turn_away(self, reason: str, reported_serial: str | None) -> None:
         """Record the rejection and close with 1008 after the reply."""
         self.accepted = False
+        self.is_turned_away = True
         rejection = Rejection(self.identity, self.remote_address, reason, reported_serial)
         self._when_replied(lambda: self.reject(rejection))
 
@@ -227,19 +258,26 @@ class Connection:
         action: str,
         payload: Payload,
         on_sent: Callable[[], Awaitable[None]] | None = None,
+        *,
+        is_question: bool = False,
     ) -> Payload:
         """Send a Call when it is its turn, and return the CallResult's payload.
 
-        `on_sent` runs while the answer is awaited.
+        `on_sent` runs while the answer is awaited. A question of csms' own is sent after the
+        commands that wait, and may be given up for one.
 
         Raises:
-            ChargePointOffline: the socket is closed, or closed before the answer came.
-            CommandTimeout: no answer within `call_timeout`, or no turn.
+            ChargePointOffline: the socket was closed before it could be sent.
+            CommandTimeout: no answer within `call_timeout` or before the close, or no turn.
             CallErrorReceived: the charge point answered with a CallError.
         """
         if self._outbox is None:
             self._outbox = Outbox(self)
-        return await self._outbox.call(action, payload, on_sent)
+        return await self._outbox.call(action, payload, on_sent, is_question=is_question)
+
+    async def inquire(self, action: str, payload: Payload) -> Payload:
+        """Send a question of csms' own; see `call`."""
+        return await self.call(action, payload, is_question=True)
 
     # Closing
 
@@ -250,6 +288,7 @@ class Connection:
     def forget_whitelisting(self) -> None:
         """Close because the record that let it in no longer does."""
         self.accepted = False
+        self.is_turned_away = True
         self.log.info("no_longer_whitelisted")
         self.close(POLICY_VIOLATION, NOT_WHITELISTED)
 
@@ -267,13 +306,12 @@ class Connection:
         self.close(POLICY_VIOLATION, rejection.reason)
 
     def was_closed(self) -> None:
-        """Give whoever waits a definite answer. Calls that were read are still worked off."""
+        """End our Call that is out. Calls that were read are still worked off."""
         self.closed = True
         if self._gone is not None:
             self._gone.set()
-        offline = ChargePointOffline("the connection closed before the charge point answered")
         if self._outbox is not None:
-            self._outbox.was_closed(offline)
+            self._outbox.was_closed()
         self.heard()
 
     async def until_closed(self) -> None:

@@ -11,6 +11,7 @@ import structlog
 from csms import db
 from csms.domain.configuration import configuration_values
 from csms.domain.connector import read_connector_count, reconcile
+from csms.domain.unanswered import CONFIGURATION
 from csms.errors import CallErrorReceived, CommandError, CommandTimeout
 from csms.ocppj.frames import Payload
 from csms.repositories.charge_points import ChargePoints
@@ -24,6 +25,7 @@ NUMBER_OF_CONNECTORS = "NumberOfConnectors"
 MAX_KEYS = "GetConfigurationMaxKeys"
 DEFAULT_MAX_KEYS = 10
 IMPLAUSIBLE_COUNT = "implausibleConnectorCount"
+SYNC_ERROR = "connectorSyncError"
 ATTEMPTS = 10
 
 
@@ -53,23 +55,34 @@ def type_key(connector_id: int) -> str:
     return f"Connector{connector_id}-Type"
 
 
-async def sync_connectors(
+async def refresh_connectors(
     call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
 ) -> list[db.Document]:
-    """Ask for the number and the types of the connectors; returns them as they are on record now.
-
-    A count that makes no sense is flagged and changes nothing. Types that are not told leave what
-    is known.
+    """As `sync_connectors`, because a person wants it: csms may ask by itself again, too.
 
     Raises:
         CommandError: the charge point did not answer; its connectors stay as they are.
     """
     try:
-        values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
+        return await sync_connectors(call, charge_points, charge_point_id, clock)
     except CommandError as error:
-        charge_points.note(charge_point_id, {"connectorSyncError": str(error)})
+        charge_points.note(charge_point_id, {SYNC_ERROR: str(error), CONFIGURATION: None})
         raise
-    read: dict[str, Any] = {"configurationReadAt": clock(), "connectorSyncError": None}
+
+
+async def sync_connectors(
+    call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
+) -> list[db.Document]:
+    """Ask for the number and the types of the connectors; returns them as they are on record now.
+
+    A count that makes no sense is flagged and changes nothing. Types that the charge point does
+    not say leave what is known.
+
+    Raises:
+        CommandError: the charge point did not answer; its connectors stay as they are.
+    """
+    values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
+    read: dict[str, Any] = {"configurationReadAt": clock(), SYNC_ERROR: None, CONFIGURATION: None}
     raw_count = values.get(NUMBER_OF_CONNECTORS.casefold())
     count = read_connector_count(raw_count)
     types = {} if count is None else await _ask_types(call, values, count)

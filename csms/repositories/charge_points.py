@@ -13,8 +13,10 @@ from typing import Any
 from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
+from csms.domain.command import RESET_SENT_AT
 from csms.domain.connector import MAX_CONNECTORS, new_connector
 from csms.domain.protocol_trouble import LAST_AT
+from csms.domain.unanswered import BOOT, CONFIGURATION
 from csms.errors import DatabaseUnavailable, NotFound
 from csms.repositories import search
 from csms.repositories.lookups import Lookup
@@ -26,11 +28,13 @@ SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
 
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
+_KEPT_IF_SET = (CONFIGURATION, BOOT, RESET_SENT_AT)
 
 
 def kept_of(record: Mapping[str, Any]) -> db.Document:
     """What is kept of a record while its charge point is connected: memory is what limits them."""
-    return {name: record.get(name) for name in (*_CLAIM_FIELDS, "connectorSync")}
+    kept: db.Document = {name: record.get(name) for name in (*_CLAIM_FIELDS, "connectorSync")}
+    return kept | {name: record[name] for name in _KEPT_IF_SET if record.get(name)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import Field
 from tornado.web import HTTPError
 
 from csms.domain.api_token import Role
-from csms.repositories.commands import CommandStatus
+from csms.domain.command import CommandStatus, outcome_of
 from csms.repositories.pages import find_listing
 from csms.web.api.audit import AuditQuery
 from csms.web.api.readings import TimeRange
@@ -55,6 +55,7 @@ class CommandsPage(PageHandler):
             listing=listing,
             actions=self.services.commands.actions,
             statuses=list(CommandStatus),
+            outcome_of=outcome_of,
         )
 
 
@@ -68,7 +69,13 @@ class CommandDetailPage(PageHandler):
             raise HTTPError(HTTPStatus.NOT_FOUND)
         completed = command.get("completedAt")
         seconds = (completed - command["requestedAt"]).total_seconds() if completed else None
-        self.show("command.html", command=command, seconds=seconds, pretty=_pretty)
+        self.show(
+            "command.html",
+            command=command,
+            outcome=outcome_of(command),
+            seconds=seconds,
+            pretty=_pretty,
+        )
 
 
 def _pretty(value: Any) -> str:
