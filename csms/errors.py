@@ -103,14 +103,17 @@ class ChargePointOffline(CommandError):
         super().__init__(message)
 
 
+NOT_BOOTED = (
+    "The charge point is connected, but has not sent its BootNotification. Trigger one"
+    " (TriggerMessage, BootNotification), or send a Reset."
+)
+
+
 class NotBooted(ChargePointOffline):
     """Nothing was sent: the charge point is connected, but has not sent a BootNotification."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "The charge point is connected, but has not sent its BootNotification. Trigger one"
-            ' (TriggerMessage with requestedMessage "BootNotification"), or send a Reset.'
-        )
+        super().__init__(NOT_BOOTED)
 
 
 class CommandTimeout(CommandError):

@@ -41,6 +41,9 @@ RETRY_AFTER = 0.5
 GRACE = 5.0
 """Seconds that a node may take beyond what its charge point takes."""
 
+LOOK_FOR_NODE_EVERY = 1.0
+"""Seconds between looks whether the node that has a command is still alive."""
+
 PING_GRACE = 0.5
 LOOK_EVERY = 0.25
 LOOKS_UNHEARD = 8
@@ -162,20 +165,43 @@ class Bus:
         """
         node = await self._living_node(record)
         if node is None:
-            raise ChargePointOffline("Charger not connected")
+            raise ChargePointOffline()
         await self._ready()
         travel = Travel(uuid4().hex, self._deps.settings.node_id, seal(payload, node["publicKey"]))
         # Expected before it is there: the answer may be quicker than the insert's.
         waiting = self._expect(travel.command_id)
         patience = self._deps.settings.call_timeout * 2 + GRACE
-        await create(node["_id"], travel)
-        fields = await self._within(travel.command_id, waiting, patience)
-        if fields is None:
+        try:
+            await create(node["_id"], travel)
+            async with asyncio.timeout(patience):
+                await self._until_answered_or_gone(waiting, node)
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting.pop(travel.command_id, None)
+        if not waiting.done():
             given_up = await self._deps.commands.give_up_pending(travel.command_id)
+            sent = "not sent" if given_up else "it may have been carried out"
             raise CommandTimeout(
-                "the node that holds the socket did not answer in time", was_sent=not given_up
+                f"the node that holds the socket did not answer; {sent}", was_sent=not given_up
             )
-        return _outcome(fields)
+        return _outcome(waiting.result())
+
+    async def _until_answered_or_gone(self, waiting: asyncio.Future[Fields], node: Fields) -> None:
+        """Wait for another node's answer, no longer than that process is on record."""
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=LOOK_FOR_NODE_EVERY)
+            if not waiting.done() and await self._is_gone(node):
+                # What it wrote last may still be on its way here.
+                await asyncio.wait([waiting], timeout=LOOK_FOR_NODE_EVERY)
+                return
+
+    async def _is_gone(self, node: Fields) -> bool:
+        """Whether a node has stopped; one that came back under its name has another key."""
+        with suppress(DatabaseUnavailable):
+            found = await self._nodes.find(node["_id"])
+            return found is None or found.get("publicKey") != node["publicKey"]
+        return False
 
     async def is_alive(self, record: Fields) -> bool:
         """Whether the socket that another node holds for a charge point answers a ping."""
@@ -221,17 +247,6 @@ class Bus:
 
     def _expect(self, key: str) -> asyncio.Future[Fields]:
         return self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
-
-    async def _within(
-        self, key: str, waiting: asyncio.Future[Fields], seconds: float
-    ) -> Fields | None:
-        try:
-            async with asyncio.timeout(seconds):
-                return await waiting
-        except TimeoutError:
-            return None
-        finally:
-            self._waiting.pop(key, None)
 
     def _finished(self, command_id: str, fields: Fields | None) -> None:
         if fields is not None and fields.get("completedAt") is not None:

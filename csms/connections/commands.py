@@ -14,6 +14,7 @@ from csms.actions.context import Deps, Outbound
 from csms.connections.bus import Bus
 from csms.connections.connection import Connection
 from csms.connections.registry import Registry
+from csms.domain.charge_point import has_booted
 from csms.domain.command import RESET_SENT_AT, CommandStatus, Outcome, failure_of
 from csms.errors import (
     CallErrorReceived,
@@ -58,6 +59,11 @@ class CommandRouter:
     def actions(self) -> list[str]:
         """What may be asked for."""
         return sorted(self._outbound)
+
+    @property
+    def before_boot(self) -> list[str]:
+        """What may be asked for when the charge point has not booted."""
+        return [name for name in self.actions if self._outbound[name].before_boot]
 
     async def require_connected(
         self, charge_point_id: str, *, before_boot: bool = False
@@ -242,8 +248,3 @@ class CommandRouter:
             await self._deps.commands.finish(
                 command_id, status, outcome, self._deps.clock(), error=detail
             )
-
-
-def has_booted(record: Mapping[str, Any]) -> bool:
-    """Whether a charge point's BootNotification has ever been accepted."""
-    return record.get("registrationStatus") == "Accepted"

@@ -24,6 +24,11 @@ MAX_WAITING_CALLS = 100
 GIVE_WAY_AFTER = 5.0
 """Seconds that a question of ours may be out while a command of a person waits."""
 
+CLOSED_BEFORE_ANSWER = (
+    "it was sent, and the connection closed before the charge point answered; it may have been"
+    " carried out"
+)
+
 Answer = CallResult | CallError
 OnSent = Callable[[], Awaitable[None]]
 
@@ -86,10 +91,7 @@ class Outbox:
 
     def was_closed(self) -> None:
         """End the Call that is out: its answer will not come."""
-        self._fail(
-            "it was sent, and the connection closed before the charge point answered;"
-            " it may have been carried out"
-        )
+        self._fail(CLOSED_BEFORE_ANSWER)
 
     def _fail(self, reason: str) -> None:
         if self._out is not None and not self._out.answer.done():

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from csms import db
 from csms.actions.context import Deps
-from csms.connections.commands import CommandRouter, has_booted
+from csms.connections.commands import CommandRouter
 from csms.connections.connector_sync import MAX_KEYS, Caller, ask_configuration, read_max_keys
+from csms.domain.charge_point import has_booted
 from csms.domain.times import rfc3339
 from csms.domain.verification import NUMBER_OF_CONNECTORS, Verification, compare, keys_to_ask
 from csms.errors import CallErrorReceived, CommandTimeout, NotBooted

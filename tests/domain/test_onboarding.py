@@ -90,3 +90,24 @@ def test_a_boot_that_was_rejected_since() -> None:
 @pytest.mark.parametrize("missing", ["serialNumber", "reportedSerialNumber"])
 def test_without_two_serials_there_is_nothing_to_compare(missing: str) -> None:
     assert states(onboarding({**READY, missing: None}, None, None))[3] == "skipped"
+
+
+CONNECTED = {"ocppSessionId": "x", "connectedAt": T0}
+
+
+@pytest.mark.parametrize(
+    ("times", "state", "said"),
+    [(0, "waiting", "has not sent"), (1, "blocked", "1 times"), (9, "blocked", "not asked again")],
+)
+def test_one_that_is_connected_and_has_not_booted(times: int, state: str, said: str) -> None:
+    asked = {"bootUnanswered": {"times": times, "lastAt": T0}} if times else {}
+    step = onboarding({**CONNECTED, **asked}, None, None)[2]
+    assert (step.name, step.state) == ("Booted", state)
+    assert said in step.detail.format(*step.values) and "Reset" in step.remedy
+
+
+def test_one_that_is_not_asked_for_its_configuration_any_more() -> None:
+    asked = {"connectorSyncError": "late", "configurationUnanswered": {"times": 9, "lastAt": T0}}
+    step = blocking({**READY, **asked})
+    assert (step.name, step.values) == ("Configuration read", (9,))
+    assert "not asked again" in step.detail and "Refresh" in step.remedy

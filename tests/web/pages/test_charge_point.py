@@ -100,3 +100,19 @@ async def test_the_type_of_a_connector_has_a_form(system: System) -> None:
     status, text = await visitor.page("/charge-points/CP1/connectors/1")
     assert status == 200 and 'value="CCS_COMBO_2" selected' in text
     assert (await visitor.page("/charge-points/CP1/connectors/9"))[0] == 404
+
+
+@pytest.mark.gen_test
+async def test_before_the_boot_only_what_can_be_sent_is_offered(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    visitor = await sign_in(system)
+    _, text = await visitor.page("/charge-points/CP1")
+    assert "It is connected, but has not sent its BootNotification." in text
+    for action in ("TriggerMessage", "Reset", "verify", "ExtendedTriggerMessage"):
+        assert f"/command/{action}" in text
+    assert "/command/ClearCache" not in text and "/command/RemoteStart" not in text
+    assert "has not booted" in (await visitor.page("/charge-points/CP1/command/ClearCache"))[1]
+    assert "has not booted" not in (await visitor.page("/charge-points/CP1/command/Reset"))[1]
+    await charge_point.boot()
+    assert "/command/ClearCache" in (await visitor.page("/charge-points/CP1"))[1]

@@ -11,7 +11,15 @@ from ocpp.v16.enums import Location, Reason
 
 from csms.domain.id_tag import Status
 from csms.domain.transaction import TransactionStatus
-from csms.web.pages import flags, meter_series, meter_values, texts, transactions, turned_away
+from csms.web.pages import (
+    commands,
+    flags,
+    meter_series,
+    meter_values,
+    texts,
+    transactions,
+    turned_away,
+)
 from csms.web.pages.base import NAVIGATION, WEB
 
 # "text" or 'text', as an argument of _() or t(), also one of two with `if` or `?` between.
@@ -63,6 +71,7 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param([reason.value for reason in Reason], id="reasons"),
         pytest.param([*turned_away.MEANINGS, *turned_away.MEANINGS.values()], id="turned away"),
         pytest.param(list(TransactionStatus), id="states"),
+        pytest.param(commands.OUTCOMES.values(), id="outcomes"),
     ],
 )
 def test_there_is_a_thai_text(said: Iterable[str]) -> None:
