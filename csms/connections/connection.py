@@ -294,6 +294,7 @@ class Connection:
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""
+        self.is_turned_away = True
         deps = self.node.deps
         deps.metrics.rejected.labels(rejection.reason).inc()
         self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)

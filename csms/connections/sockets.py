@@ -188,19 +188,23 @@ class Sockets:
     async def _read_configuration(self, connection: Connection) -> str | None:
         """Ask for the connectors; why that was in vain, None if there was an answer."""
         try:
-            await sync_connectors(
+            sync = await sync_connectors(
                 connection.inquire,
                 self._deps.charge_points,
                 connection.charge_point_id,
                 self._deps.clock,
             )
-        except (CallErrorReceived, ChargePointOffline) as error:
-            connection.log.info("connectors_not_read", error=str(error))
+        except ChargePointOffline:
+            # It was not asked, and will be after the boot of its next connection.
+            return None
+        except CallErrorReceived as error:
+            connection.log.info("connectors_refused", error=str(error))
             fields = {SYNC_ERROR: str(error), CONFIGURATION: None}
             self._deps.charge_points.note(connection.charge_point_id, fields)
+            return None
         except CommandTimeout as error:
             return str(error)
-        return None
+        return None if sync.unanswered is None else str(sync.unanswered)
 
     async def _trigger_boot(self, connection: Connection) -> str | None:
         """Ask for a BootNotification; why that was in vain, None if it has come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from csms.config import Settings
 from csms.connections import outbox
 from csms.domain import unanswered
-from tests.support.charge_point import ScriptedChargePoint
+from tests.support import PATIENCE
+from tests.support.charge_point import ScriptedChargePoint, configuration_answer
 from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
@@ -269,6 +271,42 @@ async def test_one_that_drops_the_connection_when_asked_gets_its_pause(
     # It waits for its pause, and a person need not.
     assert (await refresh(system))[0] == 200
     await eventually(system.record, lambda record: record["configurationUnanswered"] is None)
+
+
+async def test_one_that_drops_the_connection_when_asked_for_types_is_not_asked_at_each_boot(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses(monkeypatch, timedelta(hours=1))
+    charge_point = await silent_about_types(system)
+    charge_point.socket.close()
+    record = await eventually(system.record, vain(1))
+    assert record["connectorCount"] == len(record["connectors"]) == 2
+    charge_point = await system.connect()
+    await charge_point.boot()
+    assert await charge_point.call("Heartbeat", {})
+    assert charge_point.waiting_calls == 0
+    # What a person asks for is answered with what is known.
+    charge_point.configure({"NumberOfConnectors": "2"})
+    status, answer = await refresh(system)
+    assert (status, len(answer["connectors"])) == (200, 2)
+
+
+async def silent_about_types(system: System) -> ScriptedChargePoint:
+    """One that has booted and says how many connectors it has; it was asked for their types."""
+    await system.whitelist()
+    charge_point = await system.connect()
+    asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answer(payload: dict[str, Any]) -> dict[str, Any] | None:
+        if "NumberOfConnectors" in payload["key"]:
+            return configuration_answer({"NumberOfConnectors": "2"}, payload["key"])
+        asked.set_result(None)
+        return None
+
+    charge_point.answers["GetConfiguration"] = answer
+    await charge_point.boot()
+    await asyncio.wait_for(asked, PATIENCE)
+    return charge_point
 
 
 async def test_nothing_of_this_is_written_where_all_is_well(system: System) -> None:
