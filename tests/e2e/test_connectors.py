@@ -212,6 +212,29 @@ async def test_a_boot_loop_does_not_queue_questions(
     assert charge_point.waiting_calls == 0
 
 
+async def test_commands_of_people_go_ahead_of_the_next_question(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    await charge_point.boot()
+    unique_id, payload = await charge_point.expect("GetConfiguration")
+    path = "/admin/charge-points/CP1/commands"
+    asked = asyncio.ensure_future(system.rest("POST", path, {"action": "ClearCache"}))
+
+    connection = system.central_system.sockets._registry.of("CP1")
+    assert connection is not None and connection._outbox is not None
+    turns = connection._outbox._turns
+
+    async def waits() -> bool:
+        return turns.urgent_waiting == 1
+
+    await eventually(waits, bool)
+    charge_point.reply(unique_id, configuration_answer({"NumberOfConnectors": "1"}, payload["key"]))
+    unique_id, _ = await charge_point.expect("ClearCache")
+    charge_point.reply(unique_id, {"status": "Accepted"})
+    assert (await asked)[0] == 200
+    await charge_point.expect("GetConfiguration")
+
+
 async def test_a_command_of_a_person_ends_a_question_that_is_out_for_long(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
