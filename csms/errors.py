@@ -15,8 +15,9 @@
     ├── AuthorityError (certificates/authority.py)                        exit status 2
     ├── MongodNotFound, MongodFailed, DataDirInUse (embedded_mongod.py)   exit status 2
     └── CommandError          a command that got no CallResult
-        ├── ChargePointOffline    no socket, or it closed on the way      HTTP 409
-        ├── CommandTimeout        no answer in time                       HTTP 504
+        ├── ChargePointOffline    no socket to send it on                 HTTP 409
+        │   └── NotBooted         a socket, but no BootNotification yet   HTTP 409
+        ├── CommandTimeout        no answer in time, or its socket closed HTTP 504
         └── CallErrorReceived     the charge point answered CALLERROR     HTTP 502
 
 Each edge maps them once: `web/api/base.py` to HTTP, `connections/connection.py` to CALLERROR,
@@ -111,15 +112,40 @@ class OcppError(CsmsError):
 
 
 class CommandError(CsmsError):
-    """A command that did not get a CallResult."""
+    """A command that did not get a CallResult. `command_id` is its record's, if it has one."""
+
+    command_id: str | None = None
 
 
 class ChargePointOffline(CommandError):
-    """There is no socket to this charge point, or it closed before the answer came."""
+    """Nothing was sent: there is no socket to this charge point."""
+
+    def __init__(self, message: str = "Charger not connected") -> None:
+        super().__init__(message)
+
+
+NOT_BOOTED = (
+    "The charge point is connected, but has not sent its BootNotification. Trigger one"
+    " (TriggerMessage, BootNotification), or send a Reset."
+)
+
+
+class NotBooted(ChargePointOffline):
+    """Nothing was sent: the charge point is connected, but has not sent a BootNotification."""
+
+    def __init__(self) -> None:
+        super().__init__(NOT_BOOTED)
 
 
 class CommandTimeout(CommandError):
-    """The charge point did not answer in time."""
+    """The charge point did not answer in time, or its socket closed before the answer came.
+
+    `was_sent` is False if the command was given up before it was sent.
+    """
+
+    def __init__(self, message: str, *, was_sent: bool = True) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
 
 
 class CallErrorReceived(CommandError):

@@ -1,4 +1,8 @@
-"""Checks of outbound payloads that the schemas leave out, for actions that share them."""
+"""Checks of outbound payloads that the schemas leave out, for actions that share them.
+
+What a charge point can judge is left to it. These are mistakes that it could not even read, such
+as a text that is no time, where the schema only says that it is a text.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +28,12 @@ def certificate_error(payload: Mapping[str, Any], name: str) -> list[FieldError]
         return []
     message = f"is no X.509 certificate that can be read ({fault}); make it anew"
     return [FieldError(name, message)]
+
+
+def profile_errors(profile: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Mistakes in the times of a charging profile; `path` is where the profile is, with a dot."""
+    return [
+        *time_error(profile, "validFrom", path),
+        *time_error(profile, "validTo", path),
+        *time_error(profile["chargingSchedule"], "startSchedule", f"{path}chargingSchedule."),
+    ]

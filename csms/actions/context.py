@@ -180,7 +180,8 @@ class Outbound:
     `prepare` fills in what may be left out, such as an id that is to be unique, before anything is
     checked; `check` finds mistakes that the schema cannot; `mask_request` and `mask_response` take
     secrets out of what is recorded, logged and shown; `after` runs when the charge point has
-    answered.
+    answered. With `before_boot` it may be sent to a charge point that has not booted yet; one that
+    `restarts` the charge point is done when a BootNotification follows.
     """
 
     action: str
@@ -189,3 +190,5 @@ class Outbound:
     mask_request: Callable[[Payload], Payload] = _same
     mask_response: Callable[[Payload], Payload] = _same
     after: Callable[[Deps, str, Payload, Payload], Awaitable[Any]] = _nothing
+    before_boot: bool = False
+    restarts: bool = False

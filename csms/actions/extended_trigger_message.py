@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from csms.actions.context import Outbound
 
-OUTBOUND = Outbound("ExtendedTriggerMessage")
+OUTBOUND = Outbound("ExtendedTriggerMessage", before_boot=True)

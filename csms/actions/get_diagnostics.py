@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from csms.actions.context import Deps, Outbound
-from csms.actions.jobs import begin, job_of, location_error, retry_errors, time_errors
+from csms.actions.jobs import begin, job_of, location_error, time_errors
 from csms.domain.job import REQUESTED, JobKind, mask_location
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -14,7 +14,6 @@ def check(payload: Payload) -> list[FieldError]:
     return [
         *location_error(payload, "location"),
         *time_errors(payload, "startTime", "stopTime"),
-        *retry_errors(payload),
     ]
 
 

@@ -32,15 +32,6 @@ def location_error(payload: Mapping[str, Any], name: str, path: str = "") -> lis
     ]
 
 
-def retry_errors(payload: Mapping[str, Any]) -> list[FieldError]:
-    """Mistakes in how often to try again, and after how many seconds."""
-    return [
-        FieldError(name, "must be 0 or more")
-        for name in ("retries", "retryInterval")
-        if payload.get(name, 0) < 0
-    ]
-
-
 def time_errors(payload: Mapping[str, Any], *names: str, path: str = "") -> list[FieldError]:
     """Mistakes in fields that are times."""
     return [error for name in names for error in time_error(payload, name, path)]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from csms.actions.checks import profile_errors
 from csms.actions.context import Deps, Outbound
-from csms.domain.charging_profile import document, remote_start_profile_errors
+from csms.domain.charging_profile import document
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
 
 
 def check(payload: Payload) -> list[FieldError]:
-    """Refuse connector 0, as a transaction needs a real one, and a profile that is none for it."""
-    errors = []
-    if payload.get("connectorId", 1) < 1:
-        message = "must be 1 or more; leave it out to let any one start"
-        errors.append(FieldError("connectorId", message))
-    if "chargingProfile" in payload:
-        errors += remote_start_profile_errors(payload["chargingProfile"], "chargingProfile.")
-    return errors
+    """Refuse times that are none in the profile that comes along."""
+    if "chargingProfile" not in payload:
+        return []
+    return profile_errors(payload["chargingProfile"], "chargingProfile.")
 
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:

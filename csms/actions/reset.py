@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from csms.actions.context import Outbound
 
-OUTBOUND = Outbound("Reset")
+OUTBOUND = Outbound("Reset", before_boot=True, restarts=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from csms.actions.checks import profile_errors
 from csms.actions.context import Deps, Outbound
-from csms.domain.charging_profile import document, profile_errors
+from csms.domain.charging_profile import document
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
 
 
 def check(payload: Payload) -> list[FieldError]:
-    """Refuse a profile that breaks the rules of its purpose, kind or schedule."""
-    return profile_errors(
-        payload["csChargingProfiles"], payload["connectorId"], "csChargingProfiles."
-    )
+    """Refuse times that are none."""
+    return profile_errors(payload["csChargingProfiles"], "csChargingProfiles.")
 
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from csms.actions.context import Deps, Outbound
 from csms.actions.get_log import prepare
-from csms.actions.jobs import begin, job_of, location_error, retry_errors, time_errors
+from csms.actions.jobs import begin, job_of, location_error, time_errors
 from csms.domain.job import JobKind, mask_location
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -16,7 +16,6 @@ def check(payload: Payload) -> list[FieldError]:
     return [
         *location_error(firmware, "location", "firmware."),
         *time_errors(firmware, "retrieveDateTime", "installDateTime", path="firmware."),
-        *retry_errors(payload),
     ]
 
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from csms.actions.context import Outbound
 
-OUTBOUND = Outbound("TriggerMessage")
+OUTBOUND = Outbound("TriggerMessage", before_boot=True)

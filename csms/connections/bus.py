@@ -1,4 +1,4 @@
-"""The way to the other nodes: through the database that is there anyway.
+"""Routes commands between nodes through MongoDB.
 
 A command for a socket on another node is written to `commands` with that node's id; the node sees
 it in its change stream, sends it, and writes the outcome, which this node sees in turn. Questions
@@ -15,11 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from cryptography.exceptions import InvalidTag
 
 from csms.actions.context import Deps
 from csms.connections.holding import Holding
 from csms.connections.registry import Registry
 from csms.connections.seal import Seal, seal
+from csms.domain.command import CommandStatus, Outcome, outcome_of
 from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
@@ -29,7 +31,7 @@ from csms.errors import (
 )
 from csms.ocppj.frames import Payload
 from csms.repositories.changes import Change, Changes
-from csms.repositories.commands import CommandStatus, Travel
+from csms.repositories.commands import Travel
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
 
@@ -38,6 +40,9 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER = 0.5
 GRACE = 5.0
 """Seconds that a node may take beyond what its charge point takes."""
+
+LOOK_FOR_NODE_EVERY = 1.0
+"""Seconds between looks whether the node that has a command is still alive."""
 
 PING_GRACE = 0.5
 LOOK_EVERY = 0.25
@@ -160,17 +165,43 @@ class Bus:
         """
         node = await self._living_node(record)
         if node is None:
-            raise ChargePointOffline("Charger not connected")
+            raise ChargePointOffline()
         await self._ready()
         travel = Travel(uuid4().hex, self._deps.settings.node_id, seal(payload, node["publicKey"]))
         # Expected before it is there: the answer may be quicker than the insert's.
         waiting = self._expect(travel.command_id)
         patience = self._deps.settings.call_timeout * 2 + GRACE
-        await create(node["_id"], travel)
-        fields = await self._within(travel.command_id, waiting, patience)
-        if fields is None:
-            raise CommandTimeout("the node that holds the socket did not answer in time")
-        return _outcome(fields)
+        try:
+            await create(node["_id"], travel)
+            async with asyncio.timeout(patience):
+                await self._until_answered_or_gone(waiting, node)
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting.pop(travel.command_id, None)
+        if not waiting.done():
+            given_up = await self._deps.commands.give_up_pending(travel.command_id)
+            sent = "not sent" if given_up else "it may have been carried out"
+            raise CommandTimeout(
+                f"the node that holds the socket did not answer; {sent}", was_sent=not given_up
+            )
+        return _outcome(waiting.result())
+
+    async def _until_answered_or_gone(self, waiting: asyncio.Future[Fields], node: Fields) -> None:
+        """Wait for another node's answer, no longer than that process is on record."""
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=LOOK_FOR_NODE_EVERY)
+            if not waiting.done() and await self._is_gone(node):
+                # What it wrote last may still be on its way here.
+                await asyncio.wait([waiting], timeout=LOOK_FOR_NODE_EVERY)
+                return
+
+    async def _is_gone(self, node: Fields) -> bool:
+        """Whether a node has stopped; one that came back under its name has another key."""
+        with suppress(DatabaseUnavailable):
+            found = await self._nodes.find(node["_id"])
+            return found is None or found.get("publicKey") != node["publicKey"]
+        return False
 
     async def is_alive(self, record: Fields) -> bool:
         """Whether the socket that another node holds for a charge point answers a ping."""
@@ -217,17 +248,6 @@ class Bus:
     def _expect(self, key: str) -> asyncio.Future[Fields]:
         return self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
 
-    async def _within(
-        self, key: str, waiting: asyncio.Future[Fields], seconds: float
-    ) -> Fields | None:
-        try:
-            async with asyncio.timeout(seconds):
-                return await waiting
-        except TimeoutError:
-            return None
-        finally:
-            self._waiting.pop(key, None)
-
     def _finished(self, command_id: str, fields: Fields | None) -> None:
         if fields is not None and fields.get("completedAt") is not None:
             self._resolve(command_id, fields)
@@ -243,8 +263,26 @@ class Bus:
         claimed = await self._deps.commands.claim(command["_id"])
         if claimed is None or self.send is None:
             return
-        payload = self._seal.open(claimed["sealedPayload"])
+        try:
+            payload = self._seal.open(claimed["sealedPayload"])
+        except InvalidTag:
+            await self._refuse(claimed["_id"])
+            return
         await self.send(claimed["chargePointId"], claimed["action"], payload, claimed["_id"])
+
+    async def _refuse(self, command_id: str) -> None:
+        """Say at once that a command was not sent: its payload was sealed for an earlier process.
+
+        That happens when a node restarts under the same name while a command is on its way to it.
+        """
+        log.warning("command_not_readable", id=command_id)
+        await self._deps.commands.finish(
+            command_id,
+            CommandStatus.OFFLINE,
+            Outcome.NOT_SENT,
+            self._deps.clock(),
+            error={"message": "not sent: the node that holds the socket has restarted; try again"},
+        )
 
     async def _answer(self, call: Fields) -> None:
         await self._calls.hear(call["_id"])
@@ -276,6 +314,7 @@ def _outcome(fields: Fields) -> Payload:
         return answer
     if status == CommandStatus.CALL_ERROR:
         raise CallErrorReceived(error.get("code", ""), error.get("description", ""), {})
-    if status == CommandStatus.TIMEOUT:
-        raise CommandTimeout(message)
+    outcome = outcome_of(fields)
+    if status == CommandStatus.TIMEOUT or outcome == Outcome.SENT_NO_ANSWER:
+        raise CommandTimeout(message, was_sent=outcome != Outcome.NOT_SENT)
     raise ChargePointOffline(message)

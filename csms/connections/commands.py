@@ -1,4 +1,4 @@
-"""Commands: a Call that somebody asked for, checked, recorded, sent, and its outcome recorded."""
+"""Sends commands: checks the Call, records it, gets it to its socket, records the outcome."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from pydantic import BaseModel
 from csms import db
 from csms.actions.context import Deps, Outbound
 from csms.connections.bus import Bus
+from csms.connections.connection import Connection
 from csms.connections.registry import Registry
+from csms.domain.charge_point import has_booted
+from csms.domain.command import RESET_SENT_AT, CommandStatus, Outcome, failure_of
 from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
-    CommandTimeout,
+    CommandError,
     CsmsError,
     DatabaseUnavailable,
     FieldError,
     InvalidInput,
+    NotBooted,
 )
 from csms.ocppj.frames import Payload
 from csms.ocppj.payloads import outbound_errors
-from csms.repositories.commands import CommandStatus, Travel
+from csms.repositories.commands import Travel
 
 log = structlog.get_logger(__name__)
-
-NOT_CONNECTED = "Charger not connected"
 
 
 class CommandOutcome(BaseModel):
@@ -37,6 +39,7 @@ class CommandOutcome(BaseModel):
     id: str
     action: str
     status: CommandStatus
+    outcome: Outcome
     response: dict[str, Any]
 
 
@@ -57,16 +60,28 @@ class CommandRouter:
         """What may be asked for."""
         return sorted(self._outbound)
 
-    async def require_connected(self, charge_point_id: str) -> db.Document:
+    @property
+    def before_boot(self) -> list[str]:
+        """What may be asked for when the charge point has not booted."""
+        return [name for name in self.actions if self._outbound[name].before_boot]
+
+    async def require_connected(
+        self, charge_point_id: str, *, before_boot: bool = False
+    ) -> db.Document:
         """The record of a charge point that is connected, on whatever node.
 
         Raises:
             NotFound: there is no such charge point.
             ChargePointOffline: it is not connected.
+            NotBooted: it is, but has not booted here, and `before_boot` does not allow that.
         """
         record = await self._deps.charge_points.get(charge_point_id)
-        if record.get("ocppSessionId") is None or record.get("registrationStatus") != "Accepted":
-            raise ChargePointOffline(NOT_CONNECTED)
+        if record.get("ocppSessionId") is None:
+            raise ChargePointOffline()
+        connection = self._registry.of(charge_point_id)
+        booted = has_booted(record) if connection is None else connection.accepted
+        if not before_boot and not booted:
+            raise NotBooted()
         return record
 
     async def execute(
@@ -84,18 +99,37 @@ class CommandRouter:
             id=command_id,
             action=action,
             status=CommandStatus.ANSWERED,
+            outcome=Outcome.ANSWERED,
             response=self._outbound[action].mask_response(answer),
         )
 
     async def ask(
-        self, charge_point_id: str, action: str, payload: Payload, requested_by: str
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Payload,
+        requested_by: str,
+        *,
+        is_question: bool = False,
     ) -> Payload:
-        """The same, for code that goes on to work with the answer as it came."""
-        answer, _ = await self._execute(charge_point_id, action, payload, requested_by)
+        """The same, for code that goes on to work with the answer as it came.
+
+        `is_question` is for what csms asks by itself, on a socket of this node: commands of people
+        go ahead of it.
+        """
+        answer, _ = await self._execute(
+            charge_point_id, action, payload, requested_by, is_question=is_question
+        )
         return answer
 
     async def _execute(
-        self, charge_point_id: str, action: str, payload: Payload, requested_by: str
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Payload,
+        requested_by: str,
+        *,
+        is_question: bool = False,
     ) -> tuple[Payload, str]:
         record = await self._deps.charge_points.get(charge_point_id)
         outbound = self._known(action)
@@ -122,32 +156,66 @@ class CommandRouter:
                 None,
                 own,
             ):
+                if not outbound.before_boot and not has_booted(record):
+                    raise NotBooted()
                 answer = await self._bus.command(record, payload, create)
             else:
                 await create(own)
-                answer = await self._send(charge_point_id, action, payload, command_id)
+                answer = await self._send(
+                    charge_point_id, action, payload, command_id, is_question=is_question
+                )
         except CsmsError as error:
             if not command_id:
                 await create(own)
             await self._record_failure(command_id, error)
+            if isinstance(error, CommandError):
+                error.command_id = command_id
             raise
         await outbound.after(self._deps, charge_point_id, payload, answer)
         log.info("command_answered", charge_point=charge_point_id, action=action, id=command_id)
         return answer, command_id
 
     async def _send(
-        self, charge_point_id: str, action: str, payload: Payload, command_id: str
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Payload,
+        command_id: str,
+        *,
+        is_question: bool = False,
     ) -> Payload:
         """Send a command on a socket of this node, and record the answer."""
         connection = self._registry.of(charge_point_id)
-        if connection is None or not connection.accepted:
-            raise ChargePointOffline(NOT_CONNECTED)
-        answer = await connection.call(action, payload, on_sent=lambda: self._mark_sent(command_id))
-        masked = self._outbound[action].mask_response(answer)
-        await self._deps.commands.finish(
-            command_id, CommandStatus.ANSWERED, self._deps.clock(), response=masked
+        outbound = self._outbound[action]
+        if connection is None or connection.is_turned_away:
+            raise ChargePointOffline()
+        if not connection.accepted and not outbound.before_boot:
+            raise NotBooted()
+        if outbound.restarts:
+            await self._note_restart(connection)
+        answer = await connection.call(
+            action, payload, lambda: self._mark_sent(command_id), is_question=is_question
         )
+        try:
+            await self._deps.commands.finish(
+                command_id,
+                CommandStatus.ANSWERED,
+                Outcome.ANSWERED,
+                self._deps.clock(),
+                response=outbound.mask_response(answer),
+            )
+        except DatabaseUnavailable:
+            # An error would read as if the command might be sent again.
+            log.error("answer_not_recorded", id=command_id)
         return answer
+
+    async def _note_restart(self, connection: Connection) -> None:
+        """Leave a note for the boot that follows, which may come to any node."""
+        # Written before the Call is sent: the charge point may be quicker than a write behind it.
+        now = {RESET_SENT_AT: self._deps.clock()}
+        await self._deps.charge_points.set_fields(connection.charge_point_id, now)
+        if connection.record_before is not None:
+            connection.record_before |= now
 
     async def _send_for_another(
         self, charge_point_id: str, action: str, payload: Payload, command_id: str
@@ -171,15 +239,12 @@ class CommandRouter:
             await self._deps.commands.mark_sent(command_id)
 
     async def _record_failure(self, command_id: str, error: CsmsError) -> None:
-        statuses = {
-            ChargePointOffline: CommandStatus.OFFLINE,
-            CommandTimeout: CommandStatus.TIMEOUT,
-            CallErrorReceived: CommandStatus.CALL_ERROR,
-        }
+        status, outcome = failure_of(error)
         detail: dict[str, Any] = {"message": str(error)}
         if isinstance(error, CallErrorReceived):
             detail = {"code": error.code, "description": error.description}
-        status = statuses.get(type(error), CommandStatus.OFFLINE)
-        log.info("command_failed", id=command_id, status=status.value)
+        log.info("command_failed", id=command_id, status=status.value, outcome=outcome.value)
         with suppress(DatabaseUnavailable):
-            await self._deps.commands.finish(command_id, status, self._deps.clock(), error=detail)
+            await self._deps.commands.finish(
+                command_id, status, outcome, self._deps.clock(), error=detail
+            )

@@ -24,7 +24,7 @@ from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
 from csms.connections.unreadable import UnreadableMessages
-from csms.errors import ChargePointOffline, DatabaseUnavailable
+from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
     CALL_RESULT,
     KEEP_ALIVE_TEXT,
@@ -41,8 +41,24 @@ from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
 
-Ask = Callable[[str, str, Payload, str], Awaitable[Payload]]
-"""Sends a command: charge point id, Action, payload, who asks; returns the answer's payload."""
+
+class Ask(Protocol):
+    """Sends a command, recorded as one of `requested_by`, and returns the answer's payload.
+
+    A question is sent after the commands that wait, and may be given up for one.
+    """
+
+    def __call__(
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Payload,
+        requested_by: str,
+        *,
+        is_question: bool = False,
+    ) -> Awaitable[Payload]:
+        """Raises the errors of `CommandRouter.execute`."""
+
 
 OURSELVES = "csms"
 GOING_AWAY = 1001
@@ -87,6 +103,8 @@ class Node:
     messages: MessageLog
     on_bind: Callable[[Connection, str], Awaitable[bool]]
     on_accepted: Callable[[Connection], None]
+    on_unbooted: Callable[[Connection], None]
+    """A Call was refused because the charge point has not booted."""
     on_work: Callable[[Connection, Callable[[], Awaitable[None]]], None]
     ask: Ask
 
@@ -100,8 +118,8 @@ class Connection:
     __slots__ = (
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
-        "claim", "record_before", "accepted", "authenticated", "credentials", "quirks",
-        "closed", "is_rejected", "last_heard", "pinged_at", "has_ponged", "answers_pings",
+        "claim", "record_before", "accepted", "is_turned_away", "authenticated", "credentials",
+        "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
         "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
         "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
     )  # fmt: skip
@@ -120,13 +138,13 @@ class Connection:
         self.claim: Claim | None = None
         self.record_before: db.Document | None = None
         self.accepted = False
+        self.is_turned_away = False
+        """Whether the socket is about to be closed because the charge point may not be here."""
         self.authenticated = False
         self.credentials = Credentials()
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
-        self.is_rejected = False
-        """Whether it was turned away after it had connected: its record is another's."""
         self.last_heard = time.monotonic()
         self.pinged_at: float | None = None
         """When it was pinged last, if that is not answered yet."""
@@ -172,9 +190,20 @@ class Connection:
         self.accepted = True
         self._when_replied(lambda: self.node.on_accepted(self))
 
+    @property
+    def lacks_boot(self) -> bool:
+        """Whether all that is missing is a BootNotification: the record is known already."""
+        return self.is_known and not self.accepted and not self.is_turned_away
+
+    def needs_boot(self) -> None:
+        """Note that a Call was refused for want of a BootNotification."""
+        if self.lacks_boot:
+            self.node.on_unbooted(self)
+
     def turn_away(self, reason: str, reported_serial: str | None) -> None:
         """Record the rejection and close with 1008 after the reply."""
         self.accepted = False
+        self.is_turned_away = True
         rejection = Rejection(self.identity, self.remote_address, reason, reported_serial)
         self._when_replied(lambda: self.reject(rejection))
 
@@ -308,19 +337,26 @@ class Connection:
         action: str,
         payload: Payload,
         on_sent: Callable[[], Awaitable[None]] | None = None,
+        *,
+        is_question: bool = False,
     ) -> Payload:
         """Send a Call when it is its turn, and return the CallResult's payload.
 
-        `on_sent` runs while the answer is awaited.
+        `on_sent` runs while the answer is awaited. A question of csms' own is sent after the
+        commands that wait, and may be given up for one.
 
         Raises:
-            ChargePointOffline: the socket is closed, or closed before the answer came.
-            CommandTimeout: no answer within `call_timeout`, or no turn.
+            ChargePointOffline: the socket was closed before it could be sent.
+            CommandTimeout: no answer within `call_timeout` or before the close, or no turn.
             CallErrorReceived: the charge point answered with a CallError.
         """
         if self._outbox is None:
             self._outbox = Outbox(self)
-        return await self._outbox.call(action, payload, on_sent)
+        return await self._outbox.call(action, payload, on_sent, is_question=is_question)
+
+    async def inquire(self, action: str, payload: Payload) -> Payload:
+        """Send a question of csms' own; see `call`."""
+        return await self.call(action, payload, is_question=True)
 
     # Closing
 
@@ -335,12 +371,13 @@ class Connection:
     def forget_whitelisting(self) -> None:
         """Close because the record that let it in no longer does."""
         self.accepted = False
+        self.is_turned_away = True
         self.log.info("no_longer_whitelisted")
         self.close(POLICY_VIOLATION, NOT_WHITELISTED)
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""
-        self.is_rejected = True
+        self.is_turned_away = True
         deps = self.node.deps
         deps.metrics.rejected.labels(rejection.reason).inc()
         self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)
@@ -353,13 +390,12 @@ class Connection:
         self.close(POLICY_VIOLATION, rejection.reason)
 
     def was_closed(self) -> None:
-        """Give whoever waits a definite answer. Calls that were read are still worked off."""
+        """End our Call that is out. Calls that were read are still worked off."""
         self.closed = True
         if self._gone is not None:
             self._gone.set()
-        offline = ChargePointOffline("the connection closed before the charge point answered")
         if self._outbox is not None:
-            self._outbox.was_closed(offline)
+            self._outbox.was_closed()
         self.heard()
 
     async def until_closed(self) -> None:

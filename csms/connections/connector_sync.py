@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import structlog
 from csms import db
 from csms.domain.configuration import configuration_values
 from csms.domain.connector import read_connector_count, reconcile
+from csms.domain.unanswered import CONFIGURATION
 from csms.errors import CallErrorReceived, CommandError, CommandTimeout
 from csms.ocppj.frames import Payload
 from csms.repositories.charge_points import ChargePoints
@@ -24,7 +26,17 @@ NUMBER_OF_CONNECTORS = "NumberOfConnectors"
 MAX_KEYS = "GetConfigurationMaxKeys"
 DEFAULT_MAX_KEYS = 10
 IMPLAUSIBLE_COUNT = "implausibleConnectorCount"
+SYNC_ERROR = "connectorSyncError"
 ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The connectors as they are on record now."""
+
+    connectors: list[db.Document]
+    unanswered: CommandTimeout | None = None
+    """Why there was no answer to what types they have."""
 
 
 async def ask_configuration(call: Caller, keys: list[str], max_keys: int) -> dict[str, str]:
@@ -53,26 +65,45 @@ def type_key(connector_id: int) -> str:
     return f"Connector{connector_id}-Type"
 
 
-async def sync_connectors(
+async def refresh_connectors(
     call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
 ) -> list[db.Document]:
-    """Ask for the number and the types of the connectors; returns them as they are on record now.
-
-    A count that makes no sense is flagged and changes nothing. Types that are not told leave what
-    is known.
+    """As `sync_connectors`, because a person wants it: csms may ask by itself again, too.
 
     Raises:
         CommandError: the charge point did not answer; its connectors stay as they are.
     """
+    error: CommandError | None = None
     try:
-        values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
-    except CommandError as error:
-        charge_points.note(charge_point_id, {"connectorSyncError": str(error)})
+        sync = await sync_connectors(call, charge_points, charge_point_id, clock)
+        error = sync.unanswered
+        return sync.connectors
+    except CommandError as refused:
+        error = refused
         raise
-    read: dict[str, Any] = {"configurationReadAt": clock(), "connectorSyncError": None}
+    finally:
+        if error is not None:
+            charge_points.note(charge_point_id, {SYNC_ERROR: str(error), CONFIGURATION: None})
+
+
+async def sync_connectors(
+    call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
+) -> Sync:
+    """Ask for the number and the types of the connectors, and make the record match.
+
+    A count that makes no sense is flagged and changes nothing. Types that the charge point does
+    not say leave what is known.
+
+    Raises:
+        CommandError: the charge point did not answer; its connectors stay as they are.
+    """
+    values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
+    read: dict[str, Any] = {"configurationReadAt": clock()}
     raw_count = values.get(NUMBER_OF_CONNECTORS.casefold())
     count = read_connector_count(raw_count)
-    types = {} if count is None else await _ask_types(call, values, count)
+    unanswered = None if count is None else await _ask_types(call, values, count)
+    if unanswered is None:
+        read |= {SYNC_ERROR: None, CONFIGURATION: None}
     record = await charge_points.get(charge_point_id)
     implausible = raw_count is not None and count is None
     if implausible != (IMPLAUSIBLE_COUNT in (record.get("flags") or ())):
@@ -80,32 +111,36 @@ async def sync_connectors(
     if count is None:
         log.warning("connector_count_ignored", charge_point=charge_point_id, told=raw_count)
         charge_points.note(charge_point_id, read)
-        return list(record.get("connectors") or [])
+        return Sync(list(record.get("connectors") or []))
     charge_points.note(charge_point_id, {**read, "connectorsSyncedAt": read["configurationReadAt"]})
+    types = _types_of(values, count)
     for _ in range(ATTEMPTS):
         before: list[db.Document] = record.get("connectors") or []
         now = clock()
         after = reconcile(before, count, types, now)
         # Most that come back have the connectors they had: nothing to write.
         if after == before and record.get("connectorCount") == count:
-            return after
+            return Sync(after, unanswered)
         if await charge_points.put_connectors(charge_point_id, before, after, now, count=count):
-            return after
+            return Sync(after, unanswered)
         record = await charge_points.get(charge_point_id)
     raise CommandTimeout("the connectors' record kept changing; try again")
 
 
-async def _ask_types(call: Caller, values: dict[str, str], count: int) -> dict[int, str]:
+async def _ask_types(call: Caller, values: dict[str, str], count: int) -> CommandTimeout | None:
+    """Add the types to `values`; returns why there was no answer, if there was none."""
     keys = [type_key(connector_id) for connector_id in range(1, count + 1)]
-    # Some charge points ignore the filter and tell everything at once.
+    # Some charge points ignore the filter and say everything at once.
     missing = [key for key in keys if key.casefold() not in values]
-    if missing:
-        try:
-            values |= await ask_configuration(call, missing, read_max_keys(values))
-        except (CallErrorReceived, CommandTimeout) as error:
-            log.info("connector_types_not_told", error=str(error))
-    return {
-        connector_id: values[key.casefold()]
-        for connector_id, key in enumerate(keys, start=1)
-        if key.casefold() in values
-    }
+    try:
+        values |= await ask_configuration(call, missing, read_max_keys(values))
+    except CallErrorReceived as error:
+        log.info("connector_types_refused", error=str(error))
+    except CommandTimeout as error:
+        return error
+    return None
+
+
+def _types_of(values: dict[str, str], count: int) -> dict[int, str]:
+    keys = {connector_id: type_key(connector_id).casefold() for connector_id in range(1, count + 1)}
+    return {number: values[key] for number, key in keys.items() if key in values}

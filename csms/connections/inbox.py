@@ -153,6 +153,7 @@ class Inbox:
             raise OcppError("NotImplemented", "unknown Action")
         is_boot = call.action == BOOT_NOTIFICATION
         if not is_boot and not (connection.accepted and connection.is_known):
+            connection.needs_boot()
             raise OcppError("SecurityError", "send a BootNotification first")
         payload, quirks = check_inbound(call.action, call.payload)
         if call.quirks:

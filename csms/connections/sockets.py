@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
 
 from csms.actions.context import Deps, Inbound
 from csms.connections.admission import Admission, Admitted, Reason
-from csms.connections.connection import Ask, Connection, Node, Transport
-from csms.connections.connector_sync import sync_connectors
+from csms.connections.connection import OURSELVES, Ask, Connection, Node, Transport
+from csms.connections.connector_sync import SYNC_ERROR, sync_connectors
 from csms.connections.gate import Gate
 from csms.connections.message_log import MessageLog
+from csms.connections.own_questions import OwnQuestions
 from csms.connections.registry import Registry
 from csms.domain import protocol_trouble
-from csms.errors import CommandError, CsmsError, DatabaseUnavailable
+from csms.domain.command import RESET_SENT_AT, RESET_WINDOW
+from csms.domain.unanswered import BOOT, CONFIGURATION
+from csms.errors import (
+    CallErrorReceived,
+    ChargePointOffline,
+    CommandError,
+    CommandTimeout,
+    CsmsError,
+    DatabaseUnavailable,
+)
 from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
@@ -47,7 +59,18 @@ class Sockets:
         self._deps = deps
         self._registry = registry
         self._admission = admission
-        self._node = Node(deps, inbound, messages, admission.bind, self._accepted, self._work, ask)
+        self._node = Node(
+            deps,
+            inbound,
+            messages,
+            admission.bind,
+            self._accepted,
+            self._unbooted,
+            self._work,
+            ask,
+        )
+        self._configuration_reads = OwnQuestions(deps, CONFIGURATION, SYNC_ERROR)
+        self._boot_triggers = OwnQuestions(deps, BOOT)
         self._tasks: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
         self.accepting = True
@@ -89,13 +112,17 @@ class Sockets:
     def _note_close(self, connection: Connection, reason: str) -> None:
         """Keep why csms closed the socket of a charge point.
 
-        Whoever was turned away is in `rejected_connections`, and the record is not its own.
+        A visitor that was turned away is in `rejected_connections`: the record is not its own,
+        unless the record itself was changed and no longer lets it in.
         """
-        if not connection.is_known or connection.is_rejected or reason in _ROUTINE:
+        is_forgotten = reason == Reason.NOT_WHITELISTED
+        if not connection.is_known or reason in _ROUTINE:
+            return
+        if connection.is_turned_away and not is_forgotten:
             return
         fields = {"closedByCsmsAt": self._deps.clock(), "closedByCsmsReason": reason}
         self._deps.charge_points.note(connection.charge_point_id, fields)
-        if reason != Reason.NOT_WHITELISTED:
+        if not is_forgotten:
             self._deps.note_trouble(connection.charge_point_id, protocol_trouble.closed(reason))
 
     async def _release(self, connection: Connection) -> None:
@@ -142,9 +169,37 @@ class Sockets:
 
     def _accepted(self, connection: Connection) -> None:
         before = connection.record_before or {}
+        if before.get(BOOT):
+            before[BOOT] = None
+            self._deps.charge_points.note(connection.charge_point_id, {BOOT: None})
+        reset_sent_at = before.pop(RESET_SENT_AT, None)
+        if reset_sent_at is not None:
+            self._spawn(self._note_reset_done(connection, reset_sent_at), self._tasks)
         own = before.get("connectorSync")
         if self._deps.settings.connector_sync if own is None else own:
-            self._spawn(self._sync(connection), self._tasks)
+            read = self._configuration_reads.ask(
+                connection,
+                partial(self._read_configuration, connection),
+                self._deps.settings.connector_sync_delay,
+            )
+            self._spawn(read, self._tasks)
+
+    async def _note_reset_done(self, connection: Connection, sent_at: datetime) -> None:
+        """The boot that was just accepted may be the end of a Reset that csms sent."""
+        since = self._deps.clock() - RESET_WINDOW
+        if sent_at < since:
+            return
+        try:
+            await self._deps.commands.note_reset_done(connection.charge_point_id, since)
+        except DatabaseUnavailable as error:
+            connection.log.warning("reset_not_noted", error=str(error))
+
+    def _unbooted(self, connection: Connection) -> None:
+        """A Call was refused for want of a boot: trigger one."""
+        triggers = self._boot_triggers
+        if not triggers.is_asking(connection) and not triggers.is_left_alone(connection):
+            trigger = triggers.ask(connection, partial(self._trigger_boot, connection))
+            self._spawn(trigger, self._tasks)
 
     def _work(self, connection: Connection, work: Callable[[], Awaitable[None]]) -> None:
         self._spawn(self._do(connection, work), self._tasks)
@@ -155,19 +210,43 @@ class Sockets:
         except CsmsError as error:
             connection.log.warning("own_work_failed", error=str(error))
 
-    async def _sync(self, connection: Connection) -> None:
-        await asyncio.sleep(self._deps.settings.connector_sync_delay)
+    async def _read_configuration(self, connection: Connection) -> str | None:
+        """Ask for the connectors; why that was in vain, None if there was an answer."""
         try:
-            await sync_connectors(
-                connection.call,
+            sync = await sync_connectors(
+                connection.inquire,
                 self._deps.charge_points,
                 connection.charge_point_id,
                 self._deps.clock,
             )
-        except CommandError as error:
-            connection.log.info("connectors_not_told", error=str(error))
-        except CsmsError as error:
-            connection.log.warning("connectors_not_synced", error=str(error))
+        except ChargePointOffline:
+            # It was not asked, and will be after the boot of its next connection.
+            return None
+        except CallErrorReceived as error:
+            connection.log.info("connectors_refused", error=str(error))
+            fields = {SYNC_ERROR: str(error), CONFIGURATION: None}
+            self._deps.charge_points.note(connection.charge_point_id, fields)
+            return None
+        except CommandTimeout as error:
+            return str(error)
+        return None if sync.unanswered is None else str(sync.unanswered)
+
+    async def _trigger_boot(self, connection: Connection) -> str | None:
+        """Ask for a BootNotification; why that was in vain, None if it has come."""
+        reason = "no BootNotification came"
+        if connection.lacks_boot:
+            payload = {"requestedMessage": "BootNotification"}
+            try:
+                await self._node.ask(
+                    connection.charge_point_id,
+                    "TriggerMessage",
+                    payload,
+                    OURSELVES,
+                    is_question=True,
+                )
+            except CommandError as error:
+                reason = str(error)
+        return reason if connection.lacks_boot else None
 
     async def _await_boot(self, connection: Connection) -> None:
         """Turn away an unknown identity that does not boot in time."""

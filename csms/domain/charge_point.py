@@ -272,6 +272,11 @@ def view(record: dict[str, Any]) -> ChargePointView:
     )
 
 
+def has_booted(record: Mapping[str, Any]) -> bool:
+    """Whether a BootNotification of the charge point has ever been accepted."""
+    return record.get("registrationStatus") == "Accepted"
+
+
 def fold_serial(serial: str | None) -> str:
     """A serial as it is compared: trimmed, without case; empty when there is none."""
     return fold_text((serial or "").strip())

@@ -1,19 +1,20 @@
-"""Charging profiles and schedules (OCPP 1.6, 3.13 and 7.8 to 7.14), their rules and reading."""
+"""Charging profiles and schedules (OCPP 1.6, 3.13 and 7.8 to 7.14), and how they read.
+
+Whether a profile keeps the rules of its purpose is the charge point's to judge.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from csms.domain.times import is_rfc3339, parse_time
-from csms.errors import FieldError
+from csms.domain.times import parse_time
 
-MAX_PROFILE, TX_DEFAULT, TX = "ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"
+TX = "TxProfile"
 Purpose = Literal["ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"]
-_A_TIME = "must be a time such as 2026-01-31T12:00:00Z"
 
 
 class Period(BaseModel):
@@ -43,105 +44,6 @@ class ChargingProfileView(BaseModel):
     validTo: datetime | None = None
     periods: list[Period]
     createdAt: datetime
-
-
-def profile_errors(profile: Mapping[str, Any], connector_id: int, path: str) -> list[FieldError]:
-    """What breaks the rules of SetChargingProfile (5.16) in a profile that fits its schema.
-
-    `path` is where the profile is in its payload, with a dot at the end.
-    """
-    purpose = profile["chargingProfilePurpose"]
-    errors = _common_errors(profile, path)
-    if connector_id < 0:
-        errors.append(FieldError("connectorId", "must be 0, for the whole charge point, or more"))
-    if purpose == MAX_PROFILE and connector_id != 0:
-        errors.append(FieldError("connectorId", f"must be 0 for a {MAX_PROFILE}"))
-    if purpose == TX and connector_id == 0:
-        errors.append(FieldError("connectorId", f"must be 1 or more for a {TX}"))
-    if purpose == TX and "transactionId" not in profile:
-        errors.append(FieldError(f"{path}transactionId", f"is required for a {TX}"))
-    if purpose != TX and "transactionId" in profile:
-        errors.append(FieldError(f"{path}transactionId", f"is for a {TX} alone; leave it out"))
-    return errors
-
-
-def remote_start_profile_errors(profile: Mapping[str, Any], path: str) -> list[FieldError]:
-    """The same for a profile that comes with RemoteStartTransaction (5.11)."""
-    errors = _common_errors(profile, path)
-    if profile["chargingProfilePurpose"] != TX:
-        message = f"must be {TX}, as the profile is for the transaction to be started"
-        errors.append(FieldError(f"{path}chargingProfilePurpose", message))
-    if "transactionId" in profile:
-        message = "must be left out: the transaction has no id yet"
-        errors.append(FieldError(f"{path}transactionId", message))
-    return errors
-
-
-def _common_errors(profile: Mapping[str, Any], path: str) -> list[FieldError]:
-    errors = []
-    if profile["stackLevel"] < 0:
-        errors.append(FieldError(f"{path}stackLevel", "must be 0 or more"))
-    if (profile["chargingProfileKind"] == "Recurring") != ("recurrencyKind" in profile):
-        message = "is required for a Recurring profile, and for no other"
-        errors.append(FieldError(f"{path}recurrencyKind", message))
-    errors += _validity_errors(profile, path)
-    kind, schedule = profile["chargingProfileKind"], profile["chargingSchedule"]
-    start = f"{path}chargingSchedule.startSchedule"
-    if kind == "Relative" and "startSchedule" in schedule:
-        message = "must be left out: a Relative profile starts with charging"
-        errors.append(FieldError(start, message))
-    if kind == "Recurring" and "startSchedule" not in schedule:
-        errors.append(FieldError(start, "is required for a Recurring profile"))
-    return errors + _schedule_errors(schedule, f"{path}chargingSchedule.")
-
-
-def _validity_errors(profile: Mapping[str, Any], path: str) -> list[FieldError]:
-    names = [name for name in ("validFrom", "validTo") if name in profile]
-    if names and profile["chargingProfilePurpose"] == TX:
-        message = f"is not for a {TX}, which ends with its transaction; leave it out"
-        return [FieldError(f"{path}{name}", message) for name in names]
-    errors = [FieldError(f"{path}{n}", _A_TIME) for n in names if not is_rfc3339(profile[n])]
-    if not errors and len(names) == 2:
-        valid_from, valid_to = parse_time(profile["validFrom"]), parse_time(profile["validTo"])
-        assert valid_from is not None and valid_to is not None
-        if valid_to <= valid_from:
-            errors.append(FieldError(f"{path}validTo", "must be later than validFrom"))
-    return errors
-
-
-def _schedule_errors(schedule: Mapping[str, Any], path: str) -> list[FieldError]:
-    errors = []
-    if "startSchedule" in schedule and not is_rfc3339(schedule["startSchedule"]):
-        errors.append(FieldError(f"{path}startSchedule", _A_TIME))
-    duration = schedule.get("duration")
-    if duration is not None and duration <= 0:
-        errors.append(FieldError(f"{path}duration", "must be more than 0 seconds"))
-    if schedule.get("minChargingRate", 0) < 0:
-        errors.append(FieldError(f"{path}minChargingRate", "must be 0 or more"))
-    return errors + _period_errors(schedule["chargingSchedulePeriod"], duration, path)
-
-
-def _period_errors(
-    periods: Sequence[Mapping[str, Any]], duration: int | None, path: str
-) -> list[FieldError]:
-    name = f"{path}chargingSchedulePeriod"
-    if not periods:
-        return [FieldError(name, "must have at least one period")]
-    errors = []
-    if periods[0]["startPeriod"] != 0:
-        errors.append(FieldError(f"{name}.0.startPeriod", "must be 0 for the first period"))
-    for index, period in enumerate(periods):
-        if index and period["startPeriod"] <= periods[index - 1]["startPeriod"]:
-            message = "must be later than that of the period before"
-            errors.append(FieldError(f"{name}.{index}.startPeriod", message))
-        if duration is not None and 0 < duration <= period["startPeriod"]:
-            message = "must be less than the duration"
-            errors.append(FieldError(f"{name}.{index}.startPeriod", message))
-        if period["limit"] < 0:
-            errors.append(FieldError(f"{name}.{index}.limit", "must be 0 or more"))
-        if not 1 <= period.get("numberPhases", 3) <= 3:
-            errors.append(FieldError(f"{name}.{index}.numberPhases", "must be 1, 2 or 3"))
-    return errors
 
 
 def readable(schedule: Mapping[str, Any], start: datetime | None) -> list[Period]:

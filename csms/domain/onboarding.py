@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from csms.domain.charge_point import reported_serial, serials_agree
+from csms.domain.charge_point import has_booted, reported_serial, serials_agree
 from csms.domain.protocol_trouble import OCPP201_SHAPED, trouble_of
+from csms.domain.unanswered import BOOT, CONFIGURATION, Unanswered
 
 State = Literal["done", "waiting", "blocked", "skipped"]
 
@@ -148,8 +149,31 @@ def _booted(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> S
         return Step("Booted", "blocked", None, detail, (reason,), REFUSED_BOOTS[reason])
     if booted is not None:
         return Step("Booted", "done", booted)
+    if waits_for_boot(record):
+        return _connected_without_boot(Unanswered.read(record, BOOT))
     remedy = "Trigger a BootNotification, or restart the charge point."
     return Step("Booted", "waiting", detail="No BootNotification has come yet.", remedy=remedy)
+
+
+def waits_for_boot(record: Mapping[str, Any]) -> bool:
+    """Whether a charge point is connected, and nothing of it is served before it has booted."""
+    return bool(record.get("ocppSessionId")) and not has_booted(record)
+
+
+def _connected_without_boot(asked: Unanswered) -> Step:
+    remedy = (
+        "Trigger a BootNotification, or send a Reset. Other commands have to wait for the boot."
+    )
+    if asked.times == 0:
+        detail = "It is connected, but has not sent its BootNotification."
+        return Step("Booted", "waiting", detail=detail, remedy=remedy)
+    detail = "It is connected, but sends no BootNotification. It was asked for one {0} times."
+    if asked.is_left_alone:
+        detail = (
+            "It is connected, but sends no BootNotification. It was asked for one {0} times, and is"
+            " not asked again."
+        )
+    return Step("Booted", "blocked", asked.last_at, detail, (asked.times,), remedy)
 
 
 def _serial_checked(record: Mapping[str, Any], last_boot: Mapping[str, Any] | None) -> Step:
@@ -172,6 +196,11 @@ def _serial_checked(record: Mapping[str, Any], last_boot: Mapping[str, Any] | No
 
 def _configuration_read(record: Mapping[str, Any]) -> Step:
     name, read = "Configuration read", record.get("configurationReadAt")
+    asked = Unanswered.read(record, CONFIGURATION)
+    if asked.is_left_alone:
+        detail = "It did not answer GetConfiguration, asked {0} times, and is not asked again."
+        remedy = "Refresh the connectors to ask again, or set their types by hand."
+        return Step(name, "blocked", asked.last_at, detail, (asked.times,), remedy)
     if error := record.get("connectorSyncError"):
         detail = "It did not tell its configuration: {0}"
         remedy = "Refresh the connectors, or set their types by hand."

@@ -13,9 +13,11 @@ from typing import Any
 from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
+from csms.domain.command import RESET_SENT_AT
 from csms.domain.connector import MAX_CONNECTORS, new_connector
 from csms.domain.folded_keys import folded_keys
 from csms.domain.protocol_trouble import HARMLESS_QUIRKS, LAST_AT
+from csms.domain.unanswered import BOOT, CONFIGURATION
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.repositories import search
 from csms.repositories.folded_keys import find_same_text, name_the_other
@@ -36,11 +38,13 @@ TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": {"$type": "date"}}
 NOT_TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": None}
 
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
+_KEPT_IF_SET = (CONFIGURATION, BOOT, RESET_SENT_AT)
 
 
 def kept_of(record: Mapping[str, Any]) -> db.Document:
     """What is kept of a record while its charge point is connected: memory is what limits them."""
-    return {name: record.get(name) for name in (*_CLAIM_FIELDS, "connectorSync")}
+    kept: db.Document = {name: record.get(name) for name in (*_CLAIM_FIELDS, "connectorSync")}
+    return kept | {name: record[name] for name in _KEPT_IF_SET if record.get(name)}
 
 
 @dataclass(frozen=True, slots=True)

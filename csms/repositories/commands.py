@@ -5,27 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
 from pymongo import DESCENDING, ReturnDocument
 
 from csms import db
+from csms.domain.command import RESET, CommandStatus, Outcome
 from csms.domain.id_tag import fold
 
 REMOTE_START = "RemoteStartTransaction"
-
-
-class CommandStatus(StrEnum):
-    """How far a command got."""
-
-    PENDING = "Pending"
-    SENT = "Sent"
-    ANSWERED = "Answered"
-    CALL_ERROR = "CallError"
-    TIMEOUT = "Timeout"
-    OFFLINE = "Offline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +56,7 @@ class Commands:
                     "action": action,
                     "payload": dict(payload),
                     "status": CommandStatus.PENDING,
+                    "outcome": None,
                     "response": None,
                     "error": None,
                     "requestedBy": requested_by,
@@ -113,28 +103,59 @@ class Commands:
                 {"$set": {"status": CommandStatus.SENT}},
             )
 
+    async def give_up_pending(self, command_id: str) -> bool:
+        """Keep a command from being sent by another node; False if that may have happened."""
+        async with db.errors():
+            result = await self.collection.update_one(
+                {"_id": command_id, "status": CommandStatus.PENDING},
+                {"$set": {"status": CommandStatus.TIMEOUT, "sealedPayload": None}},
+            )
+        return result.modified_count == 1
+
     async def finish(
         self,
         command_id: str,
         status: CommandStatus,
+        outcome: Outcome,
         now: datetime,
         *,
         response: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note the outcome."""
+        """Note how a command ended. A Reset that is known to be done stays so."""
+        fields = {
+            "status": status,
+            "response": response,
+            "error": error,
+            "completedAt": now,
+            "sealedPayload": None,
+        }
+        still_open = {"_id": command_id, "completedAt": None}
         async with db.errors():
-            await self.collection.update_one(
-                {"_id": command_id, "completedAt": None},
+            result = await self.collection.update_one(
+                {**still_open, "outcome": None}, {"$set": {**fields, "outcome": outcome}}
+            )
+            if result.matched_count == 0:
+                await self.collection.update_one(still_open, {"$set": fields})
+
+    async def note_reset_done(self, charge_point_id: str, since: datetime) -> None:
+        """Note that a BootNotification followed the Resets that were requested since `since`.
+
+        One whose answer has not been read yet counts too: the charge point may be quicker.
+        """
+        async with db.errors():
+            await self.collection.update_many(
                 {
-                    "$set": {
-                        "status": status,
-                        "response": response,
-                        "error": error,
-                        "completedAt": now,
-                        "sealedPayload": None,
-                    }
+                    "chargePointId": charge_point_id,
+                    "action": RESET,
+                    "requestedAt": {"$gte": since},
+                    "$or": [
+                        {"status": CommandStatus.SENT, "outcome": None},
+                        {"outcome": Outcome.SENT_NO_ANSWER},
+                        {"outcome": Outcome.ANSWERED, "response.status": "Accepted"},
+                    ],
                 },
+                {"$set": {"outcome": Outcome.DONE}},
             )
 
     async def last_requested_at(self, charge_point_id: str, action: str) -> datetime | None:

@@ -35,6 +35,11 @@ class Nodes:
             )
         return before is not None and bool(before["leaseUntil"] >= now)
 
+    async def find(self, node_id: str) -> db.Document | None:
+        """A node, also one whose lease has just run out; None once that was noticed."""
+        async with db.errors():
+            return await self.collection.find_one({"_id": node_id})
+
     async def find_living(self, node_id: str, now: datetime) -> db.Document | None:
         """A node whose lease has not run out."""
         async with db.errors():

@@ -6,11 +6,12 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from csms import __version__
 from csms.domain.charge_point import NewChargePoint
+from csms.domain.command import Outcome
 from csms.web.api.base import Endpoint, endpoint_of
 from csms.web.api.routes import ROUTES, Route
 from csms.web.health import OpenHandler
@@ -52,6 +53,10 @@ class ProblemView(BaseModel):
     status: int
     detail: str
     errors: list[ProblemField] = []
+    commandId: str | None = Field(None, description="of a command: its record")
+    outcome: Outcome | None = Field(
+        None, description="of a command: whether it was sent (sentNoAnswer, callError) or notSent"
+    )
 
 
 @cache

@@ -10,9 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 from tornado.web import HTTPError
 
+from csms.domain.command import Outcome, failure_of
 from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
+    CommandError,
     CommandTimeout,
     CsmsError,
     DatabaseUnavailable,
@@ -21,6 +23,7 @@ from csms.errors import (
     Forbidden,
     InvalidInput,
     MalformedInput,
+    NotBooted,
     NotFound,
     Unauthorized,
 )
@@ -34,6 +37,7 @@ _STATUSES: tuple[tuple[type[CsmsError], HTTPStatus, str], ...] = (
     (MalformedInput, HTTPStatus.BAD_REQUEST, "Malformed input"),
     (Unauthorized, HTTPStatus.UNAUTHORIZED, "Not authenticated"),
     (Forbidden, HTTPStatus.FORBIDDEN, "Role too low"),
+    (NotBooted, HTTPStatus.CONFLICT, "The charge point has not booted"),
     (ChargePointOffline, HTTPStatus.CONFLICT, "Charger not connected"),
     (CallErrorReceived, HTTPStatus.BAD_GATEWAY, "The charge point answered with an error"),
     (CommandTimeout, HTTPStatus.GATEWAY_TIMEOUT, "The charge point did not answer"),
@@ -49,9 +53,12 @@ class Problem:
     title: str
     detail: str
     errors: tuple[FieldError, ...] = ()
+    command_id: str | None = None
+    outcome: Outcome | None = None
+    """Of a command that ended with this error; `command_id` is its record's."""
 
     def body(self) -> dict[str, Any]:
-        """The members of RFC 9457, with `errors` where a field is at fault."""
+        """The members of RFC 9457, with `errors` of fields, and the outcome of a command."""
         body: dict[str, Any] = {
             "type": "about:blank",
             "title": self.title,
@@ -60,6 +67,8 @@ class Problem:
         }
         if self.errors:
             body["errors"] = [{"field": e.field, "message": e.message} for e in self.errors]
+        if self.command_id is not None:
+            body |= {"commandId": self.command_id, "outcome": self.outcome}
         return body
 
 
@@ -67,7 +76,7 @@ def problem_of(error: BaseException | None, status: int = 500) -> Problem:
     """The problem that an exception means to a client."""
     for kind, http_status, title in _STATUSES:
         if isinstance(error, kind):
-            return Problem(http_status, title, str(error), _fields_of(error))
+            return Problem(http_status, title, str(error), _fields_of(error), *_command_of(error))
     if isinstance(error, HTTPError):
         status = error.status_code
     phrase = HTTPStatus(status).phrase
@@ -83,6 +92,12 @@ _DETAILS: Mapping[int, str] = {
     415: "Send the body as application/json.",
     500: "The server failed; its log says why.",
 }
+
+
+def _command_of(error: BaseException) -> tuple[str | None, Outcome | None]:
+    if isinstance(error, CommandError) and error.command_id is not None:
+        return error.command_id, failure_of(error)[1]
+    return None, None
 
 
 def _fields_of(error: BaseException) -> tuple[FieldError, ...]:

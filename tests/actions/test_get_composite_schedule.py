@@ -68,10 +68,12 @@ async def test_a_refusal_has_no_periods(system: System) -> None:
     assert (status, schedule["status"], schedule["periods"]) == (200, "Rejected", [])
 
 
-@pytest.mark.parametrize(
-    ("payload", "field"),
-    [({"connectorId": 1}, "duration"), ({"connectorId": 1, "duration": 0}, "duration")],
-)
-async def test_mistakes(system: System, payload: dict[str, Any], field: str) -> None:
+async def test_mistakes(system: System) -> None:
     await system.online()
-    assert await mistakes(system, ACTION, payload) == [field]
+    assert await mistakes(system, ACTION, {"connectorId": 1}) == ["duration"]
+
+
+async def test_what_the_charge_point_can_judge_is_sent(system: System) -> None:
+    charge_point = await system.online()
+    asked = {"connectorId": -1, "duration": 0}
+    assert await command(system, charge_point, ACTION, asked, {"status": "Rejected"}) == asked

@@ -51,7 +51,6 @@ async def test_the_password_in_the_url_is_nowhere_but_on_the_wire(system: System
         ({"location": "here"}, "location"),
         ({"startTime": "then"}, "startTime"),
         ({"stopTime": "2026-11-23"}, "stopTime"),
-        ({"retries": -1}, "retries"),
     ],
 )
 async def test_mistakes(system: System, changes: dict[str, Any], field: str) -> None:

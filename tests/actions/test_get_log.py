@@ -64,7 +64,6 @@ async def test_the_password_in_the_url_is_nowhere_but_on_the_wire(system: System
             "log.latestTimestamp",
         ),
         ({"requestId": "7"}, "requestId"),
-        ({"retries": -1}, "retries"),
     ],
 )
 async def test_mistakes(system: System, changes: dict[str, Any], field: str) -> None:

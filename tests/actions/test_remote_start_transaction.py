@@ -17,6 +17,14 @@ pytestmark = pytest.mark.gen_test
 
 ACTION = "RemoteStartTransaction"
 ACCEPTED = {"status": "Accepted"}
+PROFILE = {
+    "chargingProfileId": 1,
+    "transactionId": 7,
+    "stackLevel": -1,
+    "chargingProfilePurpose": "TxDefaultProfile",
+    "chargingProfileKind": "Relative",
+    "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": []},
+}
 
 
 async def start(charge_point: ScriptedChargePoint, id_tag: str, connector_id: int = 1) -> int:
@@ -66,14 +74,23 @@ async def test_another_connector_is_not_meant(system: System) -> None:
         ({}, ["idTag"]),
         ({"idTag": "x" * 21}, ["idTag"]),
         ({"idTag": 5}, ["idTag"]),
-        ({"idTag": "T", "connectorId": 0}, ["connectorId"]),
         ({"idTag": "T", "connectorId": True}, ["connectorId"]),
+        (
+            {"idTag": "T", "chargingProfile": PROFILE | {"validTo": "never"}},
+            ["chargingProfile.validTo"],
+        ),
         ({"idTag": "T", "colour": "red"}, ["colour"]),
     ],
 )
 async def test_mistakes(system: System, payload: dict[str, Any], fields: list[str]) -> None:
     await system.online()
     assert await mistakes(system, ACTION, payload) == fields
+
+
+async def test_what_the_charge_point_can_judge_is_sent(system: System) -> None:
+    charge_point = await system.online()
+    asked = {"idTag": "T", "connectorId": 0, "chargingProfile": PROFILE}
+    assert await command(system, charge_point, ACTION, asked, {"status": "Rejected"}) == asked
 
 
 async def test_two_at_once_are_asked_one_after_the_other(system: System) -> None:

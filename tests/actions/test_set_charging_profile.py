@@ -130,11 +130,64 @@ async def test_a_remote_starts_profile_is_that_of_its_transaction(system: System
     assert [period["start"] for period in kept["periods"]] == [None, None]
 
 
+async def test_a_transactions_profile_may_have_a_validity(system: System) -> None:
+    """Errata 3.65 and 3.66 of OCPP 1.6: stacking needs it."""
+    charge_point = await system.online()
+    validity = {"validFrom": START, "validTo": "2026-11-23T11:00:00Z"}
+    made = profile(1, "TxProfile", transactionId=7, **validity)
+    await put(system, charge_point, 1, made)
+    [kept] = await shown(system)
+    assert {name: kept[name] for name in validity} == validity
+
+
+@pytest.mark.parametrize(
+    ("connector_id", "made"),
+    [
+        (1, profile(1, "ChargePointMaxProfile")),
+        (0, profile(1, "TxProfile")),
+        (99, profile(1, transactionId=7)),
+        (-1, profile(1, stackLevel=-1)),
+        (1, profile(1, chargingProfileKind="Relative")),
+        (1, profile(1, chargingProfileKind="Recurring")),
+        (1, profile(1, validFrom=START, validTo=START)),
+        (
+            1,
+            profile(
+                1,
+                chargingSchedule={
+                    "chargingRateUnit": "A",
+                    "duration": 0,
+                    "minChargingRate": -1.0,
+                    "chargingSchedulePeriod": [
+                        {"startPeriod": 60, "limit": -6.0, "numberPhases": 4},
+                        {"startPeriod": 60, "limit": 6.0},
+                    ],
+                },
+            ),
+        ),
+    ],
+)
+async def test_what_the_charge_point_can_judge_is_sent(
+    system: System, connector_id: int, made: dict[str, Any]
+) -> None:
+    charge_point = await system.online()
+    await put(system, charge_point, connector_id, made, status="Rejected")
+    assert await ids(system) == set()
+
+
 @pytest.mark.parametrize(
     ("connector_id", "made", "field"),
     [
-        (1, profile(1, "ChargePointMaxProfile"), "connectorId"),
-        (1, profile(1, "TxProfile"), "csChargingProfiles.transactionId"),
+        (1, profile(1, validFrom="2026-01-01"), "csChargingProfiles.validFrom"),
+        (1, profile(1, validTo="soon"), "csChargingProfiles.validTo"),
+        (
+            1,
+            profile(
+                1,
+                chargingSchedule={**profile(1)["chargingSchedule"], "startSchedule": "noon"},
+            ),
+            "csChargingProfiles.chargingSchedule.startSchedule",
+        ),
         (1, profile(1, stackLevel="0"), "csChargingProfiles.stackLevel"),
         (
             1,

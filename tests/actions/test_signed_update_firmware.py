@@ -68,7 +68,6 @@ async def test_the_password_in_the_url_is_nowhere_but_on_the_wire(system: System
             "firmware.installDateTime",
         ),
         ({"requestId": "7"}, "requestId"),
-        ({"retryInterval": -1}, "retryInterval"),
     ],
 )
 async def test_mistakes(system: System, changes: dict[str, Any], field: str) -> None:

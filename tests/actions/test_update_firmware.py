@@ -55,8 +55,6 @@ async def test_the_password_in_the_url_is_nowhere_but_on_the_wire(system: System
         ({"location": "http://"}, "location"),
         ({"location": "ftp://user:pa/ss@host/x.bin"}, "location"),
         ({"retrieveDate": "now"}, "retrieveDate"),
-        ({"retries": -1}, "retries"),
-        ({"retryInterval": -1}, "retryInterval"),
         ({"colour": "red"}, "colour"),
     ],
 )

@@ -105,3 +105,24 @@ def test_an_away_database_is_no_refused_boot() -> None:
     refused = {"refusedCalls": {"BootNotification": {"InternalError": 3}}}
     steps = onboarding({**READY, "lastBootAt": None, "protocolTrouble": refused}, None, None)
     assert [step.state for step in steps if step.name == "Booted"] == ["waiting"]
+
+
+CONNECTED = {"ocppSessionId": "x", "connectedAt": T0}
+
+
+@pytest.mark.parametrize(
+    ("times", "state", "said"),
+    [(0, "waiting", "has not sent"), (1, "blocked", "1 times"), (9, "blocked", "not asked again")],
+)
+def test_one_that_is_connected_and_has_not_booted(times: int, state: str, said: str) -> None:
+    asked = {"bootUnanswered": {"times": times, "lastAt": T0}} if times else {}
+    step = onboarding({**CONNECTED, **asked}, None, None)[2]
+    assert (step.name, step.state) == ("Booted", state)
+    assert said in step.detail.format(*step.values) and "Reset" in step.remedy
+
+
+def test_one_that_is_not_asked_for_its_configuration_any_more() -> None:
+    asked = {"connectorSyncError": "late", "configurationUnanswered": {"times": 9, "lastAt": T0}}
+    step = blocking({**READY, **asked})
+    assert (step.name, step.values) == ("Configuration read", (9,))
+    assert "not asked again" in step.detail and "Refresh" in step.remedy

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from csms.config import Settings
-from tests.support.charge_point import ScriptedChargePoint
+from csms.connections import outbox
+from csms.domain import unanswered
+from tests.support import PATIENCE
+from tests.support.charge_point import ScriptedChargePoint, configuration_answer
 from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
@@ -176,3 +182,158 @@ async def test_a_charge_point_can_be_an_exception(system: System, setting: bool,
     else:
         await charge_point.call("Heartbeat", {})
         assert (await system.record())["connectorCount"] is None
+
+
+def pauses(monkeypatch: pytest.MonkeyPatch, *pause: timedelta) -> None:
+    monkeypatch.setattr(unanswered, "PAUSES", pause)
+
+
+def vain(times: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda record: (record.get("configurationUnanswered") or {}).get("times") == times
+
+
+async def silent(system: System) -> ScriptedChargePoint:
+    """One that has booted, and never answers GetConfiguration."""
+    charge_point = await system.online()
+    assert await charge_point.expect("GetConfiguration")
+    return charge_point
+
+
+async def test_a_boot_loop_does_not_queue_questions(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "GIVE_WAY_AFTER", 0.1)
+    charge_point = await silent(system)
+    for _ in range(4):
+        await charge_point.boot()
+    charge_point.answers["RemoteStartTransaction"] = lambda _: {"status": "Accepted"}
+    started = await system.rest("POST", "/admin/charge-points/CP1/remote-start", {"idTag": "T"})
+    assert started[0] == 200
+    assert charge_point.waiting_calls == 0
+
+
+async def test_commands_of_people_go_ahead_of_the_next_question(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    await charge_point.boot()
+    unique_id, payload = await charge_point.expect("GetConfiguration")
+    path = "/admin/charge-points/CP1/commands"
+    asked = asyncio.ensure_future(system.rest("POST", path, {"action": "ClearCache"}))
+
+    connection = system.central_system.sockets._registry.of("CP1")
+    assert connection is not None and connection._outbox is not None
+    turns = connection._outbox._turns
+
+    async def waits() -> bool:
+        return turns.urgent_waiting == 1
+
+    await eventually(waits, bool)
+    charge_point.reply(unique_id, configuration_answer({"NumberOfConnectors": "1"}, payload["key"]))
+    unique_id, _ = await charge_point.expect("ClearCache")
+    charge_point.reply(unique_id, {"status": "Accepted"})
+    assert (await asked)[0] == 200
+    await charge_point.expect("GetConfiguration")
+
+
+async def test_a_command_of_a_person_ends_a_question_that_is_out_for_long(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "GIVE_WAY_AFTER", 0.1)
+    system.central_system.settings.call_timeout = 600
+    charge_point = await silent(system)
+    charge_point.answers["ClearCache"] = lambda _: {"status": "Accepted"}
+    status, _ = await system.rest(
+        "POST", "/admin/charge-points/CP1/commands", {"action": "ClearCache"}
+    )
+    assert status == 200
+    record = await eventually(system.record, vain(1))
+    assert "given up for a command" in record["connectorSyncError"]
+
+
+async def test_one_that_never_answers_is_asked_again_and_then_left_alone(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses(monkeypatch, timedelta(milliseconds=1), timedelta(milliseconds=1))
+    system.central_system.settings.call_timeout = 0.1
+    charge_point = await silent(system)
+    for _ in range(2):
+        await charge_point.expect("GetConfiguration")
+    record = await eventually(system.record, vain(3))
+    assert record["connectorSyncError"].endswith(
+        "asked 3 times in a row; refresh the connectors to ask again"
+    )
+    await charge_point.boot()
+    await charge_point.close()
+    charge_point = await system.connect()
+    await charge_point.boot()
+    assert await charge_point.call("Heartbeat", {})
+    assert charge_point.waiting_calls == 0
+    # A person asks: that fails too, but from now on it is asked again.
+    assert (await refresh(system))[0] == 504
+    await charge_point.expect("GetConfiguration")
+    await eventually(system.record, lambda record: record["configurationUnanswered"] is None)
+    system.central_system.settings.call_timeout = 5
+    charge_point.configure({"NumberOfConnectors": "1", "Connector1-Type": "Type 2"})
+    await charge_point.boot()
+    record = await eventually(system.record, lambda record: record["connectors"])
+    assert record["connectorSyncError"] is record["configurationUnanswered"] is None
+
+
+async def test_one_that_drops_the_connection_when_asked_gets_its_pause(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses(monkeypatch, timedelta(hours=1))
+    charge_point = await silent(system)
+    charge_point.socket.close()
+    await eventually(system.record, vain(1))
+    charge_point = await system.connect()
+    charge_point.configure({"NumberOfConnectors": "1"})
+    await charge_point.boot()
+    assert await charge_point.call("Heartbeat", {})
+    assert (await system.record())["connectors"] == []
+    # It waits for its pause, and a person need not.
+    assert (await refresh(system))[0] == 200
+    await eventually(system.record, lambda record: record["configurationUnanswered"] is None)
+
+
+async def test_one_that_drops_the_connection_when_asked_for_types_is_not_asked_at_each_boot(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses(monkeypatch, timedelta(hours=1))
+    charge_point = await silent_about_types(system)
+    charge_point.socket.close()
+    record = await eventually(system.record, vain(1))
+    assert record["connectorCount"] == len(record["connectors"]) == 2
+    charge_point = await system.connect()
+    await charge_point.boot()
+    assert await charge_point.call("Heartbeat", {})
+    assert charge_point.waiting_calls == 0
+    # What a person asks for is answered with what is known.
+    charge_point.configure({"NumberOfConnectors": "2"})
+    status, answer = await refresh(system)
+    assert (status, len(answer["connectors"])) == (200, 2)
+
+
+async def silent_about_types(system: System) -> ScriptedChargePoint:
+    """One that has booted and says how many connectors it has; it was asked for their types."""
+    await system.whitelist()
+    charge_point = await system.connect()
+    asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answer(payload: dict[str, Any]) -> dict[str, Any] | None:
+        if "NumberOfConnectors" in payload["key"]:
+            return configuration_answer({"NumberOfConnectors": "2"}, payload["key"])
+        asked.set_result(None)
+        return None
+
+    charge_point.answers["GetConfiguration"] = answer
+    await charge_point.boot()
+    await asyncio.wait_for(asked, PATIENCE)
+    return charge_point
+
+
+async def test_nothing_of_this_is_written_where_all_is_well(system: System) -> None:
+    await booted(system, {"NumberOfConnectors": "1", "Connector1-Type": "Type 2"})
+    record = await eventually(system.record, lambda record: record["connectors"])
+    assert record.get("configurationUnanswered") is None
+    assert record["connectorSyncError"] is None

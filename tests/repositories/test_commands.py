@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from csms import db
-from csms.repositories.commands import REMOTE_START, Commands, CommandStatus
+from csms.domain.command import CommandStatus, Outcome
+from csms.repositories.commands import REMOTE_START, Commands
 from tests.repositories.conftest import START, Clock
 
 pytestmark = pytest.mark.gen_test
@@ -26,7 +27,11 @@ async def remote_start(
     command_id = await commands.create("CP1", REMOTE_START, asked, "Ann", clock(), "n1")
     if answer is not None:
         await commands.finish(
-            command_id, CommandStatus.ANSWERED, clock(), response={"status": answer}
+            command_id,
+            CommandStatus.ANSWERED,
+            Outcome.ANSWERED,
+            clock(),
+            response={"status": answer},
         )
     return command_id
 
@@ -41,12 +46,62 @@ async def test_a_life_of_a_command(commands: Commands, clock: Clock) -> None:
     sent = await commands.collection.find_one({"_id": command_id})
     assert sent is not None and (sent["status"], sent["requestedBy"]) == ("Sent", "Ann")
     clock.advance(seconds=1)
-    await commands.finish(command_id, CommandStatus.TIMEOUT, clock(), error={"message": "late"})
+    late = {"message": "late"}
+    await commands.finish(
+        command_id, CommandStatus.TIMEOUT, Outcome.SENT_NO_ANSWER, clock(), error=late
+    )
     # A note that comes late does not take the outcome back.
     await commands.mark_sent(command_id)
     done = await commands.collection.find_one({"_id": command_id})
-    assert done is not None and (done["status"], done["error"]) == ("Timeout", {"message": "late"})
+    assert done is not None and (done["status"], done["error"]) == ("Timeout", late)
+    assert done["outcome"] == "sentNoAnswer"
     assert done["completedAt"] > done["requestedAt"]
+
+
+async def reset(commands: Commands, clock: Clock, *ending: Any, **fields: Any) -> str:
+    """A Reset that was sent, and what ended it, if anything has."""
+    command_id = await commands.create("CP1", "Reset", {"type": "Hard"}, "Ann", clock(), "n1")
+    await commands.mark_sent(command_id)
+    if ending:
+        await commands.finish(command_id, *ending, clock(), **fields)
+    return command_id
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ((CommandStatus.ANSWERED, Outcome.ANSWERED), "Accepted"),
+        ((CommandStatus.TIMEOUT, Outcome.SENT_NO_ANSWER), None),
+        ((), None),
+    ],
+)
+async def test_a_reset_is_done_when_a_boot_follows(
+    commands: Commands, clock: Clock, ending: tuple[Any, ...], status: str | None
+) -> None:
+    response = {"response": {"status": status}} if status and ending else {}
+    command_id = await reset(commands, clock, *ending, **response)
+    await commands.note_reset_done("CP1", clock())
+    # The loss of the old socket may be noticed later than the boot on the new one.
+    late = (CommandStatus.TIMEOUT, Outcome.SENT_NO_ANSWER)
+    await commands.finish(command_id, *late, clock())
+    done = await commands.get(command_id)
+    assert done is not None and done["outcome"] == "done" and done["completedAt"] is not None
+
+
+async def test_what_a_boot_says_nothing_about(commands: Commands, clock: Clock) -> None:
+    old = await reset(commands, clock, CommandStatus.TIMEOUT, Outcome.SENT_NO_ANSWER)
+    clock.advance(seconds=1)
+    since = clock()
+    answered = (CommandStatus.ANSWERED, Outcome.ANSWERED)
+    rejected = await reset(commands, clock, *answered, response={"status": "Rejected"})
+    not_sent = await reset(commands, clock, CommandStatus.OFFLINE, Outcome.NOT_SENT)
+    start = await remote_start(commands, clock)
+    await commands.note_reset_done("CP1", since)
+    await commands.note_reset_done("CP2", since)
+    outcomes = [await commands.get(one) for one in (old, rejected, not_sent, start)]
+    assert [one["outcome"] for one in outcomes if one] == [
+        "sentNoAnswer", "answered", "notSent", "answered"
+    ]  # fmt: skip
 
 
 async def test_the_newest_that_fits_is_taken_once(commands: Commands, clock: Clock) -> None:

@@ -116,6 +116,7 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         cast(MessageLog, log),
         on_bind=nobody,
         on_accepted=lambda _: None,
+        on_unbooted=lambda _: None,
         on_work=lambda *_: None,
         ask=nobody,
     )

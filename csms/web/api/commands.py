@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from csms.connections.commands import CommandOutcome
-from csms.connections.connector_sync import sync_connectors
+from csms.connections.connector_sync import refresh_connectors
 from csms.connections.verification import verify
 from csms.domain.api_token import Role
 from csms.domain.charge_point import ConnectorView
+from csms.domain.command import CommandStatus, Outcome, outcome_of
 from csms.domain.verification import Verification, VerifyRequest
 from csms.ocppj.frames import Payload
-from csms.repositories.commands import CommandStatus
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
 
@@ -55,6 +55,10 @@ class CommandView(BaseModel):
     action: str
     payload: dict[str, Any]
     status: CommandStatus
+    outcome: Outcome | None = Field(
+        description="null while it is open; sentNoAnswer: it may have been carried out;"
+        " notSent: it may be sent again; done: a Reset that a boot followed"
+    )
     response: dict[str, Any] | None
     error: dict[str, Any] | None
     requestedBy: str | None
@@ -130,7 +134,7 @@ class RefreshConnectorsHandler(ApiHandler):
                 charge_point_id, action, payload, self.token.name
             )
 
-        connectors = await sync_connectors(
+        connectors = await refresh_connectors(
             call, self.services.deps.charge_points, charge_point_id, self.services.deps.clock
         )
         return Connectors(connectors=[ConnectorView.model_validate(c) for c in connectors])
@@ -182,7 +186,10 @@ class CommandsHandler(_CommandHandler):
             limit=query.limit,
             cursor=query.cursor,
         )
-        items = [CommandView.model_validate({"id": d["_id"], **d}) for d in documents]
+        items = [
+            CommandView.model_validate({**d, "id": d["_id"], "outcome": outcome_of(d)})
+            for d in documents
+        ]
         return Page(items=items, nextCursor=cursor)
 
     @endpoint(

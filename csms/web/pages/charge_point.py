@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -12,11 +13,17 @@ from tornado.web import HTTPError
 from csms import db
 from csms.domain.api_token import Role
 from csms.domain.connector import ConnectorType, as_known_now
-from csms.domain.onboarding import onboarding
+from csms.domain.onboarding import onboarding, waits_for_boot
 from csms.domain.protocol_trouble import trouble_of
 from csms.repositories.charge_point_state import ChargePointState, MessageFilter
 from csms.web.pages.base import PageHandler
-from csms.web.pages.command_forms import FIRST_ACTIONS, RESOURCES, CommandForm, command_form
+from csms.web.pages.command_forms import (
+    FIRST_ACTIONS,
+    RESOURCES,
+    VERIFY,
+    CommandForm,
+    command_form,
+)
 from csms.web.pages.trouble import deviations, findings
 
 SPANS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
@@ -58,6 +65,15 @@ class _OneHandler(PageHandler):
     def state(self) -> ChargePointState:
         return ChargePointState(self.services.database)
 
+    def sendable(
+        self, record: db.Document, actions: Sequence[tuple[str, str]]
+    ) -> Sequence[tuple[str, str]]:
+        """Of these commands, those that the charge point may be sent now."""
+        if not waits_for_boot(record):
+            return actions
+        sendable = {VERIFY, *self.services.commands.before_boot}
+        return [(action, title) for action, title in actions if action in sendable]
+
 
 class ChargePointPage(_OneHandler):
     """Everything about it."""
@@ -85,8 +101,9 @@ class ChargePointPage(_OneHandler):
             commands=await state.commands(charge_point_id),
             transactions=await state.transactions(charge_point_id),
             active=await state.active_transactions(charge_point_id),
-            first_actions=FIRST_ACTIONS,
-            more_actions=self._more(),
+            waits_for_boot=waits_for_boot(record),
+            first_actions=self.sendable(record, FIRST_ACTIONS),
+            more_actions=self.sendable(record, self._more()),
             actions=sorted(self._logged_actions()),
             charts=CHARTS,
             spans=SPANS,
@@ -151,7 +168,13 @@ class CommandPage(_OneHandler):
         if action not in RESOURCES and action not in self.services.commands.actions:
             raise HTTPError(HTTPStatus.NOT_FOUND)
         record = await self.record(charge_point_id)
-        self.show("command_form.html", record=record, form=await self._form(record, action))
+        sendable = self.sendable(record, [(action, action)])
+        self.show(
+            "command_form.html",
+            record=record,
+            form=await self._form(record, action),
+            waits_for_boot=not sendable,
+        )
 
     async def _form(self, record: db.Document, action: str) -> CommandForm:
         charge_point_id = record["_id"]

@@ -20,11 +20,13 @@ from csms.web.api.files import DiagnosticsRequest, FirmwareUpdate, LogRequest
 
 Schema = Mapping[str, Any]
 
+VERIFY = "verify"
+
 FIRST_ACTIONS: tuple[tuple[str, str], ...] = (
     ("RemoteStartTransaction", "Remote start"),
     ("RemoteStopTransaction", "Remote stop"),
     ("refresh-connectors", "Refresh connectors"),
-    ("verify", "Verify"),
+    (VERIFY, "Verify"),
     ("Reset", "Reset"),
     ("UnlockConnector", "Unlock"),
     ("ChangeAvailability", "Availability"),
@@ -36,7 +38,7 @@ FIRST_ACTIONS: tuple[tuple[str, str], ...] = (
 
 RESOURCES: Mapping[str, tuple[str, type[BaseModel] | None]] = {
     "refresh-connectors": ("Refresh connectors", None),
-    "verify": ("Verify", VerifyRequest),
+    VERIFY: ("Verify", VerifyRequest),
     "local-list": ("Bring the local list up to date", LocalListRequest),
     "update-firmware": ("Install a firmware file kept here", FirmwareUpdate),
     "get-diagnostics": ("Fetch diagnostics to here", DiagnosticsRequest),

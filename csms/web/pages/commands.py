@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from tornado.web import HTTPError
 
 from csms.domain.api_token import Role
-from csms.repositories.commands import CommandStatus
+from csms.domain.command import CommandStatus, Outcome, outcome_of
 from csms.repositories.pages import find_listing
 from csms.web.api.audit import AuditQuery
 from csms.web.api.readings import TimeRange
@@ -18,6 +19,15 @@ from csms.web.pages.base import PageHandler
 from csms.web.pages.local_times import LocalTime
 
 PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.ANSWERED: "answered",
+    Outcome.CALL_ERROR: "answered with an error",
+    Outcome.SENT_NO_ANSWER: "sent, but not answered; it may have been carried out",
+    Outcome.NOT_SENT: "not sent",
+    Outcome.DONE: "done: the charge point has booted since",
+}
 
 
 class CommandsQuery(TimeRange):
@@ -55,6 +65,8 @@ class CommandsPage(PageHandler):
             listing=listing,
             actions=self.services.commands.actions,
             statuses=list(CommandStatus),
+            outcome_of=outcome_of,
+            outcomes=OUTCOMES,
         )
 
 
@@ -68,7 +80,14 @@ class CommandDetailPage(PageHandler):
             raise HTTPError(HTTPStatus.NOT_FOUND)
         completed = command.get("completedAt")
         seconds = (completed - command["requestedAt"]).total_seconds() if completed else None
-        self.show("command.html", command=command, seconds=seconds, pretty=_pretty)
+        self.show(
+            "command.html",
+            command=command,
+            outcome=outcome_of(command),
+            outcomes=OUTCOMES,
+            seconds=seconds,
+            pretty=_pretty,
+        )
 
 
 def _pretty(value: Any) -> str:

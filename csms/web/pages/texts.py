@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from csms.connections.outbox import CLOSED_BEFORE_ANSWER
+from csms.errors import NOT_BOOTED
+
 SCRIPT_TEXTS: tuple[str, ...] = (
     "The connection is lost. Trying again…",
     "This page is not up to date: the database is away.",
@@ -66,6 +69,9 @@ ANSWERS: tuple[str, ...] = (
     "Not authenticated",
     "Role too low",
     "Charger not connected",
+    "The charge point has not booted",
+    NOT_BOOTED,
+    CLOSED_BEFORE_ANSWER,
     "The charge point answered with an error",
     "The charge point did not answer",
     "The database is away",

@@ -207,3 +207,19 @@ async def test_faults_are_shown_and_forgotten_when_it_is_off_line(system: System
     shown = await eventually(row, lambda text: "Unknown" in text)
     assert '<span class="badge dull">Unknown</span>' in shown and "last: Faulted" in shown
     assert '<span class="badge bad">' not in shown
+
+
+@pytest.mark.gen_test
+async def test_before_the_boot_only_what_can_be_sent_is_offered(system: System) -> None:
+    await system.whitelist()
+    charge_point = await system.connect()
+    visitor = await sign_in(system)
+    _, text = await visitor.page("/charge-points/CP1")
+    assert "It is connected, but has not sent its BootNotification." in text
+    for action in ("TriggerMessage", "Reset", "verify", "ExtendedTriggerMessage"):
+        assert f"/command/{action}" in text
+    assert "/command/ClearCache" not in text and "/command/RemoteStart" not in text
+    assert "has not booted" in (await visitor.page("/charge-points/CP1/command/ClearCache"))[1]
+    assert "has not booted" not in (await visitor.page("/charge-points/CP1/command/Reset"))[1]
+    await charge_point.boot()
+    assert "/command/ClearCache" in (await visitor.page("/charge-points/CP1"))[1]

@@ -6,7 +6,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from tests.support.pages import sign_in
-from tests.support.system import ADMIN_TOKEN, System
+from tests.support.system import ADMIN_TOKEN, System, eventually
 
 
 @pytest.mark.gen_test
@@ -28,6 +28,15 @@ async def test_commands_are_listed_filtered_and_shown(system: System) -> None:
     status, text = await visitor.page(f"/commands/{reset['id']}")
     assert status == 200 and "&quot;type&quot;: &quot;Soft&quot;" in text
     assert (await visitor.page("/commands/" + "0" * 32))[0] == 404
+    await system.whitelist("CP2")
+    _, problem = await system.rest("POST", path.replace("CP1", "CP2"), {"action": "ClearCache"})
+    await charge_point.boot()
+    assert "not sent" in (await visitor.page(f"/commands/{problem['commandId']}"))[1]
+
+    async def done() -> str:
+        return (await visitor.page("/commands"))[1]
+
+    await eventually(done, lambda text: "the charge point has booted since" in text)
 
 
 @pytest.mark.gen_test

@@ -15,6 +15,7 @@ from csms.domain.onboarding import REFUSED_BOOTS
 from csms.domain.transaction import TransactionStatus
 from csms.ocppj.quirks import QUIRKS
 from csms.web.pages import (
+    commands,
     flags,
     import_texts,
     meter_series,
@@ -88,6 +89,7 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param(list(TransactionStatus), id="states"),
         pytest.param([*of_module(trouble), *REFUSED_BOOTS.values()], id="trouble"),
         pytest.param([q.tolerated for q in QUIRKS] + [q.handled for q in QUIRKS], id="quirks"),
+        pytest.param(commands.OUTCOMES.values(), id="outcomes"),
     ],
 )
 def test_there_is_a_thai_text(said: Iterable[str]) -> None:

@@ -56,7 +56,7 @@ export function showProblem(form, problem) {
     if (input) mark(input, t(message));
     else unplaced.push(`${field}: ${t(message)}`);
   }
-  const text = [problem.message, problem.errors?.length ? "" : problem.detail, ...unplaced];
+  const text = [problem.message, problem.errors?.length ? "" : t(problem.detail ?? ""), ...unplaced];
   say(form, "bad", text.filter(Boolean).join(" · "));
   form.querySelector("[aria-invalid=true]")?.focus();
 }
