@@ -35,9 +35,17 @@ IdToken = Annotated[
 ]
 
 
+_CONTROL_CHARACTERS = dict.fromkeys((*range(32), *range(127, 160)))
+
+
+def clean_id_tag(id_tag: str) -> str:
+    """An id tag without control characters and outer blanks, which some readers add."""
+    return id_tag.translate(_CONTROL_CHARACTERS).strip()
+
+
 def fold(id_tag: str) -> str:
-    """An id tag as it is compared: without case (7.28, CiString20)."""
-    return id_tag.strip().casefold()
+    """An id tag as it is compared: cleaned, and without case (7.28, CiString20)."""
+    return clean_id_tag(id_tag).casefold()
 
 
 class IdTagFields(BaseModel):

@@ -40,11 +40,15 @@ class SecurityEventView(BaseModel):
 
 
 def security_event(
-    charge_point_id: str, identity: str, payload: Mapping[str, Any], received_at: datetime
+    charge_point_id: str,
+    identity: str,
+    payload: Mapping[str, Any],
+    received_at: datetime,
+    connected_at: datetime | None = None,
 ) -> dict[str, Any]:
     """The document of a SecurityEventNotification.req. Its `_id` is derived from the content."""
     content = orjson.dumps([charge_point_id, payload], option=orjson.OPT_SORT_KEYS)
-    time = read_device_time(payload["timestamp"], received_at)
+    time = read_device_time(payload.get("timestamp"), received_at, connected_at)
     return {
         "_id": hashlib.blake2b(content, digest_size=16).hexdigest(),
         "chargePointId": charge_point_id,
