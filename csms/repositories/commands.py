@@ -28,6 +28,9 @@ class CommandStatus(StrEnum):
     OFFLINE = "Offline"
 
 
+UNANSWERED = [CommandStatus.PENDING, CommandStatus.SENT, CommandStatus.TIMEOUT]
+
+
 @dataclass(frozen=True, slots=True)
 class Travel:
     """What a command for a socket on another node has with it."""
@@ -150,7 +153,7 @@ class Commands:
     async def claim_remote_start(
         self,
         charge_point_id: str,
-        connector_id: int,
+        connector_id: int | None,
         id_tag: str,
         transaction_id: int,
         since: datetime,
@@ -159,8 +162,11 @@ class Commands:
 
         The newest one for the id tag counts, on the connector or on any, that was accepted since
         `since`. One that was only just sent counts too: the charge point may start before its
-        answer is on record.
+        answer is on record. So does one whose answer came too late, or was lost with its socket.
         """
+        on_connector: db.Document = {}
+        if connector_id is not None:
+            on_connector["payload.connectorId"] = {"$in": [connector_id, None]}
         async with db.errors():
             candidates = await self.collection.find(
                 {
@@ -168,9 +174,10 @@ class Commands:
                     "action": REMOTE_START,
                     "requestedAt": {"$gte": since},
                     "transactionId": None,
-                    "payload.connectorId": {"$in": [connector_id, None]},
+                    **on_connector,
                     "$or": [
-                        {"status": {"$in": [CommandStatus.PENDING, CommandStatus.SENT]}},
+                        {"status": {"$in": UNANSWERED}},
+                        {"outcome": "sentNoAnswer"},
                         {"status": CommandStatus.ANSWERED, "response.status": "Accepted"},
                     ],
                 },

@@ -71,7 +71,7 @@ async def test_a_tag_at_its_limit_may_stop(system: System) -> None:
 @pytest.mark.parametrize(
     ("fields", "flag"),
     [
-        ({"meterStop": 99}, "meterStopBelowStart"),
+        ({"meterStop": 98}, "meterStopBelowStart"),
         ({"timestamp": "2026-11-23T09:00:00Z"}, "stopBeforeStart"),
         ({"timestamp": "?"}, "unreadableTimestamp"),
     ],
