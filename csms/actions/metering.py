@@ -43,12 +43,14 @@ class Readings:
         self.context = context
         self.connector_id = connector_id
         self.sent_as = sent_as
-        self.elements = [element for element in elements if element["sampledValue"]]
         received_at, connected_at = context.received_at, context.peer.connected_at
-        self.times: list[DeviceTime] = [
-            read_device_time(element.get("timestamp"), received_at, connected_at)
-            for element in self.elements
-        ]
+        self.elements: list[Element] = []
+        self.times: list[DeviceTime] = []
+        for element in elements:
+            if element["sampledValue"]:
+                self.elements.append(element)
+                time = read_device_time(element.get("timestamp"), received_at, connected_at)
+                self.times.append(time)
 
     def write(self, owners: Sequence[Owner]) -> asyncio.Future[None] | None:
         """Have them written, each with its owner.
@@ -59,29 +61,34 @@ class Readings:
             DatabaseUnavailable: too much waits already.
         """
         context, connector_id = self.context, self.connector_id
-        charge_point_id, identity = context.charge_point_id, context.peer.identity
-        meters, received_at = context.peer.meters, context.received_at
+        peer, received_at = context.peer, context.received_at
+        registers, running_ones = peer.meters.registers, peer.meters.running
         documents = []
         is_skewed = False
+        source = source_of = None
         for element, time, owner in zip(self.elements, self.times, owners, strict=True):
-            source = MeterSource(
-                charge_point_id,
-                identity,
-                connector_id,
-                owner.transaction_id,
-                owner.reported_id,
-                self.sent_as,
-            )
-            last = meters.registers.get(connector_id)
+            if source is None or owner is not source_of:
+                source_of = owner
+                source = MeterSource(
+                    peer.charge_point_id,
+                    peer.identity,
+                    connector_id,
+                    owner.transaction_id,
+                    owner.reported_id,
+                    self.sent_as,
+                )
+            last = registers.get(connector_id)
             reading = read_meter_value(source, element, time, received_at, owner.flags, last)
-            if reading.register is not None:
-                meters.registers[connector_id] = reading.register
-                if owner.transaction_id is not None and meters.running:
-                    running = meters.running.get(owner.transaction_id)
-                    if running is not None and running.ended_at is None:
+            register = reading.register
+            if register is not None:
+                registers[connector_id] = register
+                if running_ones and owner.transaction_id in running_ones:
+                    running = running_ones[owner.transaction_id]
+                    if running.ended_at is None:
                         when = time.or_receipt(received_at)
-                        context.deps.progress.meter(running, reading.register, when, received_at)
-            is_skewed = is_skewed or "clockSkew" in time.flags
+                        context.deps.progress.meter(running, register, when, received_at)
+            if time.flags and "clockSkew" in time.flags:
+                is_skewed = True
             documents.append(reading.document)
         if is_skewed:
             context.note_trouble(SKEWED_CLOCK)
@@ -92,7 +99,7 @@ NOBODYS = Owner()
 
 
 def write_at_once(
-    context: Context, connector_id: int, transaction_id: object, elements: Iterable[Element]
+    context: Context, connector_id: int, transaction_id: int | None, elements: Iterable[Element]
 ) -> tuple[asyncio.Future[None] | None, bool]:
     """Have the readings of a MeterValues written, if nothing has to be looked up first.
 
@@ -101,18 +108,21 @@ def write_at_once(
     meters = context.peer.meters
     if meters.running is None:
         return None, False
-    own_id = usable_transaction_id(transaction_id)
-    if own_id is not None:
-        running = meters.running.get(own_id)
-        if own_id not in meters.transactions or (running and running.left_behind_at):
+    if transaction_id is not None and transaction_id in meters.transactions:
+        running = meters.running.get(transaction_id)
+        if running is not None and running.left_behind_at is not None:
             return None, False
-        readings = Readings(context, connector_id, f"{connector_id}\0{own_id}", elements)
-        return readings.write([Owner(own_id)] * len(readings.elements)), True
-    running = meters.on_connector(connector_id)
+        readings = Readings(context, connector_id, f"{connector_id}\0{transaction_id}", elements)
+        return readings.write([Owner(transaction_id)] * len(readings.elements)), True
+    if usable_transaction_id(transaction_id) is not None:
+        return None, False
+    running = meters.on_connector(connector_id) if meters.running else None
     if running is not None and running.ended_at is None and not is_up_to_date(context):
         return None, False
     sent = _sent_id(context, transaction_id)
     readings = Readings(context, connector_id, sent_as(connector_id, sent), elements)
+    if running is None and sent is None and not any(time.flags for time in readings.times):
+        return readings.write([NOBODYS] * len(readings.elements)), True
     if any(_may_be_of_earlier(context, connector_id, running, time) for time in readings.times):
         return None, False
     return readings.write([_owner(context, running, time, sent) for time in readings.times]), True

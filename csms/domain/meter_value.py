@@ -71,7 +71,9 @@ def read_meter_value(
     stamp = meter_value.get("timestamp")
     time, time_flags, _ = device_time
     samples, register, sample_flags = encode_samples(meter_value["sampledValue"])
-    flags = (*flags, *time_flags, *sample_flags, *meter_value.get(REPAIR_FLAGS, ()))
+    flags = (*flags, *time_flags, *sample_flags)
+    if REPAIR_FLAGS in meter_value:
+        flags = (*flags, *meter_value[REPAIR_FLAGS])
     if register is not None and last_register is not None and register < last_register:
         flags = (*flags, "registerWentBackwards")
     readable = "unreadableTimestamp" not in time_flags

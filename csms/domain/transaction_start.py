@@ -118,7 +118,7 @@ class Start:
             "flags": self._flags(),
             "startKey": self.key,
             "reservationId": self.reservation_id,
-            **({"rawMeterStart": raw} if differs(raw, self.meter_start) else {}),
+            "rawMeterStart": raw if differs(raw, self.meter_start) else None,
         }
 
     def _flags(self) -> list[str]:

@@ -241,7 +241,7 @@ class Stop:
             "stopReceivedAt": self.received_at,
             "stopReason": self.reason,
             "stopIdTag": self.id_tag,
-            **({"rawMeterStop": raw} if differs(raw, self.meter_stop) else {}),
+            "rawMeterStop": raw if differs(raw, self.meter_stop) else None,
         }
 
 

@@ -48,7 +48,7 @@ def test_a_stop_completes() -> None:
     changes = stop(reason="EVDisconnected", idTag="Other").changes(running(), NOW)
     assert changes == {
         "lastMeter": None, "lastReadingAt": None, "assumedMeterStart": None,
-        "assumedMeterStop": None, "stopReceivedAt": NOW, "meterStop": 350,
+        "assumedMeterStop": None, "rawMeterStop": None, "stopReceivedAt": NOW, "meterStop": 350,
         "stopTimestamp": datetime(2026, 11, 23, 12, 4, tzinfo=UTC),
         "stopReason": "EVDisconnected", "stopIdTag": "Other", "energyWh": 250,
         "status": "Completed", "flags": [], "updatedAt": NOW,
