@@ -1,5 +1,4 @@
-"""The active transactions of a connection: looked up once, and again when others may have ended
-them."""
+"""The active transactions of a connection: looked up once, and again when others may end them."""
 
 from __future__ import annotations
 
@@ -10,6 +9,7 @@ from typing import Any
 from csms.actions.context import Context
 from csms.domain.running_transaction import RunningTransaction
 from csms.domain.transaction import TransactionStatus
+from csms.domain.transaction_stop import Stop
 
 TRUSTED_FOR = timedelta(seconds=10)
 """How long what was looked up is taken as true: another node may have ended a transaction."""
@@ -64,6 +64,17 @@ def remember_start(context: Context, record: Mapping[str, Any]) -> None:
         if one.connector_id is None or one.connector_id != record["connectorId"]
     }
     meters.running[record["_id"]] = RunningTransaction.of(record)
+
+
+def remember_stop(context: Context, record: Mapping[str, Any], stop: Stop) -> None:
+    """Note that a stop of the calling charge point has ended a transaction, if it has."""
+    if record["status"] != TransactionStatus.COMPLETED:
+        return
+    meters = context.peer.meters
+    if record["connectorId"] is not None and stop.meter_stop is not None:
+        meters.registers[record["connectorId"]] = stop.meter_stop
+    if (running := (meters.running or {}).get(record["_id"])) is not None:
+        running.ended_at = max(stop.ended_at, running.ended_at or stop.ended_at)
 
 
 def progress_of(context: Context) -> dict[int, dict[str, Any]]:

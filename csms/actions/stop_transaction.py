@@ -5,10 +5,10 @@ from __future__ import annotations
 from csms.actions.authorization import authorize_id_tag
 from csms.actions.context import Context, Inbound
 from csms.actions.metering import Owner, store_transaction_data
-from csms.actions.running import progress_of
+from csms.actions.running import progress_of, remember_stop
 from csms.domain.id_tag import IdTagInfo, clean_id_tag
 from csms.domain.protocol_trouble import SKEWED_CLOCK
-from csms.domain.transaction import MATCHED_WITHOUT_ID, TransactionStatus
+from csms.domain.transaction import MATCHED_WITHOUT_ID
 from csms.domain.transaction_stop import UNKNOWN_TRANSACTION, Stop
 from csms.ocppj.frames import Payload
 from csms.repositories.stops import Stopped
@@ -29,7 +29,6 @@ async def handle(context: Context, payload: Payload) -> Payload:
         None if info is None else info.parent_id_tag,
     )
     stopped = await context.deps.stops.stop(stop, context.received_at, progress_of(context))
-    _remember(context, stop, stopped)
     if "clockSkew" in stop.time.flags:
         context.note_trouble(SKEWED_CLOCK)
     # A stop names no connector; that of its transaction, or 0 where there is none on record.
@@ -40,6 +39,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
         stop.sent_transaction_id if stop.transaction_id is None else stop.transaction_id,
         payload.get("transactionData") or (),
     )
+    remember_stop(context, stopped.transaction, stop)
     if not stopped.is_orphan:
         await context.deps.charging_profiles.end(
             context.charge_point_id, stopped.transaction["_id"]
@@ -55,12 +55,6 @@ def _owner(stop: Stop, stopped: Stopped) -> Owner:
     if stopped.is_matched:
         return Owner(transaction_id, stop.sent_transaction_id, (MATCHED_WITHOUT_ID,))
     return Owner(transaction_id)
-
-
-def _remember(context: Context, stop: Stop, stopped: Stopped) -> None:
-    running = (context.peer.meters.running or {}).get(stopped.transaction["_id"])
-    if running is not None and stopped.transaction["status"] == TransactionStatus.COMPLETED:
-        running.ended_at = stop.ended_at
 
 
 INBOUND = Inbound("StopTransaction", handle)
