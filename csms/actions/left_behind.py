@@ -1,4 +1,4 @@
-"""Notices after a boot that the charge point has forgotten a transaction."""
+"""Notices after a boot that the charge point has forgotten a transaction, or that it has not."""
 
 from __future__ import annotations
 
@@ -29,11 +29,18 @@ async def notice_left_behind(context: Context, connector_id: int, time: datetime
         return
     record = await context.deps.charge_points.find(context.charge_point_id) or {}
     booted_at = record.get("lastBootAt")
-    if booted_at is None or booted_at <= running.created_at:
+    if booted_at is None or booted_at <= running.named_at:
         return
     if await context.deps.left_behind.flag(running.transaction_id, context.received_at):
         context.note_trouble(LEFT_BEHIND)
     running.left_behind_at = context.received_at
+
+
+def notice_going_on(context: Context, connector_id: int) -> None:
+    """Note that what is active on a connector goes on: a boot before this has not ended it."""
+    running = context.peer.meters.on_connector(connector_id)
+    if running is not None:
+        running.named_at = context.received_at
 
 
 def _going_on(context: Context, connector_id: int, time: datetime) -> RunningTransaction | None:

@@ -9,7 +9,7 @@ from typing import Any
 from csms import db
 from csms.actions.authorization import authorize_id_tag
 from csms.actions.context import Context, Inbound
-from csms.actions.metering import only_connector
+from csms.actions.reading_owners import only_connector
 from csms.actions.running import remember_start
 from csms.domain.id_tag import IdTagInfo
 from csms.domain.protocol_trouble import SKEWED_CLOCK

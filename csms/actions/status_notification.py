@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from csms.actions.context import Context, Inbound
-from csms.actions.left_behind import notice_left_behind
+from csms.actions.left_behind import notice_going_on, notice_left_behind
 from csms.domain.protocol_trouble import SKEWED_CLOCK
 from csms.domain.times import read_device_time
 from csms.errors import OcppError
 from csms.ocppj.frames import Payload
+
+_GOING_ON = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
@@ -37,6 +39,8 @@ async def handle(context: Context, payload: Payload) -> Payload:
     await charge_points.set_connector_status(context.charge_point_id, connector_id, status, now)
     if payload["status"] == "Available":
         await notice_left_behind(context, connector_id, time.or_receipt(now))
+    elif payload["status"] in _GOING_ON and "late" not in time.flags:
+        notice_going_on(context, connector_id)
     return {}
 
 

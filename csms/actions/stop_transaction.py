@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from csms.actions.authorization import authorize_id_tag
 from csms.actions.context import Context, Inbound
-from csms.actions.metering import Owner, store_transaction_data
+from csms.actions.metering import store_transaction_data
+from csms.actions.reading_owners import Owner
 from csms.actions.running import progress_of, remember_stop
 from csms.domain.id_tag import IdTagInfo, clean_id_tag
 from csms.domain.protocol_trouble import SKEWED_CLOCK

@@ -33,6 +33,8 @@ class RunningTransaction:
     last_meter: float | None
     last_reading_at: datetime | None
     left_behind_at: datetime | None
+    named_at: datetime
+    """When the charge point last showed that it knows of it, by our clock."""
     ended_at: datetime | None = None
     write_at: datetime | None = None
     """Not before this time is its progress written again."""
@@ -51,6 +53,7 @@ class RunningTransaction:
             record.get("lastMeter"),
             record.get("lastReadingAt"),
             record.get("leftBehindAt") if LEFT_BEHIND in record["flags"] else None,
+            record["createdAt"],
         )
 
     def covers(self, time: datetime) -> bool:

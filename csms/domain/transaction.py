@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -64,6 +64,21 @@ def has_usable_start(transaction: Mapping[str, Any]) -> bool:
         and "unreadableTimestamp" not in (transaction.get("flags") or ())
         and is_usable(started, transaction["createdAt"])
     )
+
+
+def ended_covering(
+    transactions: Iterable[Mapping[str, Any]], time: datetime
+) -> Mapping[str, Any] | None:
+    """The one of a connector's transactions, newest first, that had not ended yet at a time.
+
+    None if that is still active, or there was none.
+    """
+    for transaction in transactions:
+        if transaction["startTimestamp"] <= time:
+            ended = transaction["stopTimestamp"]
+            is_active = transaction["status"] == TransactionStatus.ACTIVE
+            return transaction if not is_active and ended and time <= ended else None
+    return None
 
 
 def _ended_without_stop(

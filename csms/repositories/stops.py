@@ -14,7 +14,7 @@ from csms.domain.energy import Registers
 from csms.domain.transaction import MATCHED_WITHOUT_ID, TransactionStatus
 from csms.domain.transaction_stop import Stop
 from csms.errors import DatabaseUnavailable, Duplicate
-from csms.repositories.transactions import MAX_ACTIVE, Transactions
+from csms.repositories.transactions import LONGEST, MAX_ACTIVE, Transactions
 
 _TRIES = 5
 """How often a stop looks again because another one has changed what it found."""
@@ -166,9 +166,28 @@ class Stops:
             ).to_list(1)
             if found:
                 return found[0]
-            return await self._collection.find_one(
+            former = await self._collection.find_one(
                 {"startKey": stop.former_key, "stopIdTag": stop.id_tag}
             )
+        return former or await self._find_same_end(stop)
+
+    async def _find_same_end(self, stop: Stop) -> db.Document | None:
+        """The transaction that ended at the same time and register, where the id was lost since."""
+        if stop.transaction_id is not None or stop.meter_stop is None or not stop.time.usable:
+            return None
+        time = stop.time.time
+        query: dict[str, Any] = {
+            "chargePointId": stop.charge_point_id,
+            "startTimestamp": {"$lte": time, "$gte": time - LONGEST},
+            "status": TransactionStatus.COMPLETED,
+            "stopTimestamp": time,
+            "meterStop": stop.meter_stop,
+            "stopIdTag": stop.id_tag,
+        }
+        if stop.connector_id is not None:
+            query["connectorId"] = stop.connector_id
+        async with db.errors():
+            return await self._collection.find_one(query)
 
     async def _keep_orphan(self, stop: Stop, now: datetime) -> db.Document:
         readings = Registers()

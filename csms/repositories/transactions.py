@@ -22,6 +22,9 @@ from csms.repositories.meter_registers import MeterRegisters
 MAX_ACTIVE = 100
 """Active transactions of one charge point that are looked at."""
 
+MAX_FOUND = 1000
+"""Transactions of one connector that late readings may belong to."""
+
 LONGEST = timedelta(days=7)
 """An ended transaction that began longer before a reading than this is not looked for."""
 
@@ -94,27 +97,21 @@ class Transactions:
             active.setdefault(transaction["chargePointId"], []).append(transaction)
         return active
 
-    async def covering(
-        self, charge_point_id: str, connector_id: int, time: datetime
-    ) -> db.Document | None:
-        """The transaction of a connector that had begun and not yet ended at a time."""
+    async def begun_before(
+        self, charge_point_id: str, connector_id: int, earliest: datetime, latest: datetime
+    ) -> list[db.Document]:
+        """The transactions of a connector that may cover times between these, newest first."""
         async with db.errors():
-            found = await self.collection.find(
+            return await self.collection.find(
                 {
                     "chargePointId": charge_point_id,
-                    "startTimestamp": {"$lte": time, "$gte": time - LONGEST},
+                    "startTimestamp": {"$lte": latest, "$gte": earliest - LONGEST},
                     "connectorId": connector_id,
                     "status": {"$ne": TransactionStatus.ORPHANED},
                 },
-                ["stopTimestamp", "status"],
+                ["startTimestamp", "stopTimestamp", "status"],
                 sort=[("startTimestamp", DESCENDING)],
-                limit=1,
-            ).to_list(1)
-        for transaction in found:
-            ended = transaction["stopTimestamp"]
-            if transaction["status"] != TransactionStatus.ACTIVE and ended and time <= ended:
-                return transaction
-        return None
+            ).to_list(MAX_FOUND)
 
     async def has_begun_after(self, transaction: Mapping[str, Any]) -> bool:
         """Whether another transaction has begun on the connector of this one since it did."""

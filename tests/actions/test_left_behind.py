@@ -98,10 +98,26 @@ async def test_a_status_from_before_the_transaction_says_nothing_of_it(system: S
     assert (await shown(system, number))["flags"] == []
 
 
+@pytest.mark.parametrize("sign", ["Charging", "SuspendedEV", "reading"])
+async def test_what_went_on_after_a_boot_was_not_forgotten_in_it(system: System, sign: str) -> None:
+    charge_point = await system.online()
+    number, _ = await start(charge_point)
+    await charge_point.boot()
+    # Not its own word: a reading that names no transaction may come from an idle meter.
+    await metered(charge_point, None, "1400")
+    if sign == "reading":
+        await metered(charge_point, number, "1500")
+    else:
+        await available(charge_point, status=sign)
+    await available(charge_point)
+    assert (await shown(system, number))["flags"] == []
+
+
 async def test_it_is_not_left_behind_if_it_goes_on(system: System) -> None:
     charge_point = await system.online()
     number, _ = await start(charge_point)
     await charge_point.boot()
+    await metered(charge_point, None, "1400")
     await available(charge_point)
     assert (await shown(system, number))["flags"] == ["leftBehind"]
     old = {"timestamp": now(minutes=-1), "sampledValue": [{"value": "1"}]}

@@ -7,7 +7,7 @@ from typing import Any
 
 from csms.domain.energy import NO_REGISTERS
 from csms.domain.id_tag import IdTagInfo
-from csms.domain.transaction import abandoned, closed
+from csms.domain.transaction import abandoned, closed, ended_covering
 from csms.domain.transaction_start import Start
 from csms.domain.transaction_stop import Stop
 
@@ -75,3 +75,15 @@ def test_ends_without_a_stop() -> None:
     changes = closed(running(), "ops", NOW)
     assert (changes["status"], changes["meterStop"], changes["energyWh"]) == ("Closed", None, None)
     assert (changes["flags"], changes["closedBy"]) == (["closedByOperator"], "ops")
+
+
+def test_the_transaction_that_covers_a_time() -> None:
+    def one(number: int, began: int, ended: int | None, status: str) -> dict[str, Any]:
+        return {
+            "_id": number, "status": status, "startTimestamp": NOW.replace(hour=began),
+            "stopTimestamp": None if ended is None else NOW.replace(hour=ended),
+        }  # fmt: skip
+
+    newest_first = [one(3, 9, None, "Active"), one(2, 5, 7, "Completed"), one(1, 1, 6, "Abandoned")]
+    found = [ended_covering(newest_first, NOW.replace(hour=hour)) for hour in (0, 2, 5, 7, 8, 10)]
+    assert [one and one["_id"] for one in found] == [None, 1, 2, 2, None, None]

@@ -75,6 +75,15 @@ async def test_a_repeat_never_ends_what_is_left(nodes: list[Node]) -> None:
     assert await statuses(nodes[0]) == {first: "Completed", second: "Active"}
 
 
+async def test_a_repeat_that_has_lost_its_id_ends_nothing_else(nodes: list[Node]) -> None:
+    first = await nodes[0].start()
+    await nodes[0].stop(transactionId=first)
+    second = await nodes[0].start(2)
+    assert (await nodes[1].stop())["_id"] == first
+    # Where the connector is named, it decides.
+    assert (await nodes[1].stop(connectorId=2))["_id"] == second
+
+
 async def test_a_stop_that_two_would_fit_is_an_orphan_once(nodes: list[Node]) -> None:
     running = [await nodes[0].start(1), await nodes[0].start(2)]
     ended = await asyncio.gather(*(nodes[n % 2].stop() for n in range(8)))
