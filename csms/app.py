@@ -27,6 +27,7 @@ from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
 from csms.connections.sockets import Sockets
+from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
@@ -44,6 +45,7 @@ from csms.repositories.commands import Commands
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
+from csms.repositories.left_behind import LeftBehind
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
@@ -52,7 +54,9 @@ from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
 from csms.repositories.schema import Schema
 from csms.repositories.sessions import Sessions
+from csms.repositories.stops import Stops
 from csms.repositories.telemetry import Telemetry
+from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
@@ -105,13 +109,18 @@ class CentralSystem:
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
+        transactions = Transactions(self.database)
+        self.progress = TransactionProgress(self.telemetry, clock)
         deps = Deps(
             settings=settings,
             metrics=self.metrics,
             clock=clock,
             telemetry=self.telemetry,
             charge_points=self.charge_points,
-            transactions=Transactions(self.database),
+            transactions=transactions,
+            stops=Stops(transactions),
+            left_behind=LeftBehind(transactions),
+            progress=self.progress,
             id_tags=IdTags(self.database),
             commands=Commands(self.database),
             rejected_connections=self.rejected_connections,
@@ -137,6 +146,7 @@ class CentralSystem:
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(deps, registry)
+        self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         self.services = Services(
             deps=deps,
@@ -178,6 +188,7 @@ class CentralSystem:
         )
         await self.lease.start()
         self.watch.start()
+        self.sweeper.start()
         application = self._application()
         self._listen(application, plain, None if secure else tls)
         if secure:
@@ -242,10 +253,12 @@ class CentralSystem:
         await self.services.live.stop()
         await self.sockets.close_all()
         await self.watch.stop()
+        await self.sweeper.stop()
         for server in self._servers:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()
         self.rejected_connections.store_noted()
+        self.progress.store()
         await self.telemetry.close()
         await self.bus.stop()
         await self.lease.stop()

@@ -213,6 +213,13 @@ class Settings(BaseSettings):
     unknown_id_tags: Literal["Invalid", "Accepted"] = Field(
         "Invalid", description="authorization status of an id tag that is not on record"
     )
+    stale_transaction_hours: float = Field(
+        12.0,
+        ge=0,
+        le=8760,
+        description="hours without a reading after which a transaction that its charge point has"
+        " left behind is closed; 0 never closes one",
+    )
     message_log: bool = Field(True, description="keep the OCPP messages in `messages`")
     message_log_skip: tuple[str, ...] = Field(
         ("Heartbeat", "MeterValues"),

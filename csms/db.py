@@ -153,6 +153,18 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name="active",
             partialFilterExpression={"status": "Active"},
         ),
+        # Each stop is stored in one transaction alone, however many nodes it reaches at once.
+        IndexModel(
+            "stopKeys",
+            name="stopKeys_unique",
+            unique=True,
+            partialFilterExpression=_text("stopKeys"),
+        ),
+        IndexModel(
+            "leftBehindAt",
+            name="leftBehind",
+            partialFilterExpression={"status": "Active", "leftBehindAt": {"$type": "date"}},
+        ),
     ],
     "id_tags": [
         IndexModel("parentIdTagFolded", partialFilterExpression=_text("parentIdTagFolded"))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.protocol_trouble import kind_of
+from csms.domain.running_transaction import RunningTransaction
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
@@ -22,10 +23,13 @@ from csms.repositories.commands import Commands
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
+from csms.repositories.left_behind import LeftBehind
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
+from csms.repositories.stops import Stops
 from csms.repositories.telemetry import Telemetry
+from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 
 
@@ -39,6 +43,9 @@ class Deps:
     telemetry: Telemetry
     charge_points: ChargePoints
     transactions: Transactions
+    stops: Stops
+    left_behind: LeftBehind
+    progress: TransactionProgress
     id_tags: IdTags
     commands: Commands
     rejected_connections: RejectedConnections
@@ -59,12 +66,30 @@ class Deps:
 
 @dataclass(slots=True)
 class MeterState:
-    """What is remembered of a connection's meters, to notice what looks wrong."""
+    """What is remembered of a connection's meters: its transactions, and what looks wrong."""
 
     registers: dict[int, float] = field(default_factory=dict)
     """Last energy register of a connector, Wh."""
     transactions: set[int] = field(default_factory=set)
     """Transactions known to be this charge point's."""
+    running: dict[int, RunningTransaction] | None = None
+    """Those that are active, and the last of each connector that has ended on this connection, by
+    id. None: not looked up yet."""
+    looked_up_at: datetime | None = None
+    changes_by_others: int = 0
+    """`Transactions.changes_by_others` when they were looked up."""
+
+    def on_connector(self, connector_id: int | None) -> RunningTransaction | None:
+        """The newest transaction of a connector; none belongs to the charge point as a whole."""
+        if not connector_id or not self.running:
+            return None
+        found: RunningTransaction | None = None
+        for running in self.running.values():
+            if running.connector_id == connector_id and (
+                found is None or running.created_at >= found.created_at
+            ):
+                found = running
+        return found
 
 
 class Peer(Protocol):

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from csms.actions.context import Context, Inbound, Stored
-from csms.actions.metering import store_meter_values, write_meter_values
+from csms.actions.metering import store_meter_values, write_at_once
 from csms.ocppj.frames import Payload
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
     """Store the readings."""
     await store_meter_values(
-        context, payload["connectorId"], payload.get("transactionId"), payload["meterValue"]
+        context, payload.get("connectorId"), payload.get("transactionId"), payload["meterValue"]
     )
     return {}
 
 
 def handle_at_once(context: Context, payload: Payload) -> Payload | Stored | None:
     """Store the readings, if nothing has to be looked up first."""
-    transaction_id = payload.get("transactionId")
-    if transaction_id and transaction_id not in context.peer.meters.transactions:
+    connector_id = payload.get("connectorId")
+    if connector_id is None:
         return None
-    written = write_meter_values(
-        context, payload["connectorId"], transaction_id, payload["meterValue"]
+    written, is_possible = write_at_once(
+        context, connector_id, payload.get("transactionId"), payload["meterValue"]
     )
+    if not is_possible:
+        return None
     return {} if written is None else Stored(written, {})
 
 

@@ -1,76 +1,193 @@
-"""Stores the meter values of MeterValues and StopTransaction, flagged where they look wrong."""
+"""Stores the meter values of MeterValues and StopTransaction, with the transaction they are of."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from csms.actions.context import Context
-from csms.domain.meter_value import MeterSource, read_meter_value
+from csms.actions.reading_owners import (
+    NOBODYS,
+    Owner,
+    claimed_owner,
+    find_owners,
+    may_be_of_earlier,
+    only_connector,
+    owner_of,
+    sent_id_of,
+)
+from csms.actions.running import is_up_to_date, look_up_running
+from csms.domain.as_sent import Sent, usable_transaction_id
+from csms.domain.meter_value import MeterSource, read_meter_value, sent_as
+from csms.domain.protocol_trouble import SKEWED_CLOCK
+from csms.domain.times import DeviceTime, read_device_time
+from csms.domain.transaction_start import MISSING_CONNECTOR
+
+Element = Mapping[str, Any]
+
+
+class Readings:
+    """The MeterValue elements of one Call, with their times read."""
+
+    __slots__ = ("context", "connector_id", "sent_as", "elements", "times")
+
+    def __init__(
+        self, context: Context, connector_id: int, sent_as: str, elements: Iterable[Element]
+    ) -> None:
+        """`connector_id` is the one that is stored; what was sent for it is in `sent_as`."""
+        self.context = context
+        self.connector_id = connector_id
+        self.sent_as = sent_as
+        received_at, connected_at = context.received_at, context.peer.connected_at
+        self.elements: list[Element] = []
+        self.times: list[DeviceTime] = []
+        for element in elements:
+            if element["sampledValue"]:
+                self.elements.append(element)
+                time = read_device_time(element.get("timestamp"), received_at, connected_at)
+                self.times.append(time)
+
+    @property
+    def are_late(self) -> bool:
+        """Whether they are from before the connection that they came on."""
+        return any("late" in time.flags for time in self.times if time.flags)
+
+    def write(self, owners: Sequence[Owner]) -> asyncio.Future[None] | None:
+        """Have them written, each with its owner.
+
+        The future is done when all are acknowledged; None if there are none.
+
+        Raises:
+            DatabaseUnavailable: too much waits already.
+        """
+        context, connector_id = self.context, self.connector_id
+        peer, received_at = context.peer, context.received_at
+        registers, running_ones = peer.meters.registers, peer.meters.running
+        documents = []
+        is_skewed = False
+        source = source_of = None
+        for element, time, owner in zip(self.elements, self.times, owners, strict=True):
+            if source is None or owner is not source_of:
+                source_of = owner
+                source = MeterSource(
+                    peer.charge_point_id,
+                    peer.identity,
+                    connector_id,
+                    owner.transaction_id,
+                    owner.reported_id,
+                    self.sent_as,
+                )
+            last = registers.get(connector_id)
+            reading = read_meter_value(source, element, time, received_at, owner.flags, last)
+            register = reading.register
+            if register is not None:
+                registers[connector_id] = register
+                if running_ones and owner.transaction_id in running_ones:
+                    running = running_ones[owner.transaction_id]
+                    if running.ended_at is None:
+                        when = time.or_receipt(received_at)
+                        context.deps.progress.meter(running, register, when, received_at)
+            if time.flags and "clockSkew" in time.flags:
+                is_skewed = True
+            documents.append(reading.document)
+        if is_skewed:
+            context.note_trouble(SKEWED_CLOCK)
+        return context.deps.telemetry.insert_all("meter_values", documents) if documents else None
+
+
+def write_at_once(
+    context: Context, connector_id: int, transaction_id: int | None, elements: Iterable[Element]
+) -> tuple[asyncio.Future[None] | None, bool]:
+    """Have the readings of a MeterValues written, if nothing has to be looked up first.
+
+    Returns what is to be awaited, and whether it was possible at all.
+    """
+    meters = context.peer.meters
+    if meters.running is None:
+        return None, False
+    if transaction_id is not None and transaction_id in meters.transactions:
+        running = meters.running.get(transaction_id)
+        if running is not None and running.left_behind_at is not None:
+            return None, False
+        readings = Readings(context, connector_id, f"{connector_id}\0{transaction_id}", elements)
+        if running is not None and not readings.are_late:
+            running.named_at = context.received_at
+        return readings.write([Owner(transaction_id)] * len(readings.elements)), True
+    if usable_transaction_id(transaction_id) is not None:
+        return None, False
+    running = meters.on_connector(connector_id) if meters.running else None
+    if running is not None and running.ended_at is None and not is_up_to_date(context):
+        return None, False
+    sent = sent_id_of(context, transaction_id)
+    readings = Readings(context, connector_id, sent_as(connector_id, sent), elements)
+    if running is None and sent is None and not any(time.flags for time in readings.times):
+        return readings.write([NOBODYS] * len(readings.elements)), True
+    if any(may_be_of_earlier(connector_id, running, time) for time in readings.times):
+        return None, False
+    return readings.write([owner_of(context, running, time, sent) for time in readings.times]), True
 
 
 async def store_meter_values(
-    context: Context,
-    connector_id: int,
-    transaction_id: int | None,
-    meter_values: Iterable[Mapping[str, Any]],
+    context: Context, connector_id: int | None, transaction_id: object, elements: Iterable[Element]
 ) -> None:
-    """Store readings; returns when all are acknowledged.
+    """Store the readings of a MeterValues; returns when all are acknowledged.
 
-    `transaction_id` as sent: 0 and negative ones mean no transaction, an unknown one is kept.
+    `connector_id` is None if it was not sent.
 
     Raises:
         DatabaseUnavailable: some may not be stored.
     """
-    flags = await _transaction_flags(context, transaction_id)
-    written = write_meter_values(context, connector_id, transaction_id, meter_values, flags)
+    meters = context.peer.meters
+    own_id = usable_transaction_id(transaction_id)
+    if meters.running is None or (own_id is None and not is_up_to_date(context)):
+        await look_up_running(context)
+    sent = sent_id_of(context, transaction_id) if own_id is None else own_id
+    claimed = Owner()
+    claimed_connector: int | None = None
+    if own_id is not None:
+        claimed, claimed_connector = await claimed_owner(context, own_id)
+    flags: tuple[str, ...] = ()
+    connector = connector_id
+    if connector is None:
+        connector = claimed_connector or await only_connector(context)
+        if connector is None:
+            connector, flags = 0, (MISSING_CONNECTOR,)
+    readings = Readings(context, connector, sent_as(connector_id, sent), elements)
+    if own_id is not None:
+        await _note_sign_of_life(context, own_id, readings)
+        owners = [claimed] * len(readings.elements)
+    else:
+        owners = await find_owners(context, connector, readings.times, sent)
+    if flags:
+        owners = [owner._replace(flags=(*owner.flags, *flags)) for owner in owners]
+    written = readings.write(owners)
     if written is not None:
         await written
 
 
-def write_meter_values(
-    context: Context,
-    connector_id: int,
-    transaction_id: int | None,
-    meter_values: Iterable[Mapping[str, Any]],
-    flags: tuple[str, ...] = (),
-) -> asyncio.Future[None] | None:
-    """Have readings written, with what is known of their transaction as `flags`.
-
-    The future is done when all are acknowledged; None if there are none.
+async def store_transaction_data(
+    context: Context, connector_id: int, owner: Owner, sent_id: Sent, elements: Iterable[Element]
+) -> None:
+    """Store the readings that came with a StopTransaction; returns when all are acknowledged.
 
     Raises:
-        DatabaseUnavailable: too much waits already.
+        DatabaseUnavailable: some may not be stored.
     """
-    source = MeterSource(
-        context.charge_point_id,
-        context.peer.identity,
-        connector_id,
-        transaction_id if transaction_id is not None and transaction_id > 0 else None,
-    )
-    registers = context.peer.meters.registers
-    documents = []
-    for meter_value in meter_values:
-        if not meter_value["sampledValue"]:
-            continue
-        last = registers.get(connector_id)
-        reading = read_meter_value(source, meter_value, context.received_at, flags, last)
-        if reading.register is not None:
-            registers[connector_id] = reading.register
-        documents.append(reading.document)
-    return context.deps.telemetry.insert_all("meter_values", documents) if documents else None
+    readings = Readings(context, connector_id, sent_as(connector_id, sent_id), elements)
+    written = readings.write([owner] * len(readings.elements))
+    if written is not None:
+        await written
 
 
-async def _transaction_flags(context: Context, transaction_id: int | None) -> tuple[str, ...]:
-    # 0 is how some say "none"; other ids that cannot be ours claim a transaction.
-    if not transaction_id:
-        return ()
-    known = context.peer.meters.transactions
-    if transaction_id in known:
-        return ()
-    transaction = await context.deps.transactions.find(context.charge_point_id, transaction_id)
-    if transaction is None:
-        return ("unknownTransaction",)
-    known.add(transaction_id)
-    return ()
+async def _note_sign_of_life(context: Context, own_id: int, readings: Readings) -> None:
+    """A transaction that was left behind goes on if it is metered later than that."""
+    running = (context.peer.meters.running or {}).get(own_id)
+    if running is None:
+        return
+    if not readings.are_late:
+        running.named_at = context.received_at
+    since = running.left_behind_at
+    if since and any(time.usable and time.time > since for time in readings.times):
+        await context.deps.left_behind.unflag(own_id)
+        running.left_behind_at = None

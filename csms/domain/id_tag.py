@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from csms.domain.text import COMPOSED, fold_text
 from csms.domain.times import rfc3339, to_utc
 
 Status = Literal["Accepted", "Blocked", "Expired", "Invalid"]
@@ -28,16 +29,36 @@ def _no_control_characters(text: str) -> str:
     return text
 
 
+MAX_ID_TAG = 20
+"""What the standard allows (7.28); only such an id tag can be sent to a charge point."""
+
 IdToken = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=20),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_TAG),
     AfterValidator(_no_control_characters),
+    COMPOSED,
 ]
+
+PresentedIdTag = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_no_control_characters),
+    COMPOSED,
+]
+"""An id tag as charge points present it: some readers send more than the standard allows."""
+
+
+_CONTROL_CHARACTERS = dict.fromkeys((*range(32), *range(127, 160)))
+
+
+def clean_id_tag(id_tag: str) -> str:
+    """An id tag without control characters and outer blanks, which some readers add."""
+    return id_tag.translate(_CONTROL_CHARACTERS).strip()
 
 
 def fold(id_tag: str) -> str:
-    """An id tag as it is compared: without case (7.28, CiString20)."""
-    return id_tag.strip().casefold()
+    """An id tag as it is compared: cleaned, in NFC, and without case (7.28, CiString20)."""
+    return fold_text(clean_id_tag(id_tag))
 
 
 class IdTagFields(BaseModel):
@@ -67,7 +88,7 @@ class IdTagFields(BaseModel):
 class NewIdTag(IdTagFields):
     """An id tag to add."""
 
-    idTag: IdToken
+    idTag: PresentedIdTag
 
     @model_validator(mode="after")
     def _is_not_its_own_parent(self) -> NewIdTag:

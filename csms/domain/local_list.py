@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from csms.domain.id_tag import authorize, fold
+from csms.domain.id_tag import MAX_ID_TAG, authorize, fold
 
 UpdateType = Literal["Full", "Differential"]
 Entry = dict[str, Any]
@@ -56,7 +56,8 @@ def entries_of(
 ) -> list[Entry]:
     """The list as it should be: all id tags, each with what Authorize would answer.
 
-    `parents` are the groups, folded; a group is no id tag that anyone presents.
+    `parents` are the groups, folded; a group is no id tag that anyone presents. Left out are id
+    tags longer than a SendLocalList may carry: charge points have to ask for these.
     """
     return [
         {
@@ -66,7 +67,7 @@ def entries_of(
             ).payload(),
         }
         for record in id_tags
-        if record["_id"] not in parents
+        if record["_id"] not in parents and len(record["idTag"]) <= MAX_ID_TAG
     ]
 
 

@@ -40,15 +40,21 @@ class SecurityEventView(BaseModel):
 
 
 def security_event(
-    charge_point_id: str, identity: str, payload: Mapping[str, Any], received_at: datetime
+    charge_point_id: str,
+    identity: str,
+    payload: Mapping[str, Any],
+    received_at: datetime,
+    connected_at: datetime | None = None,
 ) -> dict[str, Any]:
     """The document of a SecurityEventNotification.req. Its `_id` is derived from the content."""
-    time = read_device_time(payload.get("timestamp"), received_at)
-    # Without a time of its own, an event that happens again looks like a retry: better twice.
-    undated = received_at.isoformat() if "unreadableTimestamp" in time.flags else None
-    content = orjson.dumps([charge_point_id, payload, undated], option=orjson.OPT_SORT_KEYS)
+    time = read_device_time(payload.get("timestamp"), received_at, connected_at)
+    content: list[Any] = [charge_point_id, payload]
+    if "unreadableTimestamp" in time.flags:
+        # Without a time of its own, an event that happens again looks like a retry: better twice.
+        content.append(received_at.isoformat())
+    key = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return {
-        "_id": hashlib.blake2b(content, digest_size=16).hexdigest(),
+        "_id": hashlib.blake2b(key, digest_size=16).hexdigest(),
         "chargePointId": charge_point_id,
         "chargePointIdentity": identity,
         "type": payload["type"],

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 MAX_SKEW = timedelta(minutes=5)
 
+CLOCKS_ARE_SET_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+"""An earlier time is that of a clock which was never set."""
+
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,](?P<fraction>\d+))?"
     r"\s*(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?"
@@ -19,24 +22,46 @@ _EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
 
 
 class DeviceTime(NamedTuple):
-    """A time told by a charge point: `time` is UTC, `flags` name what was wrong with it."""
+    """A time that a charge point sent: `time` is UTC, `flags` name what was wrong with it.
+
+    `usable` is False where the charge point's clock says nothing about when it was.
+    """
 
     time: datetime
     flags: tuple[str, ...] = ()
+    usable: bool = True
+
+    def or_receipt(self, received_at: datetime) -> datetime:
+        """The time where it is usable, else that of the receipt."""
+        return self.time if self.usable else received_at
 
 
-def read_device_time(raw: object, received_at: datetime) -> DeviceTime:
+def read_device_time(
+    raw: object, received_at: datetime, connected_at: datetime | None = None
+) -> DeviceTime:
     """Read a charge point's timestamp, with whatever zone and fraction it has.
 
-    A time without a zone is UTC. One that cannot be read is replaced by `received_at` and flagged
-    `unreadableTimestamp`; one more than five minutes off is flagged `clockSkew`.
+    A time without a zone is UTC. One that is missing or cannot be read is replaced by
+    `received_at` and flagged `unreadableTimestamp`. One that is more than five minutes older than
+    its receipt is flagged `late` if it is also older than the connection it came on, which was
+    opened at `connected_at`: the charge point was off line then. Else it is flagged `clockSkew`,
+    as is one more than five minutes ahead, or before 2020.
     """
     time = parse_time(raw)
     if time is None:
-        return DeviceTime(received_at, ("unreadableTimestamp",))
-    if abs(time - received_at) > MAX_SKEW:
-        return DeviceTime(time, ("clockSkew",))
-    return DeviceTime(time)
+        return DeviceTime(received_at, ("unreadableTimestamp",), usable=False)
+    if -MAX_SKEW <= time - received_at <= MAX_SKEW:
+        return DeviceTime(time)
+    if not is_usable(time, received_at):
+        return DeviceTime(time, ("clockSkew",), usable=False)
+    if connected_at is None or time < connected_at:
+        return DeviceTime(time, ("late",))
+    return DeviceTime(time, ("clockSkew",))
+
+
+def is_usable(time: datetime, received_at: datetime) -> bool:
+    """Whether a charge point's clock may have been right when it gave this time."""
+    return CLOCKS_ARE_SET_SINCE <= time <= received_at + MAX_SKEW
 
 
 def is_rfc3339(raw: object) -> bool:

@@ -93,6 +93,10 @@ class ChargePoints:
             raise NotFound("charge point", charge_point_id)
         return record
 
+    async def find(self, charge_point_id: str) -> db.Document | None:
+        """The record with this id, if there is one."""
+        return await self._by_id.find(charge_point_id)
+
     async def find_by_identity(self, identity: str) -> db.Document | None:
         """The whitelisted record with this identity, in whatever normal form it was entered."""
         record = await self._by_identity.find(identity)

@@ -49,7 +49,9 @@ class ChargingProfiles:
         async with db.errors():
             await self.collection.delete_many({"chargePointId": charge_point_id, **found})
 
-    async def link(self, charge_point_id: str, connector_id: int, transaction_id: int) -> None:
+    async def link(
+        self, charge_point_id: str, connector_id: int | None, transaction_id: int
+    ) -> None:
         """Give a profile that came with a RemoteStart the transaction it was for."""
         async with db.errors():
             await self.collection.update_one(

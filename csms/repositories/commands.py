@@ -17,6 +17,9 @@ from csms.domain.id_tag import fold
 REMOTE_START = "RemoteStartTransaction"
 
 
+UNANSWERED = [CommandStatus.PENDING, CommandStatus.SENT, CommandStatus.TIMEOUT]
+
+
 @dataclass(frozen=True, slots=True)
 class Travel:
     """What a command for a socket on another node has with it."""
@@ -171,7 +174,7 @@ class Commands:
     async def claim_remote_start(
         self,
         charge_point_id: str,
-        connector_id: int,
+        connector_id: int | None,
         id_tag: str,
         transaction_id: int,
         since: datetime,
@@ -180,8 +183,11 @@ class Commands:
 
         The newest one for the id tag counts, on the connector or on any, that was accepted since
         `since`. One that was only just sent counts too: the charge point may start before its
-        answer is on record.
+        answer is on record. So does one whose answer came too late, or was lost with its socket.
         """
+        on_connector: db.Document = {}
+        if connector_id is not None:
+            on_connector["payload.connectorId"] = {"$in": [connector_id, None]}
         async with db.errors():
             candidates = await self.collection.find(
                 {
@@ -189,9 +195,10 @@ class Commands:
                     "action": REMOTE_START,
                     "requestedAt": {"$gte": since},
                     "transactionId": None,
-                    "payload.connectorId": {"$in": [connector_id, None]},
+                    **on_connector,
                     "$or": [
-                        {"status": {"$in": [CommandStatus.PENDING, CommandStatus.SENT]}},
+                        {"status": {"$in": UNANSWERED}, "outcome": {"$ne": Outcome.NOT_SENT}},
+                        {"outcome": Outcome.SENT_NO_ANSWER},
                         {"status": CommandStatus.ANSWERED, "response.status": "Accepted"},
                     ],
                 },

@@ -1,4 +1,4 @@
-"""Reads of single documents: those that are asked for at the same time are read together.
+"""Reads of documents by a key: those that are asked for at the same time are read together.
 
 Ten thousand charge points that come back at once are looked up with a few dozen queries.
 """
@@ -6,8 +6,8 @@ Ten thousand charge points that come back at once are looked up with a few dozen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from csms import db
 from csms.domain.search import GRAMS
@@ -15,31 +15,25 @@ from csms.domain.search import GRAMS
 QUERIES_AT_ONCE = 2
 MAX_KEYS = 500
 
+Found = TypeVar("Found")
 
-class Lookup:
-    """Finds the document that has a value in a unique field."""
 
-    def __init__(
-        self, collection: db.TelemetryCollection, field: str, where: db.Document | None = None
-    ) -> None:
-        """`where` is what else must be true of a document."""
-        self._collection = collection
-        self._field = field
-        self._where = where or {}
-        self._wanted: list[tuple[str, asyncio.Future[db.Document | None]]] = []
+class Gathered(Generic[Found]):
+    """Asks for what belongs to many keys at once."""
+
+    def __init__(self, read: Callable[[set[str]], Awaitable[Mapping[str, Found]]]) -> None:
+        """`read` finds what belongs to each of some keys; it may leave keys out."""
+        self._read = read
+        self._wanted: list[tuple[str, asyncio.Future[Found | None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def find(self, key: str) -> db.Document | None:
-        """The document with this value as it is now, without what only searches need.
-
-        Raises:
-            DatabaseUnavailable: MongoDB did not answer in time.
-        """
+    async def find(self, key: str) -> Found | None:
+        """What belongs to a key; askers of the same key may get the same object."""
         loop = asyncio.get_running_loop()
-        found: asyncio.Future[db.Document | None] = loop.create_future()
+        found: asyncio.Future[Found | None] = loop.create_future()
         self._wanted.append((key, found))
         if len(self._tasks) < QUERIES_AT_ONCE:
-            # It starts when the loop comes round: who asks until then is in it.
+            # It starts when the loop comes round: all who ask until then are in it.
             task = loop.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -57,7 +51,28 @@ class Lookup:
             else:
                 for key, found in batch:
                     if not found.done():
-                        found.set_result(_copy(records.get(key)))
+                        found.set_result(records.get(key))
+
+
+class Lookup:
+    """Finds the document that has a value in a unique field."""
+
+    def __init__(
+        self, collection: db.TelemetryCollection, field: str, where: db.Document | None = None
+    ) -> None:
+        """`where` is what else must be true of a document."""
+        self._collection = collection
+        self._field = field
+        self._where = where or {}
+        self._gathered = Gathered(self._read)
+
+    async def find(self, key: str) -> db.Document | None:
+        """The document with this value as it is now, without what only searches need.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer in time.
+        """
+        return _copy(await self._gathered.find(key))
 
     async def _read(self, keys: set[str]) -> dict[str, db.Document]:
         query = {self._field: {"$in": list(keys), "$type": "string"}, **self._where}

@@ -171,23 +171,28 @@ def _reading(name: str, measurand: str, order: int, since: datetime | None) -> d
 _POWER, _REGISTER = "Power.Active.Import", "Energy.Active.Import.Register"
 
 
+# A reading stands in for a register that was not sent.
+_START: db.Document = {"$ifNull": ["$meterStart", "$assumedMeterStart"]}
+_STOP: db.Document = {"$ifNull": ["$meterStop", "$assumedMeterStop"]}
+
+
 def _register_at(since: datetime) -> db.Document:
     """The register when the day began, or when the transaction did if that was later."""
     return {
         "$cond": [
             {"$gte": ["$startTimestamp", since]},
-            "$meterStart",
-            {"$ifNull": [{"$first": "$morning.value.value"}, "$meterStart"]},
+            _START,
+            {"$ifNull": [{"$first": "$morning.value.value"}, _START]},
         ]
     }
 
 
 def _running(since: datetime) -> list[db.Document]:
-    last = {"$ifNull": [{"$first": "$register.value.value"}, "$meterStart"]}
+    last = {"$ifNull": [{"$first": "$register.value.value"}, _START]}
     return [
         {"$match": {"status": "Active"}},
         {"$limit": MAX_ACTIVE},
-        {"$project": {"startTimestamp": 1, "meterStart": 1}},
+        {"$project": {"startTimestamp": 1, "meterStart": 1, "assumedMeterStart": 1}},
         _reading("power", _POWER, -1, None),
         _reading("register", _REGISTER, -1, since),
         _reading("morning", _REGISTER, 1, since),
@@ -204,14 +209,20 @@ def _running(since: datetime) -> list[db.Document]:
 def _ended(since: datetime) -> list[db.Document]:
     return [
         {"$match": {"status": "Completed", "stopTimestamp": {"$gte": since}}},
-        {"$project": {"startTimestamp": 1, "meterStart": 1, "meterStop": 1}},
+        {
+            "$project": {
+                "startTimestamp": 1,
+                "meterStart": 1,
+                "assumedMeterStart": 1,
+                "meterStop": 1,
+                "assumedMeterStop": 1,
+            }
+        },
         _reading("morning", _REGISTER, 1, since),
         {
             "$group": {
                 "_id": None,
-                "energy": {
-                    "$sum": {"$max": [0, {"$subtract": ["$meterStop", _register_at(since)]}]}
-                },
+                "energy": {"$sum": {"$max": [0, {"$subtract": [_STOP, _register_at(since)]}]}},
             }
         },
     ]

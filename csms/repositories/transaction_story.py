@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from csms import db
+from csms.domain.energy import start_register
 from csms.domain.meter_value import energy_register
 from csms.domain.reservation import record_id
 from csms.domain.sampled_value import DEFAULT_MEASURAND
@@ -60,8 +61,9 @@ class TransactionStories:
                 found = self._database["transactions"].aggregate(_last_registers(active))
                 for one in await found.to_list(None):
                     register = energy_register(one["last"][0]) if one["last"] else None
-                    if register is not None:
-                        energies[one["_id"]] = register - known[one["_id"]]["meterStart"]
+                    start = start_register(known[one["_id"]])
+                    if register is not None and start is not None and register >= start:
+                        energies[one["_id"]] = register - start
         return {key: energy for key, energy in energies.items() if energy is not None}
 
     async def _one(self, collection: str, key: str | None) -> db.Document | None:

@@ -1,10 +1,10 @@
-"""`transactions`: charging sessions, each start and stop taken once however often it is sent."""
+"""`transactions`: charging sessions. How they start, and how they are found; stops are apart."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,11 +12,21 @@ from pymongo import DESCENDING, ReturnDocument
 
 from csms import db
 from csms.domain.id_tag import IdTagInfo, fold
-from csms.domain.meter_value import energy_register
-from csms.domain.sampled_value import DEFAULT_MEASURAND
-from csms.domain.transaction import Start, Stop, TransactionStatus, abandoned, closed
+from csms.domain.transaction import LEFT_BEHIND, TransactionStatus, abandoned, closed
+from csms.domain.transaction_start import Start
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 from csms.repositories.counters import Ids
+from csms.repositories.lookups import Gathered
+from csms.repositories.meter_registers import MeterRegisters
+
+MAX_ACTIVE = 100
+"""Active transactions of one charge point that are looked at."""
+
+MAX_FOUND = 1000
+"""Transactions of one connector that late readings may belong to."""
+
+LONGEST = timedelta(days=7)
+"""An ended transaction that began longer before a reading than this is not looked for."""
 
 
 class Transactions:
@@ -24,13 +34,18 @@ class Transactions:
 
     def __init__(self, database: db.Database) -> None:
         self.collection: db.Collection = database["transactions"]
-        self._meter_values: db.Collection = database["meter_values"]
+        self.registers = MeterRegisters(database)
+        self.ids = Ids(database, "transactionId")
+        self.changes_by_others = 0
+        """Rises with each transaction that this node ends without its charge point's doing."""
         self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._ids = Ids(database, "transactionId")
+        self._active = Gathered(self._find_active)
 
     def starting(self, id_tag: str) -> asyncio.Lock:
         """Held while a start with this id tag is decided, so that two do not share one slot."""
         return self._starting.setdefault(fold(id_tag), asyncio.Lock())
+
+    # Finding
 
     async def get(self, transaction_id: int) -> db.Document:
         """The transaction with this id.
@@ -44,6 +59,17 @@ class Transactions:
             raise NotFound("transaction", transaction_id)
         return transaction
 
+    async def get_up_to_date(self, transaction_id: int) -> db.Document:
+        """The same; an active one with the energy of readings whose progress is still unwritten.
+
+        Raises:
+            NotFound: there is none.
+        """
+        transaction = await self.get(transaction_id)
+        if transaction["status"] != TransactionStatus.ACTIVE:
+            return transaction
+        return await self.registers.up_to_date(transaction)
+
     async def find(self, charge_point_id: str, transaction_id: int) -> db.Document | None:
         """This charge point's transaction with this id."""
         async with db.errors():
@@ -55,32 +81,102 @@ class Transactions:
                 }
             )
 
+    async def active_of(self, charge_point_id: str) -> list[db.Document]:
+        """A charge point's active transactions."""
+        return list(await self._active.find(charge_point_id) or ())
+
+    async def _find_active(self, charge_point_ids: set[str]) -> dict[str, list[db.Document]]:
+        query = {
+            "chargePointId": {"$in": list(charge_point_ids)},
+            "status": TransactionStatus.ACTIVE,
+        }
+        async with db.errors():
+            found = await self.collection.find(query).to_list(MAX_ACTIVE * len(charge_point_ids))
+        active: dict[str, list[db.Document]] = {}
+        for transaction in found:
+            active.setdefault(transaction["chargePointId"], []).append(transaction)
+        return active
+
+    async def begun_before(
+        self, charge_point_id: str, connector_id: int, earliest: datetime, latest: datetime
+    ) -> list[db.Document]:
+        """The transactions of a connector that may cover times between these, newest first."""
+        async with db.errors():
+            return await self.collection.find(
+                {
+                    "chargePointId": charge_point_id,
+                    "startTimestamp": {"$lte": latest, "$gte": earliest - LONGEST},
+                    "connectorId": connector_id,
+                    "status": {"$ne": TransactionStatus.ORPHANED},
+                },
+                ["startTimestamp", "stopTimestamp", "status"],
+                sort=[("startTimestamp", DESCENDING)],
+            ).to_list(MAX_FOUND)
+
+    async def has_begun_after(self, transaction: Mapping[str, Any]) -> bool:
+        """Whether another transaction has begun on the connector of this one since it did."""
+        query = {
+            "chargePointId": transaction["chargePointId"],
+            "createdAt": {"$gt": transaction["createdAt"]},
+            "_id": {"$ne": transaction["_id"]},
+            "status": {"$ne": TransactionStatus.ORPHANED},
+        }
+        if transaction["connectorId"] is not None:
+            query["connectorId"] = {"$in": [transaction["connectorId"], None]}
+        async with db.errors():
+            return await self.collection.find_one(query, {"_id": 1}) is not None
+
+    async def count_active(
+        self, id_tag: str, charge_point_id: str | None = None, connector_id: int | None = None
+    ) -> int:
+        """How many transactions that an id tag was let start are running, on any charge point.
+
+        Not counted are those that their charge points have left behind, and those on the connector
+        where the next one is about to start: it ends them.
+        """
+        query: dict[str, Any] = {
+            "idTagFolded": fold(id_tag),
+            "status": TransactionStatus.ACTIVE,
+            "authorizationStatus": "Accepted",
+            "flags": {"$ne": LEFT_BEHIND},
+        }
+        if connector_id is not None:
+            query["$nor"] = [{"chargePointId": charge_point_id, "connectorId": connector_id}]
+        async with db.errors():
+            return await self.collection.count_documents(query)
+
+    # Starting
+
     async def find_start(self, start: Start) -> db.Document | None:
         """The transaction that this very start made before, if it is a retry."""
-        async with db.errors():
-            return await self.collection.find_one({"startKey": start.key})
-
-    async def count_active(self, id_tag: str) -> int:
-        """How many transactions that an id tag was let start are running, on any charge point."""
-        async with db.errors():
-            return await self.collection.count_documents(
-                {
-                    "idTagFolded": fold(id_tag),
-                    "status": TransactionStatus.ACTIVE,
-                    "authorizationStatus": "Accepted",
-                }
-            )
+        earlier = await self._latest_with_key(start)
+        return earlier if earlier is not None and start.is_repeated_in(earlier) else None
 
     async def start(
-        self, start: Start, info: IdTagInfo, now: datetime, flags: Sequence[str] = ()
+        self,
+        start: Start,
+        info: IdTagInfo,
+        now: datetime,
+        flags: Sequence[str] = (),
+        *,
+        firmware_version: str | None = None,
+        last_register: float | None = None,
     ) -> db.Document:
         """Store a new transaction and return it; for a retry, the one that is there already.
 
         An older one that is active on the connector ends as abandoned. `flags` name what looks
-        wrong with this one, besides what its own payload shows.
+        wrong with this one, besides what its own payload shows. `last_register` is what the
+        connector's register was last, Wh, for a start that does not say.
         """
-        document = start.document(await self._ids.next(), info, now)
+        document = start.document(
+            await self.ids.next(),
+            info,
+            now,
+            firmware_version=firmware_version,
+            assumed_meter_start=last_register if start.meter_start is None else None,
+        )
         document["flags"] += flags
+        document["startKey"] = _next_key(start, await self._latest_with_key(start))
         try:
             async with db.errors():
                 await self.collection.insert_one(document)
@@ -94,21 +190,30 @@ class Transactions:
         await self._abandon_older(document, now)
         return document
 
-    async def stop(self, stop: Stop, now: datetime) -> db.Document:
-        """Store a stop, once; returns the transaction, or the orphan kept in its place."""
-        transaction = await self.find(stop.charge_point_id, stop.transaction_id)
-        if transaction is None:
-            return await self._keep_orphan(stop, now)
-        if transaction["status"] == TransactionStatus.COMPLETED:
-            await db.confirm(self.collection, transaction["_id"])
-            return transaction
+    async def link_command(self, transaction_id: int, command_id: str) -> None:
+        """Note the RemoteStartTransaction that a transaction came from."""
         async with db.errors():
-            stopped = await self.collection.find_one_and_update(
-                {"_id": transaction["_id"], "status": {"$ne": TransactionStatus.COMPLETED}},
-                {"$set": stop.changes(transaction, now)},
-                return_document=ReturnDocument.AFTER,
+            await self.collection.update_one(
+                {"_id": transaction_id}, {"$set": {"commandId": command_id}}
             )
-        return stopped or transaction
+
+    async def _latest_with_key(self, start: Start) -> db.Document | None:
+        """The last transaction whose start had the same content; see `_next_key`."""
+        mine = {"chargePointId": start.charge_point_id}
+        keys: tuple[object, ...] = (start.key,)
+        if not start.time.usable:
+            # "$" is the character after "#".
+            keys = ({"$gte": f"{start.key}#", "$lt": f"{start.key}$"}, start.key)
+        async with db.errors():
+            for key in keys:
+                found = await self.collection.find(
+                    {"startKey": key, **mine}, sort=[("startKey", DESCENDING)], limit=1
+                ).to_list(1)
+                if found:
+                    return found[0]
+        return None
+
+    # Ending without a stop
 
     async def close(self, transaction_id: int, by: str, now: datetime) -> db.Document:
         """End a stuck transaction in the record alone.
@@ -117,10 +222,8 @@ class Transactions:
             NotFound: there is none.
             InvalidInput: it is not active.
         """
-        transaction = await self.get(transaction_id)
-        ended = await self._end(
-            transaction, closed(transaction, await self.last_register(transaction), by, now)
-        )
+        transaction = await self.get_up_to_date(transaction_id)
+        ended = await self.end(transaction, closed(transaction, by, now))
         if ended is None:
             status = transaction["status"]
             raise InvalidInput(
@@ -128,27 +231,29 @@ class Transactions:
             )
         return ended
 
-    async def link_command(self, transaction_id: int, command_id: str) -> None:
-        """Note the RemoteStartTransaction that a transaction came from."""
-        async with db.errors():
-            await self.collection.update_one(
-                {"_id": transaction_id}, {"$set": {"commandId": command_id}}
-            )
+    async def abandon(self, transaction: Mapping[str, Any], now: datetime) -> db.Document | None:
+        """End a transaction that its charge point has left; None if it has ended meanwhile."""
+        transaction = await self.registers.up_to_date(transaction)
+        return await self.end(transaction, abandoned(transaction, now))
 
-    async def last_register(self, transaction: Mapping[str, Any]) -> float | None:
-        """The last energy register known of a transaction, Wh."""
+    async def end(
+        self, transaction: Mapping[str, Any], changes: Mapping[str, Any]
+    ) -> db.Document | None:
+        """Apply changes to a transaction that is still active; None if it is not."""
         async with db.errors():
-            document = await self._meter_values.find_one(
-                {
-                    "transactionId": {"$eq": transaction["_id"], "$gt": 0},
-                    "chargePointId": transaction["chargePointId"],
-                    "sampledValue": {"$elemMatch": {"measurand": DEFAULT_MEASURAND, "phase": None}},
-                },
-                sort=[("timestamp", DESCENDING)],
+            ended = await self.collection.find_one_and_update(
+                {"_id": transaction["_id"], "status": TransactionStatus.ACTIVE},
+                {"$set": changes},
+                return_document=ReturnDocument.AFTER,
             )
-        return None if document is None else energy_register(document)
+        if ended is not None:
+            self.changes_by_others += 1
+        return ended
 
     async def _abandon_older(self, started: db.Document, now: datetime) -> None:
+        # Without its connector, a start says nothing about the others.
+        if started["connectorId"] is None:
+            return
         async with db.errors():
             older = await self.collection.find(
                 {
@@ -158,31 +263,17 @@ class Transactions:
                     "_id": {"$ne": started["_id"]},
                     "createdAt": {"$lte": started["createdAt"]},
                 }
-            ).to_list(100)
+            ).to_list(MAX_ACTIVE)
         for transaction in older:
-            register = await self.last_register(transaction)
-            await self._end(transaction, abandoned(transaction, register, now))
+            await self.abandon(transaction, now)
 
-    async def _end(
-        self, transaction: Mapping[str, Any], changes: Mapping[str, Any]
-    ) -> db.Document | None:
-        async with db.errors():
-            return await self.collection.find_one_and_update(
-                {"_id": transaction["_id"], "status": TransactionStatus.ACTIVE},
-                {"$set": changes},
-                return_document=ReturnDocument.AFTER,
-            )
 
-    async def _keep_orphan(self, stop: Stop, now: datetime) -> db.Document:
-        async with db.errors():
-            earlier = await self.collection.find_one({"startKey": stop.orphan_key})
-        if earlier is not None:
-            await db.confirm(self.collection, earlier["_id"])
-            return earlier
-        document = stop.orphan(await self._ids.next(), now)
-        try:
-            async with db.errors():
-                await self.collection.insert_one(document)
-        except Duplicate:
-            return await self._keep_orphan(stop, now)
-        return document
+def _next_key(start: Start, latest: Mapping[str, Any] | None) -> str:
+    """The `startKey` of a start that is no retry of `latest`, the last with the same content.
+
+    It is the same for all who try to store it at once: the unique index lets one of them.
+    """
+    if latest is None or start.is_repeated_in(latest):
+        return start.key
+    number = latest["startKey"].removeprefix(start.key).removeprefix("#")
+    return f"{start.key}#{int(number or 0) + 1:010d}"

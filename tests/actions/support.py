@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,11 +14,46 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from csms.actions.context import Context, Inbound, MeterState, Peer, Stored
 from csms.domain.job import JobKind, new_job
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import System
 
 Payload = dict[str, Any]
+
+
+@dataclass
+class ConnectedCP1:
+    """A charge point as actions see it, for payloads that were repaired on their way to them."""
+
+    connected_at: datetime
+    identity: str = "CP1"
+    charge_point_id: str = "CP1"
+    meters: MeterState = field(default_factory=MeterState)
+
+
+class Repaired:
+    """Hands payloads to handlers as if they had been repaired, for one charge point."""
+
+    def __init__(self, system: System) -> None:
+        self.deps = system.central_system.services.deps
+        self.peer = ConnectedCP1(self.deps.clock())
+
+    async def call(
+        self, inbound: Inbound, payload: Payload, sent: Payload | None = None
+    ) -> Payload:
+        """Serve a Call; `sent` is the payload before it was repaired."""
+        assert inbound.handle is not None
+        peer = cast(Peer, self.peer)
+        context = Context(self.deps, peer, self.deps.clock(), ["x"], sent or payload)
+        if inbound.at_once is not None:
+            answer = inbound.at_once(context, payload)
+            if isinstance(answer, Stored):
+                await answer.written
+                return answer.answer
+            if answer is not None:
+                return answer
+        return await inbound.handle(context, payload)
 
 
 async def command(

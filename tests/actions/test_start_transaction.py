@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.actions.support import documents
+from csms.actions import start_transaction
+from tests.actions.support import Repaired, documents
 from tests.support.charge_point import ScriptedChargePoint
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 pytestmark = pytest.mark.gen_test
 
@@ -101,3 +102,103 @@ async def test_an_unreadable_time_is_replaced_and_flagged(system: System) -> Non
     assert stored["_id"] == transaction_id
     assert stored["flags"] == ["unreadableTimestamp"]
     assert stored["startTimestamp"] == stored["createdAt"]
+
+
+async def test_the_drivers_own_ghost_on_the_connector_never_refuses_him(system: System) -> None:
+    await limit(system, 1)
+    charge_point = await system.online()
+    ghost, _ = await start(charge_point)
+    again = await start(charge_point, meterStart=500)
+    assert again[1] == "Accepted"
+    stored = {one["_id"]: one["status"] for one in await documents(system, "transactions")}
+    assert stored == {ghost: "Abandoned", again[0]: "Active"}
+    assert (await start(charge_point, 2))[1] == "ConcurrentTx"
+
+
+USELESS = "0000-00-00T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("stamp", [USELESS, "1970-01-01T00:00:00Z", "2099-01-01T00:00:00Z"])
+async def test_with_a_useless_clock_the_same_words_begin_a_new_session(
+    system: System, stamp: str
+) -> None:
+    charge_point = await system.online()
+    numbers = []
+    for meter_stop in (7000, 9000, 9000):
+        number, _ = await start(charge_point, timestamp=stamp, meterStart=0)
+        # While it goes on, the same words are a retry.
+        assert (await start(charge_point, timestamp=stamp, meterStart=0))[0] == number
+        told = {"transactionId": number, "meterStop": meter_stop, "timestamp": stamp}
+        await charge_point.call("StopTransaction", told)
+        numbers.append(number)
+    stored = await documents(system, "transactions")
+    assert [one["_id"] for one in stored] == numbers
+    assert [one["energyWh"] for one in stored] == [7000, 9000, 9000]
+
+
+async def test_an_old_time_is_no_useless_one(system: System) -> None:
+    charge_point = await system.online()
+    number, _ = await start(charge_point)
+    await stop(charge_point, number)
+    assert (await start(charge_point))[0] == number
+    [stored] = await documents(system, "transactions")
+    assert stored["flags"] == ["late"]
+
+
+async def test_a_start_without_a_tag_gets_an_id_and_invalid(system: System) -> None:
+    system.central_system.services.deps.settings.unknown_id_tags = "Accepted"
+    charge_point = await system.online()
+    assert (await start(charge_point, idTag="A"))[1] == "Accepted"
+    for id_tag in ("", " ", "\x00\x1f"):
+        number, status = await start(charge_point, 2, idTag=id_tag)
+        assert number > 0 and status == "Invalid"
+
+
+async def test_a_missing_connector_is_the_only_one_there_is(system: System) -> None:
+    await system.whitelist("CP1", connectorCount=1)
+    told = {name: value for name, value in payload().items() if name != "connectorId"}
+    await Repaired(system).call(start_transaction.INBOUND, told)
+    [stored] = await documents(system, "transactions")
+    assert (stored["connectorId"], stored["flags"]) == (1, ["late"])
+
+
+async def test_a_missing_connector_among_more_is_flagged_and_ends_nothing(system: System) -> None:
+    await system.whitelist("CP1", connectorCount=2)
+    told = {name: value for name, value in payload().items() if name != "connectorId"}
+    charge_point = Repaired(system)
+    for meter_start in (1, 2):
+        await charge_point.call(start_transaction.INBOUND, told | {"meterStart": meter_start})
+    stored = await documents(system, "transactions")
+    assert [one["connectorId"] for one in stored] == [None, None]
+    assert [one["status"] for one in stored] == ["Active", "Active"]
+    assert all("missingConnector" in one["flags"] for one in stored)
+
+
+async def test_the_last_register_stands_in_for_one_that_was_not_sent(system: System) -> None:
+    charge_point = await system.online()
+    number, _ = await start(charge_point)
+    told = {"transactionId": number, "meterStop": 5000, "timestamp": "2026-11-23T11:00:00Z"}
+    await charge_point.call("StopTransaction", told)
+    number, _ = await start(charge_point, meterStart=-1, timestamp="2026-11-23T12:00:00Z")
+    await charge_point.call(
+        "StopTransaction",
+        {"transactionId": number, "meterStop": 7000, "timestamp": "2026-11-23T13:00:00Z"},
+    )
+    _, stored = await system.rest("GET", f"/admin/transactions/{number}")
+    assert (stored["meterStart"], stored["assumedMeterStart"]) == (None, 5000)
+    assert (stored["rawMeterStart"], stored["energyWh"]) == (-1, 2000)
+    assert stored["flags"] == ["late", "missingMeterStart"]
+
+
+async def test_the_firmware_of_the_start_is_kept(system: System) -> None:
+    charge_point = await system.online(firmwareVersion="7.8")
+    number, _ = await start(charge_point)
+    _, stored = await system.rest("GET", f"/admin/transactions/{number}")
+    assert stored["firmwareVersion"] == "7.8"
+
+
+async def test_a_clock_that_is_wrong_is_counted(system: System) -> None:
+    charge_point = await system.online()
+    await start(charge_point, timestamp="2099-01-01T00:00:00Z")
+    record = await eventually(system.record, lambda record: record.get("protocolTrouble"))
+    assert record["protocolTrouble"]["skewedClock"] == 1

@@ -23,6 +23,7 @@ def test_entries_say_what_authorize_would() -> None:
         {"_id": "b", "idTag": "B", "parentIdTag": "G", "expiryDate": NOW + timedelta(days=1)},
         {"_id": "c", "idTag": "C", "expiryDate": NOW},
         {"_id": "g", "idTag": "G"},
+        {"_id": "x" * 21, "idTag": "X" * 21},
     ]
     assert entries_of(tags, frozenset({"g"}), NOW) == [
         entry("A", "Blocked"),

@@ -10,10 +10,17 @@ from bson.codec_options import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.domain.meter_value import MeterSource, energy_register, read_meter_value
+from csms.domain.meter_value import (
+    REPAIR_FLAGS,
+    MeterSource,
+    energy_register,
+    read_meter_value,
+    sent_as,
+)
+from csms.domain.times import DeviceTime, read_device_time
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-SOURCE = MeterSource("cp", "CP1", 1, 7)
+SOURCE = MeterSource("cp", "CP1", 1, 7, None, sent_as(1, 7))
 STAMP = "2026-11-23T12:00:00Z"
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
@@ -21,7 +28,8 @@ AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 def read(
     meter_value: dict[str, Any], source: MeterSource = SOURCE, received_at: datetime = NOW
 ) -> dict[str, Any]:
-    return bson.decode(read_meter_value(source, meter_value, received_at).document, AWARE)
+    time = read_device_time(meter_value.get("timestamp"), received_at)
+    return bson.decode(read_meter_value(source, meter_value, time, received_at).document, AWARE)
 
 
 def document(*samples: dict[str, Any], timestamp: str = STAMP) -> dict[str, Any]:
@@ -67,8 +75,8 @@ def test_the_id_comes_from_the_content_alone() -> None:
     assert read(swapped, received_at=NOW.replace(hour=13))["_id"] == first
     others = [
         SOURCE._replace(charge_point_id="other"),
-        SOURCE._replace(connector_id=2),
-        SOURCE._replace(transaction_id=None),
+        SOURCE._replace(sent_as=sent_as(2, 7)),
+        SOURCE._replace(sent_as=sent_as(1, None)),
     ]
     assert first not in {read(value, other)["_id"] for other in others}
     assert document({"value": "2"})["_id"] != document({"value": "1"})["_id"]
@@ -87,10 +95,31 @@ def test_the_id_of_an_unreadable_time_does_not_come_from_the_time_of_receipt() -
     assert len(ids) == 1
 
 
+def test_what_is_known_of_its_transaction_is_not_in_the_id() -> None:
+    value = {"timestamp": STAMP, "sampledValue": [{"value": "1"}]}
+    first = read(value)
+    for source in (
+        SOURCE._replace(transaction_id=None, reported_id=7),
+        SOURCE._replace(transaction_id=8, connector_id=3),
+    ):
+        assert read(value, source)["_id"] == first["_id"]
+    assert {sent_as(1, none) for none in (None, 0, -1, -0.5)} == {"1\x00None"}
+    assert "reportedTransactionId" not in first
+    claimed = read(value, SOURCE._replace(transaction_id=None, reported_id=2**63 - 1))
+    assert (claimed["transactionId"], claimed["reportedTransactionId"]) == (None, 2**63 - 1)
+
+
+def test_flags_of_a_repair_are_added() -> None:
+    value = {"timestamp": STAMP, "sampledValue": [{"value": "x"}], REPAIR_FLAGS: ["droppedSample"]}
+    assert read(value)["flags"] == ["unreadableValue", "droppedSample"]
+
+
 def test_a_register_that_goes_backwards_is_flagged() -> None:
     value = {"timestamp": STAMP, "sampledValue": [{"value": "5"}]}
     flags = [
-        bson.decode(read_meter_value(SOURCE, value, NOW, ("given",), last).document)["flags"]
+        bson.decode(
+            read_meter_value(SOURCE, value, DeviceTime(NOW), NOW, ("given",), last).document
+        )["flags"]
         for last in (None, 5.0, 5.5)
     ]
     assert flags == [["given"], ["given"], ["given", "registerWentBackwards"]]
@@ -98,7 +127,8 @@ def test_a_register_that_goes_backwards_is_flagged() -> None:
 
 def test_the_register_of_a_document_is_that_of_the_reading() -> None:
     samples = [{"value": "3", "phase": "L1"}, {"value": "x"}, {"value": "9", "unit": "kWh"}]
-    reading = read_meter_value(SOURCE, {"timestamp": STAMP, "sampledValue": samples}, NOW)
+    value = {"timestamp": STAMP, "sampledValue": samples}
+    reading = read_meter_value(SOURCE, value, DeviceTime(NOW), NOW)
     assert reading.register == energy_register(bson.decode(reading.document)) == 9000.0
 
 

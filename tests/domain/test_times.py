@@ -42,17 +42,38 @@ def test_what_cannot_be_read_is_replaced_and_flagged(raw: object) -> None:
     assert (read.time, read.flags) == (RECEIVED, ("unreadableTimestamp",))
 
 
+CONNECTED = RECEIVED - timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
-    ("raw", "flags"),
+    ("raw", "flags", "usable"),
     [
-        ("2026-11-23T12:05:00Z", ()),
-        ("2026-11-23T12:05:01Z", ("clockSkew",)),
-        ("2026-11-23T11:54:59Z", ("clockSkew",)),
-        ("1970-01-01T00:00:00Z", ("clockSkew",)),
+        ("2026-11-23T12:05:00Z", (), True),
+        ("2026-11-23T12:05:01Z", ("clockSkew",), False),
+        ("2036-11-23T12:00:00Z", ("clockSkew",), False),
+        ("2026-11-23T11:55:00Z", (), True),
+        ("2026-11-23T11:54:59Z", ("clockSkew",), True),
+        ("2026-11-23T11:00:00Z", ("clockSkew",), True),
+        ("2026-11-23T10:59:59Z", ("late",), True),
+        ("2020-01-01T00:00:00Z", ("late",), True),
+        ("2019-12-31T23:59:59Z", ("clockSkew",), False),
+        ("1970-01-01T00:00:00Z", ("clockSkew",), False),
+        ("0000-00-00T00:00:00.000Z", ("unreadableTimestamp",), False),
+        (None, ("unreadableTimestamp",), False),
     ],
 )
-def test_more_than_five_minutes_off_is_flagged(raw: str, flags: tuple[str, ...]) -> None:
-    assert read_device_time(raw, RECEIVED).flags == flags
+def test_more_than_five_minutes_off_is_flagged(
+    raw: str, flags: tuple[str, ...], usable: bool
+) -> None:
+    read = read_device_time(raw, RECEIVED, CONNECTED)
+    assert (read.flags, read.usable) == (flags, usable)
+    assert read.or_receipt(RECEIVED) == (read.time if usable else RECEIVED)
+
+
+def test_what_is_not_older_than_five_minutes_is_not_late() -> None:
+    just_now = RECEIVED - timedelta(minutes=1)
+    assert read_device_time("2026-11-23T11:56:00Z", RECEIVED, just_now).flags == ()
+    assert read_device_time("2026-11-23T11:54:00Z", RECEIVED, just_now).flags == ("late",)
 
 
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d{4})?"))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from csms.domain.energy import NO_REGISTERS
 from csms.domain.id_tag import IdTagInfo
-from csms.domain.transaction import Start, Stop, abandoned, closed
+from csms.domain.transaction import abandoned, closed, ended_covering
+from csms.domain.transaction_start import Start
+from csms.domain.transaction_stop import Stop
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 START = {
@@ -44,7 +47,9 @@ def test_a_start_that_was_refused_still_has_a_record() -> None:
 def test_a_stop_completes() -> None:
     changes = stop(reason="EVDisconnected", idTag="Other").changes(running(), NOW)
     assert changes == {
-        "meterStop": 350, "stopTimestamp": datetime(2026, 11, 23, 12, 4, tzinfo=UTC),
+        "lastMeter": None, "lastReadingAt": None, "assumedMeterStart": None,
+        "assumedMeterStop": None, "rawMeterStop": None, "stopReceivedAt": NOW, "meterStop": 350,
+        "stopTimestamp": datetime(2026, 11, 23, 12, 4, tzinfo=UTC),
         "stopReason": "EVDisconnected", "stopIdTag": "Other", "energyWh": 250,
         "status": "Completed", "flags": [], "updatedAt": NOW,
     }  # fmt: skip
@@ -56,17 +61,29 @@ def test_impossible_stops_are_flagged_and_taken() -> None:
     assert (changes["status"], changes["energyWh"], changes["meterStop"]) == ("Completed", None, 50)
 
 
-def test_an_orphan_keeps_what_was_told() -> None:
-    orphan = stop(transactionId=-1).orphan(9, NOW)
+def test_an_orphan_keeps_what_was_sent() -> None:
+    orphan = stop(transactionId=-1).orphan(9, NO_REGISTERS, NOW)
     assert (orphan["_id"], orphan["reportedTransactionId"]) == (9, -1)
     assert (orphan["status"], orphan["flags"]) == ("Orphaned", ["unknownTransaction"])
-    assert stop(transactionId=0).orphan_key != stop(transactionId=-1).orphan_key
+    assert stop(transactionId=0).key != stop(transactionId=-1).key
 
 
 def test_ends_without_a_stop() -> None:
-    changes = abandoned(running(), 180.0, NOW)
+    changes = abandoned(running(lastMeter=180.0), NOW)
     assert (changes["status"], changes["meterStop"], changes["energyWh"]) == ("Abandoned", 180, 80)
     assert changes["flags"] == ["abandoned"]
-    changes = closed(running(), None, "ops", NOW)
+    changes = closed(running(), "ops", NOW)
     assert (changes["status"], changes["meterStop"], changes["energyWh"]) == ("Closed", None, None)
     assert (changes["flags"], changes["closedBy"]) == (["closedByOperator"], "ops")
+
+
+def test_the_transaction_that_covers_a_time() -> None:
+    def one(number: int, began: int, ended: int | None, status: str) -> dict[str, Any]:
+        return {
+            "_id": number, "status": status, "startTimestamp": NOW.replace(hour=began),
+            "stopTimestamp": None if ended is None else NOW.replace(hour=ended),
+        }  # fmt: skip
+
+    newest_first = [one(3, 9, None, "Active"), one(2, 5, 7, "Completed"), one(1, 1, 6, "Abandoned")]
+    found = [ended_covering(newest_first, NOW.replace(hour=hour)) for hour in (0, 2, 5, 7, 8, 10)]
+    assert [one and one["_id"] for one in found] == [None, 1, 2, 2, None, None]

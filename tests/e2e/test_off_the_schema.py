@@ -56,12 +56,14 @@ async def test_a_boot_without_vendor_and_model_is_accepted(system: System) -> No
 
 
 async def test_id_tags_are_compared_whole_and_without_case(system: System) -> None:
-    await system.rest("POST", "/admin/id-tags", {"idTag": "ABCDEFGHIJKLMNOPQRST"})
+    for id_tag in ("ABCDEFGHIJKLMNOPQRST", "LONG-ABCDEFGHIJKLMNOPQRST"):
+        assert (await system.rest("POST", "/admin/id-tags", {"idTag": id_tag}))[0] == 201
     charge_point = await system.online()
     for sent, status in [
         ("abcdefghijklmnopqrst\x10\x0e", "Accepted"),
         (" ABCDEFGHIJKLMNOPQRST ", "Accepted"),
         ("ABCDEFGHIJKLMNOPQRST-", "Invalid"),
+        ("long-ABCDEFGHIJKLMNOPQRST", "Accepted"),
         ("", "Invalid"),
         (None, "Invalid"),
     ]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csms.domain import meter_value
 from csms.errors import OcppError
 from csms.ocppj.frames import Payload
 from csms.ocppj.lenient import FLAGS, LENIENT_ACTIONS
@@ -117,6 +118,10 @@ def test_a_field_that_is_no_value_is_taken_as_left_out() -> None:
     payload, quirks = read("StatusNotification", STATUS | {"info": "x", "errorCode": []})
     assert payload == STATUS | {"info": "x"}
     assert quirks == ["unreadableField"]
+
+
+def test_flags_are_where_readings_look_for_them() -> None:
+    assert FLAGS == meter_value.REPAIR_FLAGS
 
 
 def test_more_than_500_characters_are_cut() -> None:

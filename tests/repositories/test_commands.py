@@ -129,3 +129,16 @@ async def test_others_do_not_fit(commands: Commands, clock: Clock, what: dict[st
     clock.advance(seconds=-what.pop("age", 0))
     await remote_start(commands, clock, **what)
     assert await claim(commands) is None
+
+
+async def test_one_whose_answer_came_too_late_is_still_linked(
+    commands: Commands, clock: Clock
+) -> None:
+    timed_out = await remote_start(commands, clock, answer=None)
+    await commands.finish(timed_out, CommandStatus.TIMEOUT, clock(), error={"message": "late"})
+    assert await claim(commands) == timed_out
+    lost = await remote_start(commands, clock, answer=None, connectorId=2)
+    await commands.finish(lost, CommandStatus.OFFLINE, clock(), error={"message": "closed"})
+    assert await claim(commands, connector_id=2) is None
+    await commands.collection.update_one({"_id": lost}, {"$set": {"outcome": "sentNoAnswer"}})
+    assert await claim(commands, connector_id=2) == lost

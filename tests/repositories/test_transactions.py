@@ -9,8 +9,10 @@ import pytest
 
 from csms import db
 from csms.domain.id_tag import IdTagInfo
-from csms.domain.transaction import Start, Stop
+from csms.domain.transaction_start import Start
+from csms.domain.transaction_stop import Stop
 from csms.errors import InvalidInput, NotFound
+from csms.repositories.stops import Stops
 from csms.repositories.transactions import Transactions
 from tests.repositories.conftest import START, Clock
 
@@ -43,6 +45,10 @@ def stop(transaction_id: int, charge_point_id: str = "CP1", **changes: Any) -> S
         **changes,
     }
     return Stop.of(charge_point_id, charge_point_id, payload, START)
+
+
+async def end(transactions: Transactions, sent: Stop) -> dict[str, Any]:
+    return (await Stops(transactions).stop(sent, START)).transaction
 
 
 @pytest.mark.parametrize("again", [{}, {"idTag": "tag"}, {"idTag": " Tag "}])
@@ -83,20 +89,20 @@ async def test_ids_are_never_given_twice_by_two_nodes(memory: db.Database) -> No
 
 async def test_a_stop_counts_once(transactions: Transactions) -> None:
     started = await transactions.start(start(), ACCEPTED, START)
-    stopped = await transactions.stop(stop(started["_id"], reason="Local"), START)
+    stopped = await end(transactions, stop(started["_id"], reason="Local"))
     assert (stopped["status"], stopped["energyWh"]) == ("Completed", 250)
-    again = await transactions.stop(stop(started["_id"], meterStop=999), START)
+    again = await end(transactions, stop(started["_id"], meterStop=999))
     assert (again["meterStop"], again["stopReason"]) == (350, "Local")
 
 
 async def test_a_stop_of_another_charge_point_is_an_orphan(transactions: Transactions) -> None:
     started = await transactions.start(start(), ACCEPTED, START)
-    orphan = await transactions.stop(stop(started["_id"], "CP2"), START)
+    orphan = await end(transactions, stop(started["_id"], "CP2"))
     assert (orphan["status"], orphan["reportedTransactionId"]) == ("Orphaned", started["_id"])
     assert orphan["_id"] != started["_id"]
     assert (await transactions.get(started["_id"]))["status"] == "Active"
     # Nor may the orphan's own number be stopped by anyone.
-    again = await transactions.stop(stop(started["_id"], "CP2"), START)
+    again = await end(transactions, stop(started["_id"], "CP2"))
     assert again["_id"] == orphan["_id"]
 
 
@@ -105,15 +111,15 @@ async def test_a_stop_of_nothing_known_is_kept_once(
     transactions: Transactions, transaction_id: int
 ) -> None:
     for _ in range(3):
-        orphan = await transactions.stop(stop(transaction_id), START)
+        orphan = await end(transactions, stop(transaction_id))
         assert "unknownTransaction" in orphan["flags"]
     assert await transactions.collection.count_documents({}) == 1
 
 
 async def test_a_meter_that_ran_backwards_is_flagged(transactions: Transactions) -> None:
     started = await transactions.start(start(), ACCEPTED, START)
-    stopped = await transactions.stop(
-        stop(started["_id"], meterStop=5, timestamp="2026-05-01T11:00:00Z"), START
+    stopped = await end(
+        transactions, stop(started["_id"], meterStop=5, timestamp="2026-05-01T11:00:00Z")
     )
     assert stopped["energyWh"] is None
     assert {"meterStopBelowStart", "stopBeforeStart"} <= set(stopped["flags"])
@@ -135,7 +141,7 @@ async def test_a_new_start_ends_the_older_of_its_connector(
         newer["_id"]: "Active",
     }
     # Its stop may still come, late: then it is what counts.
-    stopped = await transactions.stop(stop(older["_id"]), clock())
+    stopped = await end(transactions, stop(older["_id"]))
     assert (stopped["status"], stopped["energyWh"]) == ("Completed", 250)
 
 

@@ -9,8 +9,8 @@ import bson
 from bson.codec_options import CodecOptions
 
 from csms import db
-from csms.domain.meter_value import MeterSource, read_meter_value
-from csms.domain.times import rfc3339
+from csms.domain.meter_value import MeterSource, read_meter_value, sent_as
+from csms.domain.times import DeviceTime, rfc3339
 
 _AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
@@ -25,8 +25,16 @@ async def store_reading(
 ) -> None:
     """Store one reading; samples as OCPP has them, with whatever `value`."""
     sent = [{**sample, "value": str(sample["value"])} for sample in samples]
-    source = MeterSource(charge_point_id, charge_point_id, connector_id, transaction_id)
-    reading = read_meter_value(source, {"timestamp": rfc3339(time), "sampledValue": sent}, time)
+    source = MeterSource(
+        charge_point_id,
+        charge_point_id,
+        connector_id,
+        transaction_id,
+        None,
+        sent_as(connector_id, transaction_id),
+    )
+    value = {"timestamp": rfc3339(time), "sampledValue": sent}
+    reading = read_meter_value(source, value, DeviceTime(time), time)
     await database.meter_values.insert_one(bson.decode(reading.document, _AWARE))
 
 

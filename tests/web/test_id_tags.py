@@ -43,7 +43,7 @@ async def test_a_tag_in_another_case_is_a_duplicate(system: System) -> None:
     ("body", "field"),
     [
         ({}, "idTag"),
-        ({"idTag": "x" * 21}, "idTag"),
+        ({"idTag": "x" * 501}, "idTag"),
         ({"idTag": {"$ne": 1}}, "idTag"),
         ({"idTag": "x", "status": "ConcurrentTx"}, "status"),
         ({"idTag": "x", "parentIdTag": "X"}, "parentIdTag"),

@@ -52,6 +52,9 @@ class MeterValueView(BaseModel):
     chargePointIdentity: str
     connectorId: int
     transactionId: int | None
+    reportedTransactionId: int | float | str | bool | None = Field(
+        None, description="what the charge point said, where that is not its transaction's id"
+    )
     timestamp: datetime
     receivedAt: datetime
     sampledValue: list[SampledValueView]

@@ -58,6 +58,16 @@ class TransactionQuery(TimeRange):
         return found
 
 
+class EarlierStop(BaseModel):
+    """A stop that a later one has corrected."""
+
+    meterStop: int | None = None
+    stopTimestamp: datetime | None = None
+    stopReason: str | None = None
+    stopIdTag: str | None = None
+    energyWh: float | None = None
+
+
 class TransactionView(BaseModel):
     """One transaction. Energies are Wh."""
 
@@ -68,18 +78,37 @@ class TransactionView(BaseModel):
     idTag: str | None = None
     parentIdTag: str | None = None
     authorizationStatus: str | None = None
+    firmwareVersion: str | None = Field(None, description="when it started")
     meterStart: int | None = None
+    assumedMeterStart: float | None = Field(
+        None, description="the reading that stands in for a meterStart that was not sent"
+    )
+    rawMeterStart: float | int | str | bool | None = Field(
+        None, description="as sent, where that differs from meterStart"
+    )
     startTimestamp: datetime | None = None
+    lastMeter: float | None = Field(None, description="the last reading of its register")
+    lastReadingAt: datetime | None = None
     meterStop: int | None = None
+    assumedMeterStop: float | None = Field(
+        None, description="the reading that stands in for a meterStop that cannot be right"
+    )
+    rawMeterStop: float | int | str | bool | None = Field(
+        None, description="as sent, where that differs from meterStop"
+    )
     stopTimestamp: datetime | None = None
     stopReason: str | None = None
     stopIdTag: str | None = None
-    energyWh: float | None = None
+    energyWh: float | None = Field(None, description="of an active one: so far")
     status: TransactionStatus
     flags: list[str] = []
     reservationId: int | None = None
     commandId: str | None = Field(None, description="the RemoteStartTransaction it came from")
-    reportedTransactionId: int | None = Field(
+    earlierStops: list[EarlierStop] = []
+    leftBehindAt: datetime | None = Field(
+        None, description="since when its charge point is known to have forgotten it"
+    )
+    reportedTransactionId: int | float | str | bool | None = Field(
         None, description="of an orphaned stop: the id that the charge point gave"
     )
     createdAt: datetime | None = None
@@ -129,7 +158,8 @@ class TransactionHandler(ApiHandler):
 
     @endpoint(role=Role.VIEWER, summary="One transaction", returns=TransactionView, errors=(404,))
     async def get(self, transaction_id: str) -> TransactionView:
-        return view(await self.services.deps.transactions.get(read_id(transaction_id)))
+        transactions = self.services.deps.transactions
+        return view(await transactions.get_up_to_date(read_id(transaction_id)))
 
 
 class CloseTransactionHandler(ApiHandler):

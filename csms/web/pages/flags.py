@@ -7,12 +7,50 @@ FLAGS = {
         "The charge point's clock was more than five minutes off. Its times are kept as it told"
         " them; check that it sets its clock by Heartbeat."
     ),
+    "late": (
+        "It was sent later than it happened, because the charge point was off line. The times are"
+        " the charge point's."
+    ),
     "unreadableTimestamp": (
         "A time could not be read. The time at which the message arrived stands in its place."
     ),
     "meterStopBelowStart": (
         "The meter stood lower at the end than at the start, so the energy is not known. The"
         " meter may have been exchanged or reset."
+    ),
+    "missingMeterStart": (
+        "The charge point did not send its register at the start. The last reading known stands in"
+        " for it, if there is one."
+    ),
+    "unreadableMeterStart": (
+        "The register at the start was no number. The last reading known stands in for it, if there"
+        " is one."
+    ),
+    "missingMeterStop": (
+        "The charge point did not send its register at the end. The last reading known stands in"
+        " for it, if there is one."
+    ),
+    "unreadableMeterStop": (
+        "The register at the end was no number. The last reading known stands in for it, if there"
+        " is one."
+    ),
+    "energyFromLastReading": (
+        "The energy is that of the last meter value, because the register at the end is not known"
+        " or cannot be right."
+    ),
+    "missingConnector": "The charge point did not say which connector it was.",
+    "matchedWithoutId": (
+        "The charge point did not know the transaction's id. This was the only transaction that"
+        " its message fits."
+    ),
+    "leftBehind": (
+        "The charge point has started anew and reported the connector as available: it has"
+        " forgotten this transaction. It no longer counts against the limit of the id tag, and ends"
+        " when another one begins there."
+    ),
+    "stopCorrected": (
+        "The charge point ended it twice: it charged on after the first stop. The later one counts;"
+        " the earlier is kept."
     ),
     "stopBeforeStart": (
         "It ended before it began, by the charge point's clock. The clock was set in between."

@@ -63,7 +63,8 @@ class TransactionPage(PageHandler):
 
     async def get(self, transaction_id: str) -> None:
         """Show it."""
-        transaction = await self.services.deps.transactions.get(read_id(transaction_id))
+        transactions = self.services.deps.transactions
+        transaction = await transactions.get_up_to_date(read_id(transaction_id))
         stories = TransactionStories(self.services.database)
         story = await stories.tell(transaction)
         energies = await stories.energies([transaction])

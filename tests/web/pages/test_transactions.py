@@ -102,7 +102,7 @@ async def test_who_is_off_line_cannot_be_asked_to_stop(system: System) -> None:
 
 async def test_what_was_flagged_is_said_in_words(system: System) -> None:
     charge_point = await system.online("CP1")
-    number = await start(charge_point, datetime(2020, 1, 1, tzinfo=UTC), reservationId=9)
+    number = await start(charge_point, datetime(2019, 1, 1, tzinfo=UTC), reservationId=9)
     odd = {"measurand": "Bananas", "value": "many"}
     await store_reading(system.database, datetime.now(UTC), odd, transaction_id=number)
     visitor = await sign_in(system)
