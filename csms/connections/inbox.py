@@ -130,8 +130,8 @@ class Inbox:
                 self._note_sign_of_life(context)
         except Exception as failure:
             error = self._translate(call, failure)
-        self._reply(call, answer, error, started)
         try:
+            self._reply(call, answer, error, started)
             if self._connection.waits_for_reply:
                 await self._connection.run_after_reply()
         finally:

@@ -21,7 +21,7 @@ _AFTER_EVERY_TEXT = "\U0010ffff"
 class IdTagQuery(PageQuery):
     """Which id tags."""
 
-    q: Annotated[str, Field(min_length=1, max_length=20)] | None = Field(
+    q: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
         None, description="what the id tag begins with, without case"
     )
     status: Status | None = None
