@@ -9,8 +9,12 @@ from csms.ocppj.frames import Payload
 
 async def handle(context: Context, payload: Payload) -> Payload:
     """Store the readings."""
+    connector_id = payload.get("connectorId")
+    # Below 0 is no connector: it is taken as not sent.
+    if connector_id is not None and connector_id < 0:
+        connector_id = None
     await store_meter_values(
-        context, payload.get("connectorId"), payload.get("transactionId"), payload["meterValue"]
+        context, connector_id, payload.get("transactionId"), payload["meterValue"]
     )
     return {}
 
@@ -18,7 +22,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
 def handle_at_once(context: Context, payload: Payload) -> Payload | Stored | None:
     """Store the readings, if nothing has to be looked up first."""
     connector_id = payload.get("connectorId")
-    if connector_id is None:
+    if connector_id is None or connector_id < 0:
         return None
     written, is_possible = write_at_once(
         context, connector_id, payload.get("transactionId"), payload["meterValue"]

@@ -6,27 +6,24 @@ from csms.actions.context import Context, Inbound
 from csms.actions.left_behind import notice_going_on, notice_left_behind
 from csms.domain.protocol_trouble import SKEWED_CLOCK
 from csms.domain.times import read_device_time
-from csms.errors import OcppError
 from csms.ocppj.frames import Payload
 
-_GOING_ON = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
+_GOING_ON = frozenset({"charging", "suspendedev", "suspendedevse"})
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
     """Store the status; a connector that was not known is created."""
-    connector_id = payload["connectorId"]
-    if connector_id < 0:
-        raise OcppError("PropertyConstraintViolation", "connectorId: must not be negative")
+    # Below 0 is no connector: it is taken as not sent.
+    connector_id = max(0, payload["connectorId"])
     now = context.received_at
     # The time is optional (6.47); without one, the status is as old as its arrival.
     time = read_device_time(payload.get("timestamp"), now, context.peer.connected_at)
     if "clockSkew" in time.flags:
         context.note_trouble(SKEWED_CLOCK)
-    status = {
-        "status": payload["status"],
-        "errorCode": payload["errorCode"],
-        "statusTimestamp": time.time,
-    }
+    status = {"errorCode": payload["errorCode"], "statusTimestamp": time.time}
+    # Without one, as some report faults, the status is still the one before.
+    if "status" in payload:
+        status["status"] = payload["status"]
     charge_points = context.deps.charge_points
     if connector_id == 0:
         await charge_points.set_fields(context.charge_point_id, status)
@@ -37,9 +34,10 @@ async def handle(context: Context, payload: Payload) -> Payload:
         "updatedAt": now,
     }
     await charge_points.set_connector_status(context.charge_point_id, connector_id, status, now)
-    if payload["status"] == "Available":
+    folded = payload.get("status", "").casefold()
+    if folded == "available":
         await notice_left_behind(context, connector_id, time.or_receipt(now))
-    elif payload["status"] in _GOING_ON and "late" not in time.flags:
+    elif folded in _GOING_ON and "late" not in time.flags:
         notice_going_on(context, connector_id)
     return {}
 

@@ -15,7 +15,7 @@ from csms.errors import DatabaseUnavailable, OcppError
 from csms.ocppj.editions import OCPP201_BOOT
 from csms.ocppj.frames import Call, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
-from csms.ocppj.quirks import NO_BOOT
+from csms.ocppj.quirks import ACTION_CASE, NO_BOOT
 from csms.ocppj.schemas import REQUEST_ACTIONS
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Inbox:
         """
         connection = self._connection
         deps = connection.node.deps
-        inbound = connection.node.inbound.get(call.action)
+        inbound = connection.node.inbound.get(call.action) or self._in_other_case(call)
         if inbound is None:
             if call.action in REQUEST_ACTIONS:
                 raise OcppError("NotSupported", f"{call.action} is not served here")
@@ -166,6 +166,16 @@ class Inbox:
         self._is_worth_logging = bool(quirks) and self._has_news(quirks)
         now = deps.clock()
         return inbound, payload, Context(deps, connection, now, quirks, call.payload)
+
+    def _in_other_case(self, call: Call) -> Inbound | None:
+        """The action that is meant by one in another case; the Call is one of it from now on."""
+        folded = call.action.casefold()
+        for action, inbound in self._connection.node.inbound.items():
+            if action.casefold() == folded:
+                call.action = action
+                call.quirks = (*call.quirks, ACTION_CASE.name)
+                return inbound
+        return None
 
     def _has_news(self, quirks: Sequence[str]) -> bool:
         """Whether one of these quirks was not in the message log for a while.

@@ -25,5 +25,10 @@ def configuration_values(answer: Mapping[str, Any]) -> dict[str, str]:
     values = {}
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and entry.get("value") not in (None, ""):
-            values[str(entry.get("key")).strip().casefold()] = str(entry["value"]).strip()
+            values[_bare(entry.get("key")).casefold()] = _bare(entry["value"])
     return values
+
+
+def _bare(raw: object) -> str:
+    """A text without the blanks and NUL bytes that some charge points leave around it."""
+    return str(raw).strip("\0 \t\r\n")

@@ -34,6 +34,9 @@ class TypeSource(StrEnum):
     ADMIN = "admin"
 
 
+# Some write their numbers with a fraction.
+_COUNT = re.compile(r"\+?(\d{1,18})(?:\.0*)?", re.ASCII)
+
 # The longer name first: "CCS Combo 2 (Type 2)" also contains "Type 2".
 _PATTERNS: tuple[tuple[ConnectorType, str], ...] = (
     (ConnectorType.CCS_COMBO_1, r"ccs(combo)?(type)?1|combo(type)?1|cccs1|ccs1"),
@@ -93,10 +96,10 @@ def as_known_now(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def read_connector_count(raw: str | None) -> int | None:
     """`NumberOfConnectors` as a number; None when it is no number from 1 to 64."""
-    try:
-        count = int((raw or "").strip())
-    except ValueError:
+    number = _COUNT.fullmatch((raw or "").strip())
+    if number is None:
         return None
+    count = int(number[1])
     return count if 1 <= count <= MAX_CONNECTORS else None
 
 

@@ -101,7 +101,7 @@ def energy_register(document: Mapping[str, Any]) -> float | None:
     for sample in document["sampledValue"]:
         if sample["measurand"] == DEFAULT_MEASURAND and sample["phase"] is None:
             value: float | None = sample["value"]
-            if value is not None:
+            if value is not None and value >= 0:
                 return value
     return None
 

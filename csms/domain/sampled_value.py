@@ -82,8 +82,8 @@ _int32, _double = Struct("<i").pack, Struct("<d").pack
 Samples = tuple[bytes, float | None, list[str]]
 """The samples of a MeterValue element.
 
-They are a BSON array; the total of the import register in Wh, None if it is not among them; and
-what looked wrong, by name.
+They are a BSON array; the total of the import register in Wh, None if no usable one is among them;
+and what looked wrong, by name.
 """
 
 
@@ -116,7 +116,8 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
             value = nan
         if -MAX_NUMBER < value < MAX_NUMBER:
             parts += (head, _double(value), middle, text, tail)
-            if is_register and register is None:
+            # A register below 0 is no reading.
+            if is_register and register is None and value >= 0:
                 register = value
         else:
             parts += (null_head, middle, text, tail)

@@ -27,7 +27,7 @@ from csms.domain.energy import (
     start_register,
 )
 from csms.domain.id_tag import clean_id_tag, fold
-from csms.domain.times import DeviceTime, read_device_time
+from csms.domain.times import DeviceTime, is_usable, read_device_time
 from csms.domain.transaction import (
     TransactionStatus,
     empty_record,
@@ -91,7 +91,7 @@ class Stop:
         sent = payload if sent is None else sent
         stamp = payload.get("timestamp")
         id_tag = clean_id_tag(payload.get("idTag") or "") or None
-        connector_id = sent.get("connectorId")
+        connector_id = payload.get("connectorId")
         transaction_id, meter_stop, sent_stamp = (
             sent_value(payload, sent, name) for name in ("transactionId", "meterStop", "timestamp")
         )
@@ -184,8 +184,15 @@ class Stop:
         stopped_at, register = transaction.get("stopTimestamp"), transaction.get("meterStop")
         if register is None:
             register = transaction.get("assumedMeterStop")
-        is_later = stopped_at is None or self.time.time > stopped_at
+        is_later = stopped_at is None or self._is_after(stopped_at, transaction)
         return is_later and (register is None or self.meter_stop > register)
+
+    def _is_after(self, stopped_at: datetime, transaction: Mapping[str, Any]) -> bool:
+        """Whether this is later than a stop before it: by receipt, if a clock was not usable."""
+        received_at: datetime = transaction.get("stopReceivedAt") or transaction["updatedAt"]
+        if self.time.usable and is_usable(stopped_at, received_at):
+            return self.time.time > stopped_at
+        return self.received_at > received_at
 
     def corrections(self, transaction: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """What is set in the record of a transaction whose earlier stop this corrects."""

@@ -27,6 +27,7 @@ LATIN1_TEXT = "latin1Text"
 BINARY_FRAME = "binaryFrame"
 NUMERIC_UNIQUE_ID = "numericUniqueId"
 KEEP_ALIVE_TEXT = "keepAliveText"
+ACTION_CASE = "actionCase"
 
 _KEEP_ALIVE = re.compile(
     r"""[ \t\r\n\x00]*+(?:"?(?:ping|pong)"?|[0-9]{1,20})?[ \t\r\n\x00]*+""", re.IGNORECASE

@@ -11,9 +11,9 @@ words others than the standard's; the fields in `_MAY_LACK` may be missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from csms.ocppj import lenient_values as values
 from csms.ocppj import quirks
@@ -52,7 +52,15 @@ _MAY_LACK: Mapping[str, frozenset[str]] = {
     "MeterValues": frozenset({"connectorId"}),
     "SecurityEventNotification": frozenset({"timestamp"}),
     "StartTransaction": frozenset({"connectorId", "meterStart", "timestamp"}),
+    "StatusNotification": frozenset({"status"}),
     "StopTransaction": frozenset({"transactionId", "meterStop", "timestamp"}),
+}
+
+# Whether what could be read says anything. A fault does, without the status `Faulted`.
+_SAYS_ANYTHING: Mapping[str, Callable[[Payload], bool]] = {
+    "StatusNotification": lambda read: (
+        "status" in read or read.get("errorCode", "NoError") != "NoError"
+    ),
 }
 
 # Required by the standard; what stands in where they are missing. Connector 0 is the charge point
@@ -65,9 +73,19 @@ _STANDS_IN: Mapping[str, Mapping[str, Any]] = {
     "StatusNotification": {"connectorId": 0, "errorCode": "NoError"},
 }
 
-# Fields that the standard does not have, and that are read all the same.
-_EXTRA_FIELDS: Mapping[str, Mapping[str, Schema]] = {
-    "BootNotification": {"serialNumber": {"type": "string", "maxLength": 25}},
+
+class _Extra(NamedTuple):
+    """A field that the standard does not have, and that is read all the same."""
+
+    schema: Schema
+    quirk: quirks.Quirk
+
+
+_EXTRA_FIELDS: Mapping[str, Mapping[str, _Extra]] = {
+    "BootNotification": {
+        "serialNumber": _Extra({"type": "string", "maxLength": 25}, quirks.SERIAL_NUMBER_FIELD)
+    },
+    "StopTransaction": {"connectorId": _Extra({"type": "integer"}, quirks.UNKNOWN_PROPERTY)},
 }
 
 _BY_NAME: Mapping[str, Reader] = {
@@ -95,6 +113,8 @@ def read(action: str, payload: Payload) -> tuple[Payload, list[str]] | None:
     repaired: Payload = plan.reader(payload, found)
     if plan.required and not any(name.casefold() in plan.names for name in payload):
         return None
+    if plan.says_anything is not None and not plan.says_anything(repaired):
+        return None
     for name in plan.required:
         if name in repaired:
             continue
@@ -104,8 +124,7 @@ def read(action: str, payload: Payload) -> tuple[Payload, list[str]] | None:
             return None
         if _is_missing(payload, name):
             found.append(quirks.MISSING_FIELD.name)
-    if "serialNumber" in repaired and action == "BootNotification":
-        found.append(quirks.SERIAL_NUMBER_FIELD.name)
+    found += [quirk.name for name, quirk in plan.extra.items() if name in repaired]
     return repaired, list(dict.fromkeys(found))
 
 
@@ -114,12 +133,15 @@ class _Plan:
 
     def __init__(self, action: str) -> None:
         schema = schema_of(action)
-        schema["properties"] |= _EXTRA_FIELDS.get(action, {})
+        extra = _EXTRA_FIELDS.get(action, {})
+        schema["properties"] |= {name: field.schema for name, field in extra.items()}
+        self.extra = {name: field.quirk for name, field in extra.items()}
         self.reader = _object(schema, schema)
         self.names = frozenset(name.casefold() for name in schema["properties"])
         self.required: list[str] = schema.get("required", [])
         self.stands_in = _STANDS_IN.get(action, {})
         self.may_lack = _MAY_LACK.get(action, frozenset())
+        self.says_anything = _SAYS_ANYTHING.get(action)
 
 
 _plan_of = cache(_Plan)
@@ -203,7 +225,9 @@ def _meter_value(schema: Schema, root: Schema) -> Reader:
             return ABSENT
         before = len(found)
         value = read_fields(raw, found)
-        value.setdefault("sampledValue", [])
+        if "sampledValue" not in value:
+            value["sampledValue"] = []
+            found.append(quirks.MISSING_FIELD.name)
         if quirks.UNREADABLE_SAMPLE.name in found[before:]:
             value[FLAGS] = [UNREADABLE_VALUE]
         return value

@@ -25,6 +25,7 @@ MAX_TEXT = 500
 """Texts are kept up to this length, if the standard itself does not allow more."""
 
 _MAX_TIMESTAMP = 100
+_CONTROL_CHARACTERS = dict.fromkeys((*range(32), *range(127, 160)))
 _MAX_ID = quirks.MAX_TRANSACTION_ID
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d{1,18}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?", re.ASCII)
@@ -68,7 +69,7 @@ def id_tag(limit: int) -> Reader:
         value = _as_text(raw, found)
         if value is ABSENT:
             return value
-        clean = "".join(char for char in value if char.isprintable()).strip()
+        clean = value.translate(_CONTROL_CHARACTERS).strip()
         if clean != value:
             found.append(quirks.CONTROL_CHARACTERS.name)
         return _shorten(clean, limit, found)

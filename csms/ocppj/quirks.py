@@ -72,6 +72,12 @@ def has_unusable_transaction_id(payload: Payload) -> bool:
     return transaction_id is not None and not 1 <= transaction_id <= MAX_TRANSACTION_ID
 
 
+def has_negative_number(payload: Payload) -> bool:
+    """Whether a register or a connector is below 0."""
+    names = ("connectorId", "meterStart", "meterStop")
+    return any(payload.get(name, 0) < 0 for name in names)
+
+
 _METERING = frozenset({"MeterValues", "StopTransaction"})
 _TIMED = _METERING | {"StatusNotification", "StartTransaction", "SecurityEventNotification"}
 
@@ -128,8 +134,10 @@ ODD_NUMBER = Quirk(
 )
 UNREADABLE_NUMBER = Quirk(
     "unreadableNumber",
-    "something that is no number where an integer is due, or a register below 0",
+    "something that is no number where an integer is due, or a register or a connector below 0",
     "taken as missing; for a register the last known reading stands in",
+    frozenset({"StartTransaction", "StatusNotification", "StopTransaction"}),
+    has_negative_number,
 )
 UNUSABLE_TRANSACTION_ID = Quirk(
     "unusableTransactionId",
@@ -234,6 +242,11 @@ NUMERIC_UNIQUE_ID = Quirk(
     "a number as the unique id of a message",
     "answered with the same number",
 )
+ACTION_CASE = Quirk(
+    frames.ACTION_CASE,
+    "an Action written in another case, such as `stopTransaction`",
+    "served as the one that is meant",
+)
 KEEP_ALIVE_TEXT = Quirk(
     frames.KEEP_ALIVE_TEXT,
     "texts that only keep the connection alive: empty, `ping`, `pong`, a number",
@@ -289,6 +302,7 @@ FRAME_QUIRKS: tuple[Quirk, ...] = (
     LATIN1_TEXT,
     BINARY_FRAME,
     NUMERIC_UNIQUE_ID,
+    ACTION_CASE,
     KEEP_ALIVE_TEXT,
 )
 QUIRKS: tuple[Quirk, ...] = PAYLOAD_QUIRKS + FRAME_QUIRKS + CONNECTION_QUIRKS

@@ -51,6 +51,14 @@ async def again(charge_point: ScriptedChargePoint, system: System) -> ScriptedCh
     return charge_point
 
 
+async def test_the_word_available_is_known_in_any_case(system: System) -> None:
+    charge_point = await system.online("CP1")
+    number, _ = await start(charge_point)
+    await charge_point.boot()
+    await available(charge_point, status="available")
+    assert (await shown(system, number))["flags"] == ["leftBehind"]
+
+
 @pytest.mark.parametrize("same_socket", [True, False])
 async def test_after_a_boot_a_forgotten_one_is_flagged_and_no_longer_counts(
     system: System, same_socket: bool

@@ -283,6 +283,15 @@ async def test_progress_never_reopens_or_changes_what_has_ended(system: System) 
     assert (stored["status"], stored["lastMeter"], stored["energyWh"]) == ("Completed", 1700, 800)
 
 
+async def test_a_connector_below_0_is_taken_as_missing(system: System) -> None:
+    charge_point = await system.online()
+    transaction_id = await start(charge_point)
+    told = register("1500") | {"connectorId": -1, "transactionId": transaction_id}
+    assert await charge_point.call("MeterValues", told) == {}
+    [stored] = await documents(system, "meter_values")
+    assert (stored["connectorId"], stored["transactionId"]) == (1, transaction_id)
+
+
 async def test_a_missing_connector_is_that_of_the_transaction_or_the_only_one(
     system: System,
 ) -> None:

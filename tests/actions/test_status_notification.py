@@ -54,13 +54,15 @@ async def test_the_time_is_that_of_the_charge_point(system: System) -> None:
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
-        (told(-1), "PropertyConstraintViolation"),
-        (told(1, "Dancing"), "PropertyConstraintViolation"),
-        ({"connectorId": 1, "status": "Available"}, "OccurenceConstraintViolation"),
-        (told(1) | {"connectorId": "1"}, "TypeConstraintViolation"),
+        ({}, "OccurenceConstraintViolation"),
+        ({"connectorId": 1}, "OccurenceConstraintViolation"),
+        ({"connectorId": 1, "errorCode": "NoError"}, "OccurenceConstraintViolation"),
+        (told(1) | {"errorCode": "NoError", "status": None}, "TypeConstraintViolation"),
     ],
 )
-async def test_mistakes(system: System, payload: dict[str, Any], code: str) -> None:
+async def test_what_says_nothing_is_refused(
+    system: System, payload: dict[str, Any], code: str
+) -> None:
     charge_point = await system.online()
     assert (await charge_point.ask("StatusNotification", payload))[2] == code
     assert (await system.record())["connectors"] == []

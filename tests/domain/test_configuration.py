@@ -27,9 +27,13 @@ def test_values_by_folded_key() -> None:
             {"key": "NumberOfConnectors", "readonly": True, "value": " 2 "},
             {"key": "Empty", "readonly": True, "value": ""},
             {"key": "Missing", "readonly": True},
+            {"key": "SupportedFeatureProfiles\0", "readonly": True, "value": "Core\0\0"},
             "nonsense",
         ]
     }
-    assert configuration_values(answer) == {"numberofconnectors": "2"}
+    assert configuration_values(answer) == {
+        "numberofconnectors": "2",
+        "supportedfeatureprofiles": "Core",
+    }
     assert configuration_values({"configurationKey": "nonsense"}) == {}
     assert configuration_values({}) == {}

@@ -36,6 +36,7 @@ def test_vendors_words(raw: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "count"),
     [("1", 1), (" 64 ", 64), ("0", None), ("65", None), ("1850027108", None), ("-1", None),
+     ("2.0", 2), ("2.5", None), ("9" * 5000, None),
      ("two", None), ("", None), (None, None)],
 )  # fmt: skip
 def test_counts_beyond_reason_are_none(raw: str | None, count: int | None) -> None:

@@ -88,6 +88,8 @@ def test_flags_are_named_once() -> None:
     [
         ([{"value": "3", "phase": "L1"}, {"value": "9"}, {"value": "8"}], 9.0),
         ([{"value": "?"}, {"value": "0.008", "unit": "kWh"}], 8.0),
+        ([{"value": "-1"}, {"value": "8"}], 8.0),
+        ([{"value": "-1"}], None),
         ([{"value": "3", "measurand": "Voltage"}], None),
         ([{"value": "3", "format": "SignedData"}], None),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,9 +46,9 @@ def running(**changes: Any) -> dict[str, Any]:
     [
         ({}, True),
         ({"charge_point_id": "other"}, False),
-        ({"sent": {"connectorId": 1}}, True),
-        ({"sent": {"connectorId": 2}}, False),
-        ({"sent": {"connectorId": "?"}}, True),
+        ({"connectorId": 1}, True),
+        ({"connectorId": 2}, False),
+        ({"connectorId": 0}, True),
         ({"idTag": "tAG\x03"}, True),
         ({"idTag": "Other"}, False),
         ({"idTag": "group"}, True),
@@ -127,6 +128,24 @@ def test_a_later_stop_with_a_higher_register_corrects(
     first = stop(transactionId=7)
     ended = running() | first.changes(running(), NOW) | {"stopKeys": [first.key]}
     assert stop(**({"transactionId": 7} | changes)).corrects(ended) is corrects
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("2099-01-01T00:00:00Z", "2026-11-23T11:30:00Z"),
+        ("2026-11-23T11:00:00Z", "1970-01-01T00:00:00Z"),
+    ],
+)
+def test_with_a_useless_clock_the_later_stop_is_the_one_that_came_later(
+    first: str, second: str
+) -> None:
+    earlier = stop(transactionId=7, timestamp=first)
+    ended = running() | earlier.changes(running(), NOW) | {"stopKeys": [earlier.key]}
+    later = stop(transactionId=7, timestamp=second, meterStop=400)
+    assert replace(later, received_at=NOW + timedelta(minutes=1)).corrects(ended)
+    assert not later.corrects(ended)
 
 
 def test_a_correction_keeps_both_and_only_its_own_flags() -> None:

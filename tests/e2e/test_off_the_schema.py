@@ -83,6 +83,34 @@ async def test_a_heartbeat_with_fields_is_a_heartbeat(system: System) -> None:
     assert len([m for m in logged if m["action"] == "Heartbeat"]) == 1
 
 
+async def test_an_action_in_another_case_is_served(system: System) -> None:
+    charge_point = await system.online()
+    start = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": NOW}
+    number = (await charge_point.call("startTransaction", start))["transactionId"]
+    stop = {"transactionId": number, "meterStop": 700, "timestamp": NOW}
+    assert await charge_point.call("STOPTRANSACTION", stop) == {}
+    [stored] = await documents(system, "transactions")
+    assert (stored["status"], stored["energyWh"]) == ("Completed", 700)
+    assert (await quirks(system, lambda shown: shown))["actionCase"] == 2
+    logged = await messages(system, lambda found: len(found) >= 3)
+    assert {m["action"] for m in logged} >= {"StartTransaction", "StopTransaction"}
+
+
+async def test_a_fault_without_a_status_and_a_connector_below_0_are_kept(system: System) -> None:
+    charge_point = await system.online()
+    charging = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
+    await charge_point.call("StatusNotification", charging)
+    fault = {"connectorId": 1, "errorCode": "GroundFailure", "info": "RCD"}
+    assert await charge_point.call("StatusNotification", fault) == {}
+    whole = {"connectorId": -1, "status": "Unavailable", "errorCode": "OtherError"}
+    assert await charge_point.call("StatusNotification", whole) == {}
+    record = await system.record()
+    [connector] = record["connectors"]
+    shown = (connector["status"], connector["errorCode"], connector["info"])
+    assert shown == ("Charging", "GroundFailure", "RCD")
+    assert (record["status"], record["errorCode"]) == ("Unavailable", "OtherError")
+
+
 @pytest.mark.parametrize(
     ("action", "field"),
     [

@@ -61,6 +61,10 @@ CASES: list[tuple[str, Payload, Payload, str]] = [
     ("StatusNotification", without(STATUS, "connectorId"), STATUS | {"connectorId": 0},
      "missingField"),
     ("StatusNotification", without(STATUS, "errorCode"), STATUS, "missingField"),
+    ("StatusNotification", without(STATUS | {"errorCode": "GroundFailure"}, "status"),
+     {"connectorId": 1, "errorCode": "GroundFailure"}, "missingField"),
+    ("MeterValues", metering(meterValue=[{"timestamp": NOW}]), metering(), "missingField"),
+    ("StopTransaction", STOP | {"connectorId": 2}, STOP | {"connectorId": 2}, "unknownProperty"),
     ("BootNotification", {"chargePointVendor": "v"}, {"chargePointVendor": "v"}, "missingField"),
     ("SecurityEventNotification", {"type": "ResetOrReboot"}, {"type": "ResetOrReboot"},
      "missingField"),
@@ -118,6 +122,31 @@ def test_a_field_that_is_no_value_is_taken_as_left_out() -> None:
     payload, quirks = read("StatusNotification", STATUS | {"info": "x", "errorCode": []})
     assert payload == STATUS | {"info": "x"}
     assert quirks == ["unreadableField"]
+
+
+def test_the_connector_of_a_stop_is_read_as_any_other() -> None:
+    payload, _ = read("StopTransaction", STOP | {"ConnectorId": "2"})
+    assert payload == STOP | {"connectorId": 2}
+
+
+def test_an_id_tag_is_the_same_whatever_else_is_wrong() -> None:
+    """What is no control character stays, as it does in a message that fits the schema."""
+    payload, _ = read("Authorize", {"idTag": "A\xa0B\x07", "extra": 1})
+    assert payload == {"idTag": "A\xa0B"}
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("StatusNotification", STATUS | {"connectorId": -1}),
+        ("StartTransaction", START | {"meterStart": -1}),
+        ("StopTransaction", STOP | {"meterStop": -1}),
+    ],
+)
+def test_a_number_below_0_is_noticed_though_it_fits_the_schema(
+    action: str, payload: Payload
+) -> None:
+    assert check_inbound(action, payload) == (payload, ["unreadableNumber"])
 
 
 def test_flags_are_where_readings_look_for_them() -> None:
