@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from csms.domain.energy import (
 from csms.domain.id_tag import clean_id_tag, fold
 from csms.domain.times import DeviceTime, is_usable, read_device_time
 from csms.domain.transaction import (
+    MATCHED_WITHOUT_ID,
     TransactionStatus,
     empty_record,
     has_usable_start,
@@ -41,6 +42,7 @@ UNKNOWN_TRANSACTION = "unknownTransaction"
 # What an earlier stop was flagged with no longer holds when a later one corrects it.
 _OF_THE_STOP = frozenset(
     {
+        MATCHED_WITHOUT_ID,
         METER_STOP_BELOW_START,
         ENERGY_FROM_LAST_READING,
         STOP_BEFORE_START,
@@ -177,15 +179,28 @@ class Stop:
             "updatedAt": now,
         }
 
+    def replaces_guess(self, transaction: Mapping[str, Any]) -> bool:
+        """Whether this, with the transaction's id, tells that a stop without one was another's.
+
+        Then it counts whatever its time and register are: the other was only thought to fit.
+        """
+        if MATCHED_WITHOUT_ID not in transaction["flags"] or self._says_nothing_new(transaction):
+            return False
+        same = (self.time.time, self.meter_stop)
+        return same != (transaction.get("stopTimestamp"), transaction.get("meterStop"))
+
     def corrects(self, transaction: Mapping[str, Any]) -> bool:
         """Whether this is a later end of a transaction that a stop has ended already."""
-        if self.key in (transaction.get("stopKeys") or ()) or self.meter_stop is None:
+        if self._says_nothing_new(transaction):
             return False
         stopped_at, register = transaction.get("stopTimestamp"), transaction.get("meterStop")
         if register is None:
             register = transaction.get("assumedMeterStop")
         is_later = stopped_at is None or self._is_after(stopped_at, transaction)
         return is_later and (register is None or self.meter_stop > register)
+
+    def _says_nothing_new(self, transaction: Mapping[str, Any]) -> bool:
+        return self.meter_stop is None or self.key in (transaction.get("stopKeys") or ())
 
     def _is_after(self, stopped_at: datetime, transaction: Mapping[str, Any]) -> bool:
         """Whether this is later than a stop before it: by receipt, if a clock was not usable."""
@@ -205,14 +220,15 @@ class Stop:
             "earlierStops": [*(transaction.get("earlierStops") or ()), earlier],
         }
 
-    def orphan(self, record_id: int, readings: Registers, now: datetime) -> dict[str, Any]:
-        """The record of a stop whose transaction is not on record for this charge point.
-
-        `readings` are the first and the last register that were sent under its id.
-        """
+    def with_readings(self, readings: Registers) -> Stop:
+        """The stop with readings that were sent under its id, where it brought none itself."""
         first = readings.first if self.registers.first is None else self.registers.first
         last = readings.last if self.registers.last is None else self.registers.last
-        energy = energy_of({}, self.meter_stop, Registers(first, last))
+        return replace(self, registers=Registers(first, last))
+
+    def orphan(self, record_id: int, now: datetime) -> dict[str, Any]:
+        """The record of a stop whose transaction is not on record for this charge point."""
+        energy = energy_of({}, self.meter_stop, self.registers)
         record = empty_record(record_id, now) | self._facts()
         return record | {
             "chargePointId": self.charge_point_id,

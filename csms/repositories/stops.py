@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from pymongo import ReturnDocument
 
 from csms import db
-from csms.domain.energy import Registers
-from csms.domain.transaction import MATCHED_WITHOUT_ID, TransactionStatus
+from csms.domain.transaction import LEFT_BEHIND, MATCHED_WITHOUT_ID, TransactionStatus
 from csms.domain.transaction_stop import Stop
 from csms.errors import DatabaseUnavailable, Duplicate
 from csms.repositories.transactions import LONGEST, MAX_ACTIVE, Transactions
@@ -74,6 +73,8 @@ class Stops:
         if transaction is not None:
             if earlier is not None:
                 stop = replace(stop, key=f"{stop.key}#{transaction['_id']}")
+            if stop.needs_reading(transaction):
+                stop = await self._with_readings(stop)
             flags = (MATCHED_WITHOUT_ID,)
             return Stopped(await self._complete(stop, transaction, now, progress, flags), True)
         if earlier is not None:
@@ -90,7 +91,7 @@ class Stops:
     ) -> db.Document:
         if transaction["status"] != TransactionStatus.COMPLETED:
             return await self._complete(stop, transaction, now, progress, ())
-        if stop.corrects(transaction) and not await self._transactions.has_begun_after(transaction):
+        if await self._corrects(stop, transaction):
             return await self._update(
                 stop,
                 {
@@ -102,6 +103,14 @@ class Stops:
             )
         await db.confirm(self._collection, transaction["_id"])
         return transaction
+
+    async def _corrects(self, stop: Stop, transaction: db.Document) -> bool:
+        """Whether a stop tells better than one before it how its transaction has ended."""
+        if stop.replaces_guess(transaction):
+            return True
+        if not stop.corrects(transaction):
+            return False
+        return not await self._transactions.has_begun_after(transaction)
 
     async def _complete(
         self,
@@ -156,6 +165,9 @@ class Stops:
             for transaction in active
             if stop.fits(transaction) and (since is None or transaction["createdAt"] > since)
         ]
+        if len(fitting) > 1:
+            # One that its charge point has forgotten is hardly the one that it stops.
+            fitting = [one for one in fitting if LEFT_BEHIND not in one["flags"]]
         return fitting[0] if len(fitting) == 1 else None
 
     async def _find_repeated(self, stop: Stop) -> db.Document | None:
@@ -189,13 +201,18 @@ class Stops:
         async with db.errors():
             return await self._collection.find_one(query)
 
+    async def _with_readings(self, stop: Stop) -> Stop:
+        """The stop with the readings that were sent under its id, which is not on record."""
+        if stop.transaction_id is None:
+            return stop
+        readings = await self._transactions.registers.reported_as(
+            stop.charge_point_id, stop.transaction_id, stop.ended_at
+        )
+        return stop.with_readings(readings)
+
     async def _keep_orphan(self, stop: Stop, now: datetime) -> db.Document:
-        readings = Registers()
-        if stop.transaction_id is not None:
-            readings = await self._transactions.registers.reported_as(
-                stop.charge_point_id, stop.transaction_id, stop.ended_at
-            )
-        document = stop.orphan(await self._transactions.ids.next(), readings, now)
+        stop = await self._with_readings(stop)
+        document = stop.orphan(await self._transactions.ids.next(), now)
         async with db.errors():
             await self._collection.insert_one(document)
         return document

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from csms.domain.energy import NO_REGISTERS
 from csms.domain.id_tag import IdTagInfo
 from csms.domain.transaction import abandoned, closed, ended_covering
 from csms.domain.transaction_start import Start
@@ -62,7 +61,7 @@ def test_impossible_stops_are_flagged_and_taken() -> None:
 
 
 def test_an_orphan_keeps_what_was_sent() -> None:
-    orphan = stop(transactionId=-1).orphan(9, NO_REGISTERS, NOW)
+    orphan = stop(transactionId=-1).orphan(9, NOW)
     assert (orphan["_id"], orphan["reportedTransactionId"]) == (9, -1)
     assert (orphan["status"], orphan["flags"]) == ("Orphaned", ["unknownTransaction"])
     assert stop(transactionId=0).key != stop(transactionId=-1).key

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.domain.energy import NO_REGISTERS, Registers
+from csms.domain.energy import Registers
 from csms.domain.id_tag import IdTagInfo
 from csms.domain.times import rfc3339
 from csms.domain.transaction_start import Start
@@ -105,7 +105,7 @@ def test_no_stop_crosses_charge_points_or_takes_energy_back(
         assert sent.charge_point_id == "cp"
     for record in (
         sent.changes(transaction, NOW),
-        sent.orphan(9, Registers(meter_start, last_meter), NOW),
+        sent.with_readings(Registers(meter_start, last_meter)).orphan(9, NOW),
     ):
         assert record["energyWh"] is None or record["energyWh"] >= 0
         assert record["meterStop"] is None or record["meterStop"] >= 0
@@ -148,6 +148,23 @@ def test_with_a_useless_clock_the_later_stop_is_the_one_that_came_later(
     assert not later.corrects(ended)
 
 
+def test_the_id_outranks_a_stop_that_was_only_thought_to_fit() -> None:
+    guessed = stop(meterStop=900)
+    ended = running() | guessed.changes(running(), NOW, ("matchedWithoutId",))
+    ended |= {"stopKeys": [guessed.key]}
+    proper = stop(transactionId=7, meterStop=400, timestamp="2026-11-23T10:50:00Z")
+    assert proper.replaces_guess(ended)
+    corrected = ended | proper.corrections(ended, NOW) | {"stopKeys": [guessed.key, proper.key]}
+    assert (corrected["energyWh"], corrected["flags"]) == (300, ["late", "stopCorrected"])
+    assert not proper.replaces_guess(corrected)
+    for repeat in (
+        guessed,
+        stop(transactionId=7, meterStop=900),
+        stop(transactionId=7, meterStop=-1),
+    ):
+        assert not repeat.replaces_guess(ended)
+
+
 def test_a_correction_keeps_both_and_only_its_own_flags() -> None:
     first = stop(transactionId=7, meterStop=-1, reason="Other")
     ended = running(lastMeter=200.0)
@@ -167,11 +184,12 @@ def test_a_correction_keeps_both_and_only_its_own_flags() -> None:
 
 
 def test_an_orphan_has_the_energy_of_its_own_readings() -> None:
-    orphan = stop().orphan(9, NO_REGISTERS, NOW)
+    orphan = stop().orphan(9, NOW)
     assert (orphan["energyWh"], orphan["flags"]) == (None, ["late", "unknownTransaction"])
-    assert stop().orphan(9, Registers(150, 340), NOW)["energyWh"] == 200
+    readings = Registers(150, 340)
+    assert stop().with_readings(readings).orphan(9, NOW)["energyWh"] == 200
     data = [{"sampledValue": [{"value": "50", "context": "Transaction.Begin"}]}]
-    own = stop(transactionData=data).orphan(9, Registers(150, 340), NOW)
+    own = stop(transactionData=data).with_readings(readings).orphan(9, NOW)
     assert (own["energyWh"], own["assumedMeterStart"]) == (300, 50)
 
 

@@ -11,6 +11,7 @@ from csms import db
 from csms.domain.id_tag import IdTagInfo
 from csms.domain.transaction_start import Start
 from csms.domain.transaction_stop import Stop
+from csms.repositories.left_behind import LeftBehind
 from csms.repositories.stops import Stops
 from csms.repositories.transactions import Transactions
 from tests.repositories.conftest import START, Clock
@@ -91,6 +92,42 @@ async def test_a_stop_that_two_would_fit_is_an_orphan_once(nodes: list[Node]) ->
     assert await statuses(nodes[0]) == {running[0]: "Active", running[1]: "Active"} | {
         orphan: "Orphaned"
     }
+
+
+async def test_of_two_that_fit_the_one_that_was_left_behind_is_not_meant(
+    nodes: list[Node],
+) -> None:
+    forgotten, running = await nodes[0].start(), await nodes[0].start(2)
+    await LeftBehind(nodes[0].transactions).flag(forgotten, START)
+    assert (await nodes[0].stop())["_id"] == running
+    # Alone, it may be what is stopped after all.
+    assert (await nodes[0].stop(timestamp="2026-05-01T11:31:00Z"))["_id"] == forgotten
+
+
+async def test_the_id_outranks_a_stop_that_was_only_thought_to_fit(nodes: list[Node]) -> None:
+    running = await nodes[0].start()
+    assert (await nodes[0].stop(meterStop=900))["energyWh"] == 800
+    await nodes[0].start(timestamp="2026-05-01T11:40:00Z", meterStart=300)
+    ended = await nodes[0].stop(transactionId=running, meterStop=300)
+    assert (ended["energyWh"], ended["earlierStops"][0]["meterStop"]) == (200, 900)
+    assert (await nodes[1].stop(meterStop=900))["energyWh"] == 200
+
+
+async def test_a_matched_stop_takes_the_readings_that_were_sent_under_its_id(
+    nodes: list[Node], database: db.Database
+) -> None:
+    running = await nodes[0].start()
+    await database.meter_values.insert_one(
+        {
+            "_id": "1", "chargePointId": "CP1", "reportedTransactionId": 4711,
+            "transactionId": None, "timestamp": START.replace(hour=11, minute=20),
+            "sampledValue": [
+                {"measurand": "Energy.Active.Import.Register", "phase": None, "value": 300.0}
+            ],
+        }
+    )  # fmt: skip
+    ended = await nodes[0].stop(transactionId=4711, idTag="TAG", meterStop=-1)
+    assert (ended["_id"], ended["energyWh"]) == (running, 200)
 
 
 async def test_the_connector_that_a_vendor_sends_decides(nodes: list[Node]) -> None:
