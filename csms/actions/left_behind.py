@@ -8,6 +8,7 @@ from csms.actions.context import Context
 from csms.actions.running import is_up_to_date, look_up_running
 from csms.domain.protocol_trouble import LEFT_BEHIND
 from csms.domain.running_transaction import RunningTransaction
+from csms.domain.times import MAX_SKEW
 
 
 async def notice_left_behind(context: Context, connector_id: int, time: datetime) -> None:
@@ -31,9 +32,11 @@ async def notice_left_behind(context: Context, connector_id: int, time: datetime
     booted_at = record.get("lastBootAt")
     if booted_at is None or booted_at <= running.named_at:
         return
-    if await context.deps.left_behind.flag(running.transaction_id, context.received_at):
+    # By the charge point's clock, as the readings that it is compared with, if that is right.
+    since = time if abs(context.received_at - time) <= MAX_SKEW else context.received_at
+    if await context.deps.left_behind.flag(running.transaction_id, since):
         context.note_trouble(LEFT_BEHIND)
-    running.left_behind_at = context.received_at
+    running.left_behind_at = since
 
 
 def notice_going_on(context: Context, connector_id: int) -> None:

@@ -39,6 +39,9 @@ STOP_CORRECTED = "stopCorrected"
 STOP_BEFORE_START = "stopBeforeStart"
 UNKNOWN_TRANSACTION = "unknownTransaction"
 
+MOST_ENERGY = 1_000_000
+"""Wh. A register that is further ahead of a start is that of another connector."""
+
 # What an earlier stop was flagged with no longer holds when a later one corrects it.
 _OF_THE_STOP = frozenset(
     {
@@ -144,7 +147,9 @@ class Stop:
 
     def _fits_register(self, transaction: Mapping[str, Any]) -> bool:
         start = start_register(transaction)
-        return self.meter_stop is None or start is None or self.meter_stop >= start - ROUNDING
+        if self.meter_stop is None or start is None:
+            return True
+        return -ROUNDING <= self.meter_stop - start <= MOST_ENERGY
 
     def _fits_time(self, transaction: Mapping[str, Any]) -> bool:
         if not self.time.usable or not has_usable_start(transaction):
@@ -184,14 +189,16 @@ class Stop:
 
         Then it counts whatever its time and register are: the other was only thought to fit.
         """
-        if MATCHED_WITHOUT_ID not in transaction["flags"] or self._says_nothing_new(transaction):
+        if MATCHED_WITHOUT_ID not in transaction["flags"] or self._is_repeated_in(transaction):
             return False
+        if self.meter_stop is None:
+            return transaction.get("lastMeter") is not None
         same = (self.time.time, self.meter_stop)
         return same != (transaction.get("stopTimestamp"), transaction.get("meterStop"))
 
     def corrects(self, transaction: Mapping[str, Any]) -> bool:
         """Whether this is a later end of a transaction that a stop has ended already."""
-        if self._says_nothing_new(transaction):
+        if self.meter_stop is None or self._is_repeated_in(transaction):
             return False
         stopped_at, register = transaction.get("stopTimestamp"), transaction.get("meterStop")
         if register is None:
@@ -199,8 +206,8 @@ class Stop:
         is_later = stopped_at is None or self._is_after(stopped_at, transaction)
         return is_later and (register is None or self.meter_stop > register)
 
-    def _says_nothing_new(self, transaction: Mapping[str, Any]) -> bool:
-        return self.meter_stop is None or self.key in (transaction.get("stopKeys") or ())
+    def _is_repeated_in(self, transaction: Mapping[str, Any]) -> bool:
+        return self.key in (transaction.get("stopKeys") or ())
 
     def _is_after(self, stopped_at: datetime, transaction: Mapping[str, Any]) -> bool:
         """Whether this is later than a stop before it: by receipt, if a clock was not usable."""
@@ -216,7 +223,8 @@ class Stop:
             name: transaction.get(name)
             for name in ("meterStop", "stopTimestamp", "stopReason", "stopIdTag", "energyWh")
         }
-        return self.changes({**transaction, "flags": kept}, now, (STOP_CORRECTED,)) | {
+        before = {**transaction, "flags": kept, "energyWh": None}
+        return self.changes(before, now, (STOP_CORRECTED,)) | {
             "earlierStops": [*(transaction.get("earlierStops") or ()), earlier],
         }
 

@@ -20,7 +20,7 @@ class LeftBehind:
         self._transactions = transactions
         self._collection = transactions.collection
 
-    async def flag(self, transaction_id: int, now: datetime) -> bool:
+    async def flag(self, transaction_id: int, since: datetime) -> bool:
         """Flag an active transaction; False if it has ended or was flagged before."""
         async with db.errors():
             result = await self._collection.update_one(
@@ -29,7 +29,7 @@ class LeftBehind:
                     "status": TransactionStatus.ACTIVE,
                     "flags": {"$ne": LEFT_BEHIND},
                 },
-                {"$addToSet": {"flags": LEFT_BEHIND}, "$set": {"leftBehindAt": now}},
+                {"$addToSet": {"flags": LEFT_BEHIND}, "$set": {"leftBehindAt": since}},
             )
         return result.modified_count == 1
 

@@ -91,6 +91,9 @@ class Stops:
     ) -> db.Document:
         if transaction["status"] != TransactionStatus.COMPLETED:
             return await self._complete(stop, transaction, now, progress, ())
+        if stop.meter_stop is None and MATCHED_WITHOUT_ID in transaction["flags"]:
+            # Its readings may have come after the stop that was thought to be its own.
+            transaction = await self._transactions.registers.up_to_date(transaction)
         if await self._corrects(stop, transaction):
             return await self._update(
                 stop,

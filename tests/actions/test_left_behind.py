@@ -9,6 +9,7 @@ import pytest
 
 from csms.config import Settings
 from csms.domain.times import rfc3339
+from tests.actions.support import documents
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import System, eventually
 
@@ -137,6 +138,19 @@ async def test_it_is_not_left_behind_if_it_goes_on(system: System) -> None:
     assert (transaction["flags"], transaction["leftBehindAt"]) == ([], None)
     await metered(charge_point, None, "1600")
     assert (await shown(system, number))["energyWh"] == 600
+
+
+async def test_it_is_left_behind_since_the_charge_points_own_time(system: System) -> None:
+    """Its readings have that time, too: none of the minutes after counts for the transaction."""
+    charge_point = await system.online()
+    number, _ = await start(charge_point, timestamp=now(minutes=-4))
+    await charge_point.boot()
+    await available(charge_point, timestamp=now(minutes=-3))
+    idle = {"timestamp": now(minutes=-2), "sampledValue": [{"value": "9000"}]}
+    await charge_point.call("MeterValues", {"connectorId": 1, "meterValue": [idle]})
+    [reading] = await documents(system, "meter_values")
+    assert reading["transactionId"] is None
+    assert (await shown(system, number))["energyWh"] is None
 
 
 class TestWithHoursThatAreShort:

@@ -57,6 +57,8 @@ def running(**changes: Any) -> dict[str, Any]:
         ({"meterStop": 99}, True),
         ({"meterStop": 98}, False),
         ({"meterStop": -1}, True),
+        ({"meterStop": 600_000}, True),
+        ({"meterStop": 2_000_000}, False),
         ({"timestamp": "2026-11-23T09:59:59Z"}, False),
         ({"timestamp": "1970-01-01T00:00:00Z"}, True),
         ({"timestamp": "2036-01-01T00:00:00Z"}, True),
@@ -157,6 +159,10 @@ def test_the_id_outranks_a_stop_that_was_only_thought_to_fit() -> None:
     corrected = ended | proper.corrections(ended, NOW) | {"stopKeys": [guessed.key, proper.key]}
     assert (corrected["energyWh"], corrected["flags"]) == (300, ["late", "stopCorrected"])
     assert not proper.replaces_guess(corrected)
+    unread = stop(transactionId=7, meterStop=-1)
+    metered = ended | {"lastMeter": 300.0}
+    assert unread.replaces_guess(metered)
+    assert (metered | unread.corrections(metered, NOW))["energyWh"] == 200
     for repeat in (
         guessed,
         stop(transactionId=7, meterStop=900),

@@ -121,6 +121,7 @@ async def test_a_matched_stop_takes_the_readings_that_were_sent_under_its_id(
         {
             "_id": "1", "chargePointId": "CP1", "reportedTransactionId": 4711,
             "transactionId": None, "timestamp": START.replace(hour=11, minute=20),
+            "receivedAt": START,
             "sampledValue": [
                 {"measurand": "Energy.Active.Import.Register", "phase": None, "value": 300.0}
             ],
@@ -226,6 +227,7 @@ async def test_an_orphan_takes_the_readings_that_were_sent_under_its_id(
             {
                 "_id": str(minute), "chargePointId": owner, "reportedTransactionId": 4711,
                 "transactionId": None, "timestamp": START.replace(hour=11, minute=minute),
+                "receivedAt": START,
                 "sampledValue": [{**sample, "value": register}],
             }
         )  # fmt: skip

@@ -166,6 +166,7 @@ async def test_closing_takes_the_last_register_known(
             "chargePointId": "CP1",
             "transactionId": started["_id"],
             "timestamp": START,
+            "receivedAt": START,
             "sampledValue": [sample],
         }
     )
