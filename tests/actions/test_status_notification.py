@@ -60,7 +60,9 @@ async def test_the_time_is_that_of_the_charge_point(system: System) -> None:
         (told(1) | {"status": None}, "TypeConstraintViolation"),
     ],
 )
-async def test_what_says_nothing_is_refused(system: System, payload: dict[str, Any], code: str) -> None:
+async def test_what_says_nothing_is_refused(
+    system: System, payload: dict[str, Any], code: str
+) -> None:
     charge_point = await system.online()
     assert (await charge_point.ask("StatusNotification", payload))[2] == code
     assert (await system.record())["connectors"] == []

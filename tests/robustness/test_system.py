@@ -53,12 +53,7 @@ async def converse(system: System, sent: list[tuple[str, Any]]) -> None:
 
 def fits(action: str, payload: Any) -> bool:
     """Whether a Call keeps the standard, and must be served."""
-    return action in SERVED and strict(action).is_valid(payload) and not is_odd(action, payload)
-
-
-def is_odd(action: str, payload: dict[str, Any]) -> bool:
-    """Whether a Call is refused for what the schema does not say."""
-    return action == "StatusNotification" and payload["connectorId"] < 0
+    return action in SERVED and strict(action).is_valid(payload)
 
 
 async def online(system: System) -> ScriptedChargePoint:
