@@ -20,7 +20,7 @@ from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_
 from csms.domain.folded_keys import folded_keys
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
-from csms.domain.text import COMPOSED, fold_text
+from csms.domain.text import COMPOSED, bare, fold_text
 
 MAX_IDENTITY = 255
 
@@ -294,7 +294,7 @@ def certified_names(record: Mapping[str, Any]) -> frozenset[str]:
 def reported_serial(boot: dict[str, Any]) -> str | None:
     """The serial in a BootNotification: of the three fields the first that says something."""
     for name in ("chargePointSerialNumber", "chargeBoxSerialNumber", "serialNumber"):
-        serial = str(boot.get(name) or "").strip()
+        serial = bare(str(boot.get(name) or ""))
         if serial:
             return serial
     return None

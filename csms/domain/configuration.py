@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from csms.domain.text import bare
+
 AUTHORIZATION_KEY = "AuthorizationKey"
 HEARTBEAT_INTERVAL = "HeartbeatInterval"
 SECURITY_PROFILE = "SecurityProfile"
@@ -25,10 +27,5 @@ def configuration_values(answer: Mapping[str, Any]) -> dict[str, str]:
     values = {}
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and entry.get("value") not in (None, ""):
-            values[_bare(entry.get("key")).casefold()] = _bare(entry["value"])
+            values[bare(str(entry.get("key"))).casefold()] = bare(str(entry["value"]))
     return values
-
-
-def _bare(raw: object) -> str:
-    """A text without the blanks and NUL bytes that some charge points leave around it."""
-    return str(raw).strip("\0 \t\r\n")

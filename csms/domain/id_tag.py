@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from csms.domain.text import COMPOSED, fold_text
+from csms.domain.text import COMPOSED, bare, fold_text
 from csms.domain.times import rfc3339, to_utc
 
 Status = Literal["Accepted", "Blocked", "Expired", "Invalid"]
@@ -48,12 +48,9 @@ PresentedIdTag = Annotated[
 """An id tag as charge points present it: some readers send more than the standard allows."""
 
 
-_CONTROL_CHARACTERS = dict.fromkeys((*range(32), *range(127, 160)))
-
-
 def clean_id_tag(id_tag: str) -> str:
     """An id tag without control characters and outer blanks, which some readers add."""
-    return id_tag.translate(_CONTROL_CHARACTERS).strip()
+    return bare(id_tag)
 
 
 def fold(id_tag: str) -> str:

@@ -11,6 +11,16 @@ from typing import Any
 
 from pydantic import BeforeValidator
 
+_CONTROL_CHARACTERS = dict.fromkeys((*range(32), *range(127, 160)))
+
+
+def bare(text: str) -> str:
+    """A text that a device sent, without control characters and outer blanks.
+
+    Some fill texts of a fixed length up with NUL bytes, or leave what frames them.
+    """
+    return text.translate(_CONTROL_CHARACTERS).strip()
+
 
 def nfc(text: str) -> str:
     """A text in its composed form, as it is stored and shown."""

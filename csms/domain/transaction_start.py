@@ -27,7 +27,8 @@ _MAX_INT64 = 2**63 - 1
 class Start:
     """A StartTransaction.req (OCPP 1.6, 6.45) of one charge point.
 
-    `connector_id` and `meter_start` are None where no usable one was sent.
+    `connector_id` and `meter_start` are None where no usable one was sent; connector 0 is the
+    charge point as a whole, at which nothing starts.
     """
 
     charge_point_id: str
@@ -69,7 +70,7 @@ class Start:
         return cls(
             charge_point_id,
             identity,
-            connector_id if connector_id is not None and 0 <= connector_id < 2**31 else None,
+            connector_id if connector_id is not None and 0 < connector_id < 2**31 else None,
             id_tag,
             usable_register(meter_start),
             sent_meter_start,

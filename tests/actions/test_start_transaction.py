@@ -154,9 +154,12 @@ async def test_a_start_without_a_tag_gets_an_id_and_invalid(system: System) -> N
         assert number > 0 and status == "Invalid"
 
 
-async def test_a_missing_connector_is_the_only_one_there_is(system: System) -> None:
+@pytest.mark.parametrize("sent", [None, 0, -1])
+async def test_a_missing_connector_is_the_only_one_there_is(
+    system: System, sent: int | None
+) -> None:
     await system.whitelist("CP1", connectorCount=1)
-    told = {name: value for name, value in payload().items() if name != "connectorId"}
+    told = payload() | {"connectorId": sent}
     await Repaired(system).call(start_transaction.INBOUND, told)
     [stored] = await documents(system, "transactions")
     assert (stored["connectorId"], stored["flags"]) == (1, ["late"])

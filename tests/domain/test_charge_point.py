@@ -58,6 +58,7 @@ def test_a_bare_record_made_elsewhere_can_be_shown() -> None:
         ({"chargePointSerialNumber": "a", "chargeBoxSerialNumber": "b"}, "a"),
         ({"chargePointSerialNumber": " ", "chargeBoxSerialNumber": "b"}, "b"),
         ({"serialNumber": " c "}, "c"),
+        ({"chargePointSerialNumber": "\x00 \x00", "serialNumber": "c\x00\x00"}, "c"),
         ({}, None),
     ],
 )

@@ -179,6 +179,6 @@ async def test_closing_takes_the_last_register_known(
 
 
 async def test_running_transactions_are_counted_without_case(transactions: Transactions) -> None:
-    for number, id_tag in enumerate(("tag", "TAG", "other")):
+    for number, id_tag in enumerate(("tag", "TAG", "other"), start=1):
         await transactions.start(start(idTag=id_tag, connectorId=number), ACCEPTED, START)
     assert await transactions.count_active("Tag") == 2
