@@ -86,10 +86,17 @@ class MeterState:
         found: RunningTransaction | None = None
         for running in self.running.values():
             if running.connector_id == connector_id and (
-                found is None or running.created_at >= found.created_at
+                found is None or running.began_at >= found.began_at
             ):
                 found = running
         return found
+
+    def covering(self, connector_id: int, time: datetime) -> RunningTransaction | None:
+        """The one of a connector in which something was metered at a time, if it is remembered."""
+        for running in (self.running or {}).values():
+            if running.connector_id == connector_id and running.covers(time):
+                return running
+        return None
 
 
 class Peer(Protocol):

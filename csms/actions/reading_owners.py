@@ -101,11 +101,11 @@ async def find_owners(
         )
     owners = []
     for time in times:
-        covering: Mapping[str, Any] | None = None
-        if ended and may_be_of_earlier(connector_id, running, time):
-            covering = ended_covering(ended, time.time)
-        if covering is None:
-            owners.append(owner_of(context, running, time, sent))
-        else:
-            owners.append(Owner(covering["_id"], sent, (MATCHED_WITHOUT_ID,)))
+        then = running
+        if may_be_of_earlier(connector_id, running, time):
+            if (covering := ended_covering(ended, time.time)) is not None:
+                owners.append(Owner(covering["_id"], sent, (MATCHED_WITHOUT_ID,)))
+                continue
+            then = context.peer.meters.covering(connector_id, time.time)
+        owners.append(owner_of(context, then, time, sent))
     return owners

@@ -8,6 +8,7 @@ from typing import Any
 
 from csms.actions.context import Context
 from csms.domain.running_transaction import RunningTransaction
+from csms.domain.times import LATE
 from csms.domain.transaction import TransactionStatus
 from csms.domain.transaction_stop import Stop
 
@@ -49,7 +50,10 @@ async def look_up_running(context: Context) -> None:
 
 
 def remember_start(context: Context, record: Mapping[str, Any]) -> None:
-    """Note a transaction that the calling charge point has started; it is the connector's only."""
+    """Note a transaction that the calling charge point has started.
+
+    It is the connector's only one, unless it was delivered after what has begun there since.
+    """
     meters = context.peer.meters
     meters.transactions.add(record["_id"])
     if record["status"] != TransactionStatus.ACTIVE:
@@ -58,12 +62,15 @@ def remember_start(context: Context, record: Mapping[str, Any]) -> None:
         meters.registers[record["connectorId"]] = record["meterStart"]
     if meters.running is None or record["_id"] in meters.running:
         return
+    started = RunningTransaction.of(record)
     meters.running = {
         key: one
         for key, one in meters.running.items()
-        if one.connector_id is None or one.connector_id != record["connectorId"]
+        if one.connector_id is None
+        or one.connector_id != started.connector_id
+        or (LATE in record["flags"] and started.began_at < one.began_at)
     }
-    meters.running[record["_id"]] = RunningTransaction.of(record)
+    meters.running[record["_id"]] = started
 
 
 def remember_stop(context: Context, record: Mapping[str, Any], stop: Stop) -> None:

@@ -27,7 +27,6 @@ class RunningTransaction:
     transaction_id: int
     connector_id: int | None
     began_at: datetime
-    created_at: datetime
     meter_start: float | None
     meter_start_is_assumed: bool
     last_meter: float | None
@@ -47,7 +46,6 @@ class RunningTransaction:
             record["_id"],
             record["connectorId"],
             began_at(record),
-            record["createdAt"],
             start_register(record),
             record.get("meterStart") is None,
             record.get("lastMeter"),

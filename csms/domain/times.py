@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 MAX_SKEW = timedelta(minutes=5)
 
+LATE = "late"
+"""The flag of a time that is older than the connection it came on."""
+
 CLOCKS_ARE_SET_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 """An earlier time is that of a clock which was never set."""
 
@@ -55,7 +58,7 @@ def read_device_time(
     if not is_usable(time, received_at):
         return DeviceTime(time, ("clockSkew",), usable=False)
     if connected_at is None or time < connected_at:
-        return DeviceTime(time, ("late",))
+        return DeviceTime(time, (LATE,))
     return DeviceTime(time, ("clockSkew",))
 
 

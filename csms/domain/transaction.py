@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from csms.domain.energy import energy_of
-from csms.domain.times import is_usable
+from csms.domain.times import LATE, is_usable
 
 MATCHED_WITHOUT_ID = "matchedWithoutId"
 """A stop or a reading that carried no usable id, and was found to be of this transaction."""
@@ -63,6 +63,19 @@ def has_usable_start(transaction: Mapping[str, Any]) -> bool:
         started is not None
         and "unreadableTimestamp" not in (transaction.get("flags") or ())
         and is_usable(started, transaction["createdAt"])
+    )
+
+
+def is_from_before(started: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a start that was delivered late is from before another transaction began.
+
+    Some charge points deliver what they kept while they were off line after what is new.
+    """
+    return (
+        LATE in started["flags"]
+        and has_usable_start(started)
+        and has_usable_start(other)
+        and started["startTimestamp"] < other["startTimestamp"]
     )
 
 

@@ -12,7 +12,13 @@ from pymongo import DESCENDING, ReturnDocument
 
 from csms import db
 from csms.domain.id_tag import IdTagInfo, fold
-from csms.domain.transaction import LEFT_BEHIND, TransactionStatus, abandoned, closed
+from csms.domain.transaction import (
+    LEFT_BEHIND,
+    TransactionStatus,
+    abandoned,
+    closed,
+    is_from_before,
+)
 from csms.domain.transaction_start import Start
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 from csms.repositories.counters import Ids
@@ -265,7 +271,8 @@ class Transactions:
                 }
             ).to_list(MAX_ACTIVE)
         for transaction in older:
-            await self.abandon(transaction, now)
+            if not is_from_before(started, transaction):
+                await self.abandon(transaction, now)
 
 
 def _next_key(start: Start, latest: Mapping[str, Any] | None) -> str:

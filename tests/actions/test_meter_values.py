@@ -219,6 +219,25 @@ async def test_late_readings_belong_to_what_covered_their_time(system: System) -
     }  # fmt: skip
 
 
+async def test_a_session_that_was_kept_and_delivered_late_leaves_the_live_one_alone(
+    system: System,
+) -> None:
+    charge_point = await system.online()
+    live = await start(charge_point, timestamp=ago(1), meterStart=5000)
+    kept = await start(charge_point, timestamp=ago(120), meterStart=1000, idTag="Other")
+    for value, minutes in (("2000", 90.0), ("6000", 0.5)):
+        await charge_point.call("MeterValues", register(value, ago(minutes)))
+    assert {key: one[0] for key, one in (await owners(system)).items()} == {
+        "2000": kept, "6000": live,
+    }  # fmt: skip
+    lost = {"transactionId": -1, "timestamp": ago(60), "meterStop": 4000}
+    await charge_point.call("StopTransaction", lost)
+    lost = {"transactionId": -1, "timestamp": ago(0), "meterStop": 7000}
+    await charge_point.call("StopTransaction", lost)
+    energies = {one["_id"]: one["energyWh"] for one in await documents(system, "transactions")}
+    assert energies == {live: 2000, kept: 3000}
+
+
 async def test_a_useless_clock_makes_a_reading_one_of_now(system: System) -> None:
     charge_point = await system.online()
     own = await start(charge_point, timestamp="1970-01-01T00:00:00Z")

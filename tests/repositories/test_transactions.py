@@ -156,6 +156,22 @@ async def test_a_late_retry_of_an_old_start_ends_nothing(
     assert (await transactions.get(newer["_id"]))["status"] == "Active"
 
 
+async def test_one_that_is_delivered_after_what_began_later_ends_nothing(
+    transactions: Transactions,
+) -> None:
+    """Some charge points send what they kept while they were off line after what is new."""
+    live = await transactions.start(start(timestamp="2026-05-01T11:59:00Z"), ACCEPTED, START)
+    kept = start(idTag="Other", timestamp="2026-05-01T09:00:00Z")
+    queued = await transactions.start(kept, ACCEPTED, START)
+    assert [(await transactions.get(one["_id"]))["status"] for one in (live, queued)] == [
+        "Active", "Active",
+    ]  # fmt: skip
+    await transactions.start(start(timestamp="2026-05-01T12:00:00Z"), ACCEPTED, START)
+    assert [(await transactions.get(one["_id"]))["status"] for one in (live, queued)] == [
+        "Abandoned", "Abandoned",
+    ]  # fmt: skip
+
+
 async def test_closing_takes_the_last_register_known(
     transactions: Transactions, memory: db.Database
 ) -> None:
