@@ -89,6 +89,9 @@ class Transport(Protocol):
     def ping(self) -> None:
         """Send a WebSocket ping."""
 
+    def is_closing(self) -> bool:
+        """Whether it is closed, or either side has begun to close it: nothing is sent then."""
+
     @property
     def closed_for(self) -> str | None:
         """Why this side closed the socket; None if it did not, or the peer was first."""
