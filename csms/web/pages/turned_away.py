@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -11,7 +10,9 @@ from pydantic import Field
 from csms import db
 from csms.actions.boot_notification import SERIAL_MISMATCH
 from csms.connections.admission import Reason
+from csms.domain.charge_point import fold_serial
 from csms.domain.onboarding import REMEDIES
+from csms.domain.text import nfc
 from csms.repositories.pages import find_listing
 from csms.repositories.visitors import VisitorRecords, find_visitor_records
 from csms.web.api.rejected_connections import RejectedConnectionQuery, filter_of
@@ -144,15 +145,14 @@ def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.D
     if record.get("isWhitelisted") is False:
         return "allow", record
     if visitor["reason"] == SERIAL_MISMATCH and reported:
-        same = (record.get("serialNumber") or "").casefold() == reported.casefold()
+        same = fold_serial(record.get("serialNumber")) == fold_serial(reported)
         return ("listed" if same else "correct"), record
     return ("listed" if visitor["reason"] == Reason.NOT_WHITELISTED else "none"), record
 
 
 def _looks_same(visitor: db.Document, record: db.Document) -> bool:
     """Whether two identities differ in Unicode's normal form alone."""
-    one, other = visitor["chargePointIdentity"], record["chargePointIdentity"]
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    return nfc(visitor["chargePointIdentity"]) == nfc(record["chargePointIdentity"])
 
 
 def _remedy_of_unknown(

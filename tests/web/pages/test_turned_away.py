@@ -153,3 +153,13 @@ async def test_rest_names_the_record_that_is_similar(system: System) -> None:
     assert status == 200
     similar = {one["chargePointIdentity"]: one["similarTo"] for one in page["items"]}
     assert similar == {"ident-1": "CP1", "twin": None, "STRANGER": None}
+
+
+@pytest.mark.gen_test
+async def test_a_wrong_path_is_shown_with_the_right_one(system: System) -> None:
+    answer = await system.fetch(
+        "GET", "/ocpp/2.0.1/CP1", token=None, headers={"Upgrade": "websocket"}
+    )
+    assert answer.code == 404
+    text = await listed(await sign_in(system, "operator"))
+    assert "/ocpp/2.0.1/CP1" in text and "its path is /ocpp/1.6/ and then the identity" in text
