@@ -100,7 +100,7 @@ class Deviation:
 
 
 def findings(trouble: ProtocolTrouble) -> Iterator[Finding]:
-    """What is to be told of a charge point, the refused messages first."""
+    """The kinds of trouble that a charge point makes, refused messages first."""
     for refused in trouble.refusedCalls:
         advice = REFUSED_BY_REASON.get(refused.reason, REFUSED_OTHERWISE)
         is_known = refused.action in REQUEST_ACTIONS
