@@ -34,9 +34,6 @@ REFUSED_BY_REASON: Mapping[str, str] = {
         "Tell the vendor: a charge point sends nothing but BootNotification until one is accepted"
         " (OCPP 1.6, 4.2). Trigger a BootNotification, or restart the charge point."
     ),
-    "InternalError": (
-        "The charge point did nothing wrong: csms failed, or its database was away. See its log."
-    ),
     protocol_trouble.OCPP201_SHAPED: (
         "It sends the messages of OCPP 2.0.1 on a connection for OCPP 1.6. Set the charge point to"
         " OCPP 1.6 JSON; where it has no such setting, ask the vendor for it."
