@@ -20,6 +20,8 @@ MAX_UNIQUE_ID = 255
 """The standard says 36; longer ones are seen (a UUID in braces) and do no harm."""
 
 MAX_DESCRIPTION = 255
+FORMATION_VIOLATION = "FormationViolation"
+"""The code of a CALLERROR that answers what is no proper Call (4.2.3)."""
 
 # Names of quirks; `quirks.py` declares them.
 NEARLY_JSON = "nearlyJson"
@@ -243,7 +245,7 @@ def _call_result(elements: list[Any], quirks: Quirks) -> CallResult | CallError:
     if not isinstance(payload, dict):
         # It is never answered, but the Call that waits for it must end.
         reason = "the CallResult's payload is no object"
-        return CallError(unique_id, "FormationViolation", reason, quirks=quirks)
+        return CallError(unique_id, FORMATION_VIOLATION, reason, quirks=quirks)
     return CallResult(unique_id, payload, quirks)
 
 
