@@ -100,7 +100,7 @@ class CommandRouter:
             action=action,
             status=CommandStatus.ANSWERED,
             outcome=Outcome.ANSWERED,
-            response=self._outbound[action].mask_response(answer),
+            response=self._outbound[action].response_shown(answer),
         )
 
     async def ask(
@@ -143,7 +143,7 @@ class CommandRouter:
             command_id = await self._deps.commands.create(
                 charge_point_id,
                 action,
-                outbound.mask_request(payload),
+                outbound.request_shown(payload),
                 requested_by,
                 self._deps.clock(),
                 node_id,
@@ -202,7 +202,7 @@ class CommandRouter:
                 CommandStatus.ANSWERED,
                 Outcome.ANSWERED,
                 self._deps.clock(),
-                response=outbound.mask_response(answer),
+                response=outbound.response_shown(answer),
             )
         except DatabaseUnavailable:
             # An error would read as if the command might be sent again.

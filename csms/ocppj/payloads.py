@@ -68,7 +68,10 @@ def answer_errors(action: str, payload: Payload) -> list[FieldError]:
 
 
 def _field_errors(errors: Iterable[ValidationError]) -> list[FieldError]:
-    return [FieldError(_path(error), error.message) for error in errors]
+    try:
+        return [FieldError(_path(error), error.message) for error in errors]
+    except ValueError:
+        return [FieldError("payload", "is nested too deep; send what the standard has")]
 
 
 def _code(error: ValidationError) -> str:
