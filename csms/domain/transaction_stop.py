@@ -38,6 +38,9 @@ STOP_CORRECTED = "stopCorrected"
 STOP_BEFORE_START = "stopBeforeStart"
 UNKNOWN_TRANSACTION = "unknownTransaction"
 
+MAX_EARLIER_STOPS = 50
+"""Of a transaction: besides the first one, the last ones that a later one has corrected."""
+
 # What an earlier stop was flagged with no longer holds when a later one corrects it.
 _OF_THE_STOP = frozenset(
     {
@@ -194,8 +197,9 @@ class Stop:
             name: transaction.get(name)
             for name in ("meterStop", "stopTimestamp", "stopReason", "stopIdTag", "energyWh")
         }
+        stops = [*(transaction.get("earlierStops") or ()), earlier]
         return self.changes({**transaction, "flags": kept}, now, (STOP_CORRECTED,)) | {
-            "earlierStops": [*(transaction.get("earlierStops") or ()), earlier],
+            "earlierStops": stops[:1] + stops[1:][-MAX_EARLIER_STOPS:],
         }
 
     def orphan(self, record_id: int, readings: Registers, now: datetime) -> dict[str, Any]:
