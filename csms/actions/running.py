@@ -14,6 +14,9 @@ from csms.domain.transaction_stop import Stop
 TRUSTED_FOR = timedelta(seconds=10)
 """How long what was looked up is taken as true: another node may have ended a transaction."""
 
+MAX_REMEMBERED = 200
+"""Transactions of one connection."""
+
 
 def is_up_to_date(context: Context) -> bool:
     """Whether the active transactions that are remembered are those on record."""
@@ -61,9 +64,13 @@ def remember_start(context: Context, record: Mapping[str, Any]) -> None:
     meters.running = {
         key: one
         for key, one in meters.running.items()
-        if one.connector_id is None or one.connector_id != record["connectorId"]
+        if (one.connector_id is None and one.ended_at is None)
+        or one.connector_id not in (None, record["connectorId"])
     }
     meters.running[record["_id"]] = RunningTransaction.of(record)
+    if len(meters.running) > MAX_REMEMBERED:
+        # Whatever it is that starts so many: the next reading looks them up.
+        meters.running = None
 
 
 def remember_stop(context: Context, record: Mapping[str, Any], stop: Stop) -> None:
