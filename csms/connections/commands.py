@@ -14,6 +14,7 @@ from csms.actions.context import Deps, Outbound
 from csms.connections.bus import Bus
 from csms.connections.connection import Connection
 from csms.connections.registry import Registry
+from csms.domain.as_sent import bounded
 from csms.domain.charge_point import has_booted
 from csms.domain.command import RESET_SENT_AT, CommandStatus, Outcome, failure_of
 from csms.errors import (
@@ -100,7 +101,7 @@ class CommandRouter:
             action=action,
             status=CommandStatus.ANSWERED,
             outcome=Outcome.ANSWERED,
-            response=self._outbound[action].response_shown(answer),
+            response=self._outbound[action].mask_response(answer),
         )
 
     async def ask(
@@ -171,6 +172,7 @@ class CommandRouter:
             if isinstance(error, CommandError):
                 error.command_id = command_id
             raise
+        answer = bounded(answer)
         await outbound.after(self._deps, charge_point_id, payload, answer)
         log.info("command_answered", charge_point=charge_point_id, action=action, id=command_id)
         return answer, command_id

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 MAX_CHARACTERS = 100
+MAX_TEXT = 500
 MAX_TRANSACTION_ID = 2**31 - 1
 MAX_REGISTER = 2**53
 """Wh. A register beyond this is garbage."""
@@ -86,6 +87,17 @@ class _Bounded:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             return str(value)
         return value
+
+
+def status_in(answer: Mapping[str, Any]) -> str:
+    """The status in a charge point's answer, or what is there in its place."""
+    return str(as_sent(answer.get("status")))
+
+
+def text_in(answer: Mapping[str, Any], name: str) -> str | None:
+    """A text in a charge point's answer; None if there is none, or it is no text."""
+    value = answer.get(name)
+    return value[:MAX_TEXT] if isinstance(value, str) else None
 
 
 def sent_value(payload: Mapping[str, Any], sent: Mapping[str, Any], name: str) -> Sent:
