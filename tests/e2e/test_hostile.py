@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
@@ -13,8 +14,9 @@ from urllib.parse import quote
 import pytest
 
 from csms import app
+from tests.support.pages import Visitor
 from tests.support.raw_socket import RawSocket, client_frame, upgrade_request
-from tests.support.system import System
+from tests.support.system import ADMIN_TOKEN, System
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
@@ -33,9 +35,18 @@ PATHS = {
     "/admin/charge-points/CP1/update-firmware": ("fileId",),
     "/admin/tokens": ("name", "role"),
 }
-QUERIES = {
-    "/admin/charge-points": ("q", "status", "cursor", "connected"),
-    "/admin/transactions": ("chargePointId", "idTag", "transactionId", "from"),
+QUERIES: dict[str, tuple[str, ...]] = {
+    "/admin/charge-points": ("q", "status", "cursor", "connected", "protocolTrouble"),
+    "/admin/transactions": (
+        "chargePointId",
+        "idTag",
+        "transactionId",
+        "from",
+        "status",
+        "flag",
+        "stoppedFrom",
+        "stoppedTo",
+    ),
     "/admin/meter-values": ("chargePointId", "measurand", "connectorId", "cursor"),
     "/admin/reservations": ("chargePointId", "reservationId", "status"),
     "/admin/jobs": ("chargePointId", "kind", "status"),
@@ -78,6 +89,46 @@ async def test_operators_in_queries_are_text_or_refused(system: System, path: st
             assert (await system.rest("GET", f"{path}?{field}[$ne]=x"))[0] == 422
             status, page = await system.rest("GET", f"{path}?{field}={quote(str(OPERATORS[0]))}")
             assert status == 422 or page["items"] == []
+
+
+async def test_a_megabyte_of_accents_holds_nobody_up(system: System) -> None:
+    # In their normal form they would be in another order, which takes half a minute to find.
+    accents = "\u0300" * 75_000 + "\u0323" * 75_000
+    async with bystander(system):
+        response = await Visitor(system).post("/sign-in", name=accents, secret="x")
+        assert response.code == 403
+        user = base64.b64encode(accents[70_000:80_000].encode() + b":password").decode()
+        headers = {"Authorization": f"Basic {user}"}
+        other = await system.connect("CP1", headers=headers)
+        # The charge point that is there answers, and has no password.
+        assert (await other.closed())[1] == "Already connected"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://x/admin/charge-points",
+        "ws://x/admin/transactions",
+        "http:///admin/id-tags",
+        "http://admin:secret@x/admin/tokens",
+    ],
+)
+async def test_no_form_of_the_target_goes_around_the_token(system: System, target: str) -> None:
+    peer = await RawSocket.dial(system.ocpp)
+    peer.send(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert (await peer.end()).startswith(b"HTTP/1.1 401")
+    peer.close()
+
+
+async def test_a_request_behind_an_upgrade_is_none(system: System) -> None:
+    await system.whitelist()
+    peer = await RawSocket.dial(system.ocpp)
+    secret = f"GET /admin/charge-points HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}"
+    peer.send(upgrade_request("/ocpp/1.6", "CP1"), f"{secret}\r\n\r\n".encode())
+    answer = await peer.end()
+    assert answer.startswith(b"HTTP/1.1 101") and answer.count(b"HTTP/1.1") == 1
+    assert b"chargePointIdentity" not in answer
+    peer.close()
 
 
 async def test_headers_that_never_end_are_not_waited_for(system: System) -> None:
