@@ -120,6 +120,18 @@ async def test_no_form_of_the_target_goes_around_the_token(system: System, targe
     peer.close()
 
 
+async def test_methods_that_are_made_up_make_no_series_of_their_own(system: System) -> None:
+    for number in range(3):
+        for path in ("/admin/charge-points", "/healthz", "/", "/nowhere"):
+            peer = await RawSocket.dial(system.ocpp)
+            line = f"MADEUP{number} {path} HTTP/1.1"
+            peer.send(f"{line}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            assert b" 40" in await peer.end()
+            peer.close()
+    metrics = (await system.fetch("GET", "/metrics")).body.decode()
+    assert 'method="other"' in metrics and "MADEUP" not in metrics
+
+
 async def test_a_request_behind_an_upgrade_is_none(system: System) -> None:
     await system.whitelist()
     peer = await RawSocket.dial(system.ocpp)
