@@ -14,6 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from csms import app
+from csms.connections import inbox
+from csms.ocppj.frames import Call
 from tests.support.pages import Visitor
 from tests.support.raw_socket import RawSocket, client_frame, upgrade_request
 from tests.support.system import ADMIN_TOKEN, System
@@ -198,3 +200,25 @@ async def test_path_tricks_lead_nowhere(system: System, path: str) -> None:
         response = await system.fetch("GET", path, token=None)
         assert response.code in (400, 401, 403, 404, 426)
         assert b"root:" not in response.body
+
+
+async def test_large_calls_wait_in_the_socket_and_not_in_memory(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_WAITING_SIZE", 10_000)
+    waiting: list[int] = []
+    put = inbox.Inbox.put
+
+    def noted(self: inbox.Inbox, call: Call, size: int = 0) -> Any:
+        result = put(self, call, size)
+        waiting.append(self._size)
+        return result
+
+    monkeypatch.setattr(inbox.Inbox, "put", noted)
+    charge_point = await system.online()
+    payload = {"vendorId": "x", "data": "x" * 4_000}
+    answers = [charge_point.start("DataTransfer", payload) for _ in range(40)]
+    assert {(await answer)[0] for answer in answers} == {3}
+    # One more may have been read when there was enough.
+    assert 10_000 <= max(waiting) < 15_000
+    assert "currentTime" in await charge_point.call("Heartbeat", {})
