@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -38,11 +39,19 @@ async def find_visitor_records(
 async def _find_similar(
     charge_points: ChargePoints, identities: Collection[str]
 ) -> dict[str, db.Document]:
-    folded = {fold_text(identity) for identity in identities}
+    # Not by `identityFolded`: of two records that collide, only one has it.
+    forms = {form for identity in identities for form in _forms(identity)}
     async with db.errors():
         found = await charge_points.collection.find(
-            {"identityFolded": {"$in": sorted(folded)}}
+            {"chargePointIdentity": {"$in": sorted(forms), "$type": "string"}},
+            collation=db.CASE_INSENSITIVE,
         ).to_list(None)
-    records = {record["identityFolded"]: record for record in found}
-    meant = {identity: records.get(fold_text(identity)) for identity in identities}
-    return {identity: record for identity, record in meant.items() if record is not None}
+    records: dict[str, list[db.Document]] = {}
+    for record in found:
+        records.setdefault(fold_text(record["chargePointIdentity"]), []).append(record)
+    meant = {identity: records.get(fold_text(identity), []) for identity in identities}
+    return {identity: one[0] for identity, one in meant.items() if len(one) == 1}
+
+
+def _forms(identity: str) -> set[str]:
+    return {identity, *(unicodedata.normalize(form, identity) for form in ("NFC", "NFD"))}

@@ -55,12 +55,29 @@ async def test_the_time_is_that_of_the_charge_point(system: System) -> None:
     ("payload", "code"),
     [
         (told(-1), "PropertyConstraintViolation"),
-        (told(1, "Dancing"), "PropertyConstraintViolation"),
-        ({"connectorId": 1, "status": "Available"}, "OccurenceConstraintViolation"),
-        (told(1) | {"connectorId": "1"}, "TypeConstraintViolation"),
+        ({"connectorId": 1, "errorCode": "NoError"}, "OccurenceConstraintViolation"),
     ],
 )
 async def test_mistakes(system: System, payload: dict[str, Any], code: str) -> None:
     charge_point = await system.online()
     assert (await charge_point.ask("StatusNotification", payload))[2] == code
     assert (await system.record())["connectors"] == []
+
+
+async def test_what_is_a_little_off_is_kept_as_it_was_sent(system: System) -> None:
+    charge_point = await system.online()
+    odd = {"connectorId": "1", "status": "Dancing", "errorCode": "Error", "vendorErrorCode": 17}
+    assert await charge_point.call("StatusNotification", odd) == {}
+    [connector] = (await system.record())["connectors"]
+    assert connector["connectorId"] == 1
+    assert (connector["status"], connector["errorCode"]) == ("Dancing", "Error")
+    assert connector["vendorErrorCode"] == "17"
+
+
+async def test_without_a_connector_it_is_the_charge_point_as_a_whole(system: System) -> None:
+    charge_point = await system.online()
+    assert await charge_point.call("StatusNotification", {"status": "Unavailable"}) == {}
+    record = await system.record()
+    assert (record["status"], record["errorCode"], record["connectors"]) == (
+        "Unavailable", "NoError", [],
+    )  # fmt: skip

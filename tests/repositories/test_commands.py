@@ -135,10 +135,14 @@ async def test_one_whose_answer_came_too_late_is_still_linked(
     commands: Commands, clock: Clock
 ) -> None:
     timed_out = await remote_start(commands, clock, answer=None)
-    await commands.finish(timed_out, CommandStatus.TIMEOUT, clock(), error={"message": "late"})
+    await commands.finish(timed_out, CommandStatus.TIMEOUT, Outcome.SENT_NO_ANSWER, clock())
     assert await claim(commands) == timed_out
     lost = await remote_start(commands, clock, answer=None, connectorId=2)
-    await commands.finish(lost, CommandStatus.OFFLINE, clock(), error={"message": "closed"})
-    assert await claim(commands, connector_id=2) is None
-    await commands.collection.update_one({"_id": lost}, {"$set": {"outcome": "sentNoAnswer"}})
+    await commands.finish(lost, CommandStatus.OFFLINE, Outcome.SENT_NO_ANSWER, clock())
     assert await claim(commands, connector_id=2) == lost
+
+
+async def test_one_that_was_never_sent_is_not_linked(commands: Commands, clock: Clock) -> None:
+    unsent = await remote_start(commands, clock, answer=None)
+    await commands.finish(unsent, CommandStatus.TIMEOUT, Outcome.NOT_SENT, clock())
+    assert await claim(commands) is None

@@ -91,7 +91,7 @@ def handler(outcomes: list[Outcome]) -> Any:
     return handle
 
 
-def nothing(*_: Any) -> None:
+def nothing(*_: Any, **__: Any) -> None:
     """Keep nothing of it."""
 
 

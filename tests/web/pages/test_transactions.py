@@ -54,7 +54,7 @@ async def test_the_list_and_its_filters(system: System) -> None:
     assert await found("chargePointId=") == [other, one]
     assert await found("status=Completed") == []
     assert await found("status=Active") == [other, one]
-    assert await found("flag=clockSkew&status=Active") == [one]
+    assert await found("flag=late&status=Active") == [one]
     assert await found(f"stoppedFrom={hence}") == []
     # What this version does not explain can be asked for all the same.
     await system.database.transactions.update_one({"_id": one}, {"$push": {"flags": "ofTomorrow"}})
