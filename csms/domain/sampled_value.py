@@ -30,8 +30,8 @@ DEFAULT_MEASURAND = "Energy.Active.Import.Register"
 MANY = 100
 """Samples in one element for which templates are kept by their place: no meter sends more."""
 
-MAX_NUMBER = 1e30
-"""Beyond this a number is garbage, and not worth exact arithmetic."""
+MAX_NUMBER = 2.0**53
+"""Beyond this a number is garbage, such as the largest of 64 bits."""
 
 _KNOWN_MEASURANDS = frozenset(measurand.value for measurand in Measurand)
 _KNOWN_PHASES = frozenset(phase.value for phase in Phase)

@@ -12,13 +12,21 @@ from pymongo.errors import ExecutionTimeout
 from csms import db
 from csms.domain.energy import Registers, energy_of
 from csms.domain.meter_value import energy_register
-from csms.domain.sampled_value import DEFAULT_MEASURAND
+from csms.domain.sampled_value import DEFAULT_MEASURAND, MAX_NUMBER
 
 MAX_MILLISECONDS = 3_000
 LOOK_BACK = timedelta(days=2)
 """How old the readings may be that stand in for what a start or a stop does not say."""
 
-_HAS_REGISTER = {"sampledValue": {"$elemMatch": {"measurand": DEFAULT_MEASURAND, "phase": None}}}
+_HAS_REGISTER = {
+    "sampledValue": {
+        "$elemMatch": {
+            "measurand": DEFAULT_MEASURAND,
+            "phase": None,
+            "value": {"$gt": -MAX_NUMBER, "$lt": MAX_NUMBER},
+        }
+    }
+}
 
 
 class MeterRegisters:
