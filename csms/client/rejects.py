@@ -39,7 +39,7 @@ class RejectsFile:
                 *(cells[i] for i in self._columns),
                 str(result["row"]),
                 "; ".join(error["field"] for error in errors),
-                "; ".join(f"{error['field']} {error['message']}" for error in errors),
+                "; ".join(f"{error['field']}: {error['message']}" for error in errors),
                 *cells[len(self._found.header.names) :],
             ]
         )

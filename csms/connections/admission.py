@@ -112,7 +112,7 @@ class Admission:
         """Steps 1 to 4, and whether 6 applies. Nothing is written.
 
         Raises:
-            DatabaseUnavailable: nobody can be let in now, nor turned away for good.
+            DatabaseUnavailable: it can be neither let in now nor turned away for good.
         """
         try:
             identity = read_identity(visitor.path)

@@ -23,7 +23,7 @@ from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
-from csms.connections.unreadable import UnreadableMessages
+from csms.connections.unreadable import REFUSED, UnreadableMessages
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
     CALL_RESULT,
@@ -88,6 +88,9 @@ class Transport(Protocol):
 
     def ping(self) -> None:
         """Send a WebSocket ping."""
+
+    def is_closing(self) -> bool:
+        """Whether it is closed, or either side has begun to close it: nothing is sent then."""
 
     @property
     def closed_for(self) -> str | None:
@@ -250,7 +253,7 @@ class Connection:
         elif isinstance(event, KeepAlive):
             self._kept_alive()
         elif isinstance(event, Refused):
-            self._bad_frame("refused", message, event.head, event.reason)
+            self._bad_frame(REFUSED, message, event.head, event.reason)
             self.transport.send(event.reply)
         elif isinstance(event, Unreadable):
             self._bad_frame("unreadable", message, event.head, event.reason)

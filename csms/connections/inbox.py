@@ -16,7 +16,7 @@ from csms.ocppj.editions import OCPP201_BOOT
 from csms.ocppj.frames import Call, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
 from csms.ocppj.quirks import NO_BOOT
-from csms.ocppj.schemas import REQUEST_ACTIONS
+from csms.ocppj.schemas import REQUEST_ACTIONS, action_label
 
 if TYPE_CHECKING:
     from csms.connections.connection import Connection
@@ -214,8 +214,7 @@ class Inbox:
     ) -> None:
         connection = self._connection
         node = connection.node
-        # The Action comes from outside: what is not known must not make a new time series.
-        label = call.action if call.action in REQUEST_ACTIONS else "unknown"
+        label = action_label(call.action)
         if error is None:
             reply = encode_result(call.unique_id, answer or {})
         else:

@@ -114,7 +114,7 @@ class Outbox:
         self, action: str, payload: Payload, on_sent: OnSent | None, is_question: bool
     ) -> Answer:
         connection = self._connection
-        if connection.closed:
+        if connection.closed or connection.transport.is_closing():
             raise ChargePointOffline()
         loop = asyncio.get_running_loop()
         started = time.perf_counter()

@@ -244,6 +244,9 @@ class Sockets:
                     OURSELVES,
                     is_question=True,
                 )
+            except ChargePointOffline:
+                # It was not asked, and will be on its next connection.
+                return None
             except CommandError as error:
                 reason = str(error)
         return reason if connection.lacks_boot else None

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from csms.domain.protocol_trouble import UNREADABLE_FRAMES
-from csms.ocppj.frames import Head, Message, decode
+from csms.domain.protocol_trouble import UNREADABLE_FRAMES, refused_call
+from csms.ocppj.frames import FORMATION_VIOLATION, Head, Message, decode
+from csms.ocppj.schemas import action_label
 
 if TYPE_CHECKING:
     from csms.connections.connection import Connection
@@ -16,6 +17,9 @@ KEPT_PER_MINUTE = 5
 """Of one connection: a flood of garbage must not push everything else out of the capped log."""
 
 MINUTE = 60.0
+
+REFUSED = "refused"
+"""The kind of those that were answered with a CALLERROR, because they begin as a Call does."""
 
 
 class UnreadableMessages:
@@ -36,7 +40,7 @@ class UnreadableMessages:
         deps = connection.node.deps
         deps.metrics.bad_frames.labels(kind).inc()
         if connection.is_known:
-            deps.note_trouble(connection.charge_point_id, UNREADABLE_FRAMES)
+            deps.note_trouble(connection.charge_point_id, _trouble(kind, head))
         if not self._may_keep():
             return
         connection.log.warning("bad_frame", kind=kind, reason=reason)
@@ -49,3 +53,9 @@ class UnreadableMessages:
             self._minute_began, self._kept = now, 0
         self._kept += 1
         return self._kept <= KEPT_PER_MINUTE
+
+
+def _trouble(kind: str, head: Head | None) -> str:
+    if kind == REFUSED and head is not None:
+        return refused_call(action_label(head.action), FORMATION_VIOLATION)
+    return UNREADABLE_FRAMES

@@ -1,8 +1,8 @@
 """Watches over the sockets of this node: who is silent is pinged, who stays silent is dropped.
 
-Whoever has ever answered a ping is dropped after two ping intervals of silence, so that dead
-sockets are seen soon. Some charge points never answer pings (the quirk `noPong`): of those, only
-the messages tell that they are alive, and between two of these may lie a heartbeat interval.
+A charge point that has ever answered a ping is dropped after two ping intervals of silence, so that
+dead sockets are seen soon. Some never answer pings (the quirk `noPong`): of those, only the
+messages tell that they are alive, and between two of these may lie a heartbeat interval.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def authorize(
     """Decide on a presented id tag.
 
     `active_transactions` is given for StartTransaction alone: no other answer may be
-    `ConcurrentTx`. The id of a group is never accepted as a tag, whoever presents it.
+    `ConcurrentTx`. The id of a group is never accepted as a tag.
     """
     if presented_is_parent:
         return IdTagInfo("Invalid")

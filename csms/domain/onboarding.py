@@ -23,7 +23,10 @@ REMEDIES: Mapping[str, str] = {
     "Serial mismatch": "Correct the serial of the record, or see which device uses this identity.",
     "Invalid chargePointIdentity": "Correct the identity in the charge point's URL.",
     "Missing chargePointIdentity": "Add the identity to the end of the charge point's URL.",
-    "Wrong path": "Set the charge point's central system URL to the one below.",
+    "Wrong path": (
+        "Correct the charge point's central system URL: its path is /ocpp/1.6/ and then the"
+        " identity."
+    ),
     "Missing WebSocket upgrade headers": "Set the charge point to OCPP 1.6 JSON.",
 }
 """What to do about a connection that was turned away for a reason."""
@@ -167,11 +170,11 @@ def _connected_without_boot(asked: Unanswered) -> Step:
     if asked.times == 0:
         detail = "It is connected, but has not sent its BootNotification."
         return Step("Booted", "waiting", detail=detail, remedy=remedy)
-    detail = "It is connected, but sends no BootNotification. It was asked for one {0} times."
+    detail = "It is connected, but sends no BootNotification. csms has asked for it ({0}×)."
     if asked.is_left_alone:
         detail = (
-            "It is connected, but sends no BootNotification. It was asked for one {0} times, and is"
-            " not asked again."
+            "It is connected, but sends no BootNotification. csms has asked for it ({0}×), and"
+            " asks no more."
         )
     return Step("Booted", "blocked", asked.last_at, detail, (asked.times,), remedy)
 

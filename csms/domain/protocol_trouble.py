@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 REFUSED_CALLS = "refusedCalls"
 UNREADABLE_FRAMES = "unreadableFrames"
-"""Messages that could not be read, even leniently, and broken results."""
+"""Messages that could not be read, even leniently, nor answered; and broken results."""
 CLOSES = "closes"
 """Sockets that csms closed of its own accord."""
 SKEWED_CLOCK = "skewedClock"

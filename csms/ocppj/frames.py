@@ -22,6 +22,8 @@ MAX_UNIQUE_ID = 255
 MAX_DESCRIPTION = 255
 MAX_CODE, MAX_DESCRIPTION_READ = 100, 1_000
 """Of a CallError that a charge point sends: more than the standard has, and no megabyte."""
+FORMATION_VIOLATION = "FormationViolation"
+"""The code of a CALLERROR that answers what is no proper Call (4.2.3)."""
 
 # Names of quirks; `quirks.py` declares them.
 NEARLY_JSON = "nearlyJson"
@@ -244,7 +246,7 @@ def _call_result(elements: list[Any], quirks: Quirks) -> CallResult | CallError:
     if not isinstance(payload, dict):
         # It is never answered, but the Call that waits for it must end.
         reason = "the CallResult's payload is no object"
-        return CallError(unique_id, "FormationViolation", reason, quirks=quirks)
+        return CallError(unique_id, FORMATION_VIOLATION, reason, quirks=quirks)
     return CallResult(unique_id, payload, quirks)
 
 

@@ -24,6 +24,15 @@ REQUEST_ACTIONS = frozenset(
 )
 """Every action of OCPP 1.6 and its security extension, in both directions."""
 
+UNKNOWN_ACTION = "unknown"
+
+
+def action_label(action: str) -> str:
+    """An action's name for counters. All that OCPP does not have share one, for they come from
+    outside, and each name makes a counter of its own.
+    """
+    return action if action in REQUEST_ACTIONS else UNKNOWN_ACTION
+
 
 @cache
 def _load(name: str) -> Schema:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from csms.ocppj.frames import (
     CALL,
+    FORMATION_VIOLATION,
     Call,
     CallError,
     CallResult,
@@ -127,14 +128,14 @@ class Session:
         head = error.head
         if head is not None and head.kind == CALL:
             self._unreadable = 0
-            reply = encode_error(head.unique_id, "FormationViolation", error.reason)
+            reply = encode_error(head.unique_id, FORMATION_VIOLATION, error.reason)
             return Refused(error.reason, reply, head)
         outstanding = self.outstanding
         if head is not None and outstanding and outstanding.unique_id == head.unique_id:
             self._unreadable = 0
             self.outstanding = None
-            told = f"the answer is {error.reason}"
-            answer = CallError(head.unique_id, "FormationViolation", told)
+            description = f"the answer is {error.reason}"
+            answer = CallError(head.unique_id, FORMATION_VIOLATION, description)
             return Answered(outstanding.action, answer, error.reason)
         self._unreadable += 1
         return Unreadable(error.reason, self._unreadable >= MAX_UNREADABLE, head)

@@ -58,7 +58,7 @@ def _is_key(key: str) -> bool:
 
 
 class AsksForUpgrade(Matcher):
-    """Routes whoever wants a WebSocket, on whatever path."""
+    """Matches every request for a WebSocket upgrade, on any path."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """Nothing for the handler but that it matches."""

@@ -70,7 +70,7 @@ class OcppSocket(WebSocketHandler):
     head = post = put = patch = delete = options = get
 
     def _cannot_serve_now(self) -> Refused | None:
-        """Why nobody is let in now; looked at before anything is read of the request."""
+        """Why no visitor can be let in now; looked at before the request is read."""
         if not self._sockets.accepting:
             return _unavailable(Reason.STOPPING, RETRY_AFTER)
         if wait := self._sockets.gate.wait():

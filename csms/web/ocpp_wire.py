@@ -58,7 +58,7 @@ class Wire(Protocol):
 
 
 async def take_over(stream: IOStream) -> Wire:
-    """The wire of a stream that nobody reads; the stream is not to be used any more.
+    """The wire of a stream that has no reader; the stream is not to be used any more.
 
     Raises:
         StreamClosedError: the peer is gone already.

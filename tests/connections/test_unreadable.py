@@ -75,3 +75,13 @@ def test_of_one_without_a_record_nothing_is_stored() -> None:
     scene.note()
     assert (scene.counted(), scene.troubles, scene.kept) == (1, [], [])
     assert scene.warned == [{"kind": "unreadable", "reason": "no JSON"}]
+
+
+def test_calls_that_were_refused_are_counted_by_their_action() -> None:
+    scene = Scene()
+    for action in ("MeterValues", "Made-up"):
+        scene.unreadable.note("refused", "x", Head(2, "1", action), "the payload is not an object")
+    assert [trouble for _, trouble in scene.troubles] == [
+        "refusedCalls.MeterValues.FormationViolation",
+        "refusedCalls.unknown.FormationViolation",
+    ]

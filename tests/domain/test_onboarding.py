@@ -112,7 +112,7 @@ CONNECTED = {"ocppSessionId": "x", "connectedAt": T0}
 
 @pytest.mark.parametrize(
     ("times", "state", "said"),
-    [(0, "waiting", "has not sent"), (1, "blocked", "1 times"), (9, "blocked", "not asked again")],
+    [(0, "waiting", "has not sent"), (1, "blocked", "(1×)"), (9, "blocked", "asks no more")],
 )
 def test_one_that_is_connected_and_has_not_booted(times: int, state: str, said: str) -> None:
     asked = {"bootUnanswered": {"times": times, "lastAt": T0}} if times else {}

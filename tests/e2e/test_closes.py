@@ -48,6 +48,17 @@ async def test_a_broken_protocol(system: System) -> None:
     assert 'csms_protocol_trouble_total{kind="closes"} 1.0' in metrics
 
 
+async def test_while_a_socket_closes_commands_are_not_sent(system: System) -> None:
+    async with raw(system) as peer:
+        # It does not answer the close frame, so the socket stays for a while.
+        peer.send(client_frame(TEXT, b"[]", masked=False))
+        assert await peer.close_code() == 1002
+        status, problem = await system.rest(
+            "POST", "/admin/charge-points/CP1/commands", {"action": "ClearCache", "payload": {}}
+        )
+        assert (status, problem["outcome"]) == (409, "notSent")
+
+
 async def test_a_slow_reader(system: System) -> None:
     async with raw(system) as peer:
         peer.writer.transport.pause_reading()

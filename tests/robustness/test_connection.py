@@ -58,6 +58,9 @@ class Wire:
     def abort(self, reason: str) -> None:
         self.closed = True
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def ping(self) -> None:
         raise AssertionError("nobody asked for a ping")
 

@@ -96,7 +96,7 @@ async def _insert(collection: db.Collection, record: db.Document) -> bool:
     try:
         await collection.insert_one(record)
     except DuplicateKeyError:
-        # It was added by a run that did not end, or by somebody in the meantime.
+        # It was added by a run that did not end, or through REST meanwhile.
         return False
     return True
 

@@ -101,10 +101,14 @@ class TransactionView(BaseModel):
     stopIdTag: str | None = None
     energyWh: float | None = Field(None, description="of an active one: so far")
     status: TransactionStatus
-    flags: list[str] = []
+    flags: list[str] = Field(
+        [], description="what looked wrong, such as leftBehind or matchedWithoutId"
+    )
     reservationId: int | None = None
     commandId: str | None = Field(None, description="the RemoteStartTransaction it came from")
-    earlierStops: list[EarlierStop] = []
+    earlierStops: list[EarlierStop] = Field(
+        [], description="stops that a later one has corrected, the first first"
+    )
     leftBehindAt: datetime | None = Field(
         None, description="since when its charge point is known to have forgotten it"
     )

@@ -24,6 +24,7 @@ from csms.web.pages.command_forms import (
     CommandForm,
     command_form,
 )
+from csms.web.pages.commands import beside_answer
 from csms.web.pages.trouble import deviations, findings
 
 SPANS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
@@ -99,6 +100,7 @@ class ChargePointPage(_OneHandler):
             deviations=deviations(trouble),
             messages=await state.messages(charge_point_id, wanted),
             commands=await state.commands(charge_point_id),
+            beside_answer=beside_answer,
             transactions=await state.transactions(charge_point_id),
             active=await state.active_transactions(charge_point_id),
             waits_for_boot=waits_for_boot(record),

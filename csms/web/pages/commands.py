@@ -30,6 +30,14 @@ OUTCOMES: Mapping[Outcome, str] = {
 }
 
 
+def beside_answer(command: Mapping[str, Any]) -> str | None:
+    """What a list says of a command beside its status and answer; None where these say it all."""
+    outcome = outcome_of(command)
+    if outcome in (None, Outcome.ANSWERED, Outcome.CALL_ERROR):
+        return None
+    return OUTCOMES[outcome]
+
+
 class CommandsQuery(TimeRange):
     """Which commands."""
 
@@ -65,8 +73,7 @@ class CommandsPage(PageHandler):
             listing=listing,
             actions=self.services.commands.actions,
             statuses=list(CommandStatus),
-            outcome_of=outcome_of,
-            outcomes=OUTCOMES,
+            beside_answer=beside_answer,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from csms.repositories.pages import find_listing
 from csms.web.pages.base import PageHandler
+from csms.web.pages.turned_away import reason_of
 
 LATEST = 8
 
@@ -25,6 +26,7 @@ class OverviewPage(PageHandler):
             "overview.html",
             fleet=await overview.fleet(),
             energy=await overview.energy(midnight),
+            reason_of=reason_of,
             turned_away=await self._latest("rejected_connections", "lastSeen"),
             transactions=await self._latest("transactions", "startTimestamp"),
             events=await self._events(),

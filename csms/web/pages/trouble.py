@@ -34,9 +34,6 @@ REFUSED_BY_REASON: Mapping[str, str] = {
         "Tell the vendor: a charge point sends nothing but BootNotification until one is accepted"
         " (OCPP 1.6, 4.2). Trigger a BootNotification, or restart the charge point."
     ),
-    "InternalError": (
-        "The charge point did nothing wrong: csms failed, or its database was away. See its log."
-    ),
     protocol_trouble.OCPP201_SHAPED: (
         "It sends the messages of OCPP 2.0.1 on a connection for OCPP 1.6. Set the charge point to"
         " OCPP 1.6 JSON; where it has no such setting, ask the vendor for it."
@@ -100,7 +97,7 @@ class Deviation:
 
 
 def findings(trouble: ProtocolTrouble) -> Iterator[Finding]:
-    """What is to be told of a charge point, the refused messages first."""
+    """The kinds of trouble that a charge point makes, refused messages first."""
     for refused in trouble.refusedCalls:
         advice = REFUSED_BY_REASON.get(refused.reason, REFUSED_OTHERWISE)
         is_known = refused.action in REQUEST_ACTIONS

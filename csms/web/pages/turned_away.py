@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -11,7 +10,9 @@ from pydantic import Field
 from csms import db
 from csms.actions.boot_notification import SERIAL_MISMATCH
 from csms.connections.admission import Reason
+from csms.domain.charge_point import fold_serial
 from csms.domain.onboarding import REMEDIES
+from csms.domain.text import nfc
 from csms.repositories.pages import find_listing
 from csms.repositories.visitors import VisitorRecords, find_visitor_records
 from csms.web.api.rejected_connections import RejectedConnectionQuery, filter_of
@@ -78,7 +79,7 @@ MEANINGS: Mapping[str, str] = {
         " in between, is at fault."
     ),
     Reason.TOO_MANY_AT_ONCE: (
-        "More came in a second than max_connects_per_second lets in. It was told when to come"
+        "More came in a second than max_connects_per_second lets in. The answer said when to come"
         " again; there is nothing to do."
     ),
     Reason.TOO_MANY_CONNECTIONS: (
@@ -88,15 +89,20 @@ MEANINGS: Mapping[str, str] = {
         "The server was being stopped or restarted. The charge point comes again by itself."
     ),
     Reason.DATABASE_AWAY: (
-        "MongoDB did not answer, so nobody could be let in. The charge point comes again by itself."
+        "MongoDB did not answer, so the charge point could not be let in. It comes again by itself."
     ),
     Reason.TLS_HANDSHAKE: (
-        "No encrypted connection came about; what OpenSSL says of it stands behind. With ALERT or"
+        "No encrypted connection came about; behind the colon is OpenSSL's reason. With ALERT or"
         " EOF in it, the charge point refused this server's certificate: install its root there, or"
         " set its clock. HTTP_REQUEST: it came with ws or http instead of wss or https."
     ),
 }
 """What each reason means, and what to do."""
+
+CAME_WITHOUT_TLS = "Set its URL to wss: it came without TLS."
+REFUSES_OUR_CERTIFICATE = (
+    "Install this server's root certificate in the charge point, and see that its clock is right."
+)
 
 Remedy = Literal["whitelist", "allow", "correct", "rename", "similar", "listed", "none"]
 
@@ -126,12 +132,29 @@ class TurnedAwayPage(PageHandler):
             query=query,
             listing=listing,
             reasons=REASONS,
-            remedies=REMEDIES,
+            reason_of=reason_of,
+            advice=advice,
             meanings=MEANINGS,
             visitors=[(one, *_remedy(one, records)) for one in listing.items],
             max_id=MAX_ID,
             looks_same=_looks_same,
         )
+
+
+def reason_of(visitor: db.Document) -> tuple[str, str]:
+    """Why a visitor was turned away, and OpenSSL's reason where it was a TLS handshake."""
+    reason, _, tls_reason = visitor["reason"].partition(": ")
+    return reason, tls_reason
+
+
+def advice(visitor: db.Document) -> str | None:
+    """What to do about a visitor where no click helps."""
+    reason, tls_reason = reason_of(visitor)
+    if reason != Reason.TLS_HANDSHAKE:
+        return REMEDIES.get(reason)
+    if tls_reason == "HTTP_REQUEST":
+        return CAME_WITHOUT_TLS
+    return REFUSES_OUR_CERTIFICATE if "ALERT" in tls_reason or "EOF" in tls_reason else None
 
 
 def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.Document | None]:
@@ -144,15 +167,14 @@ def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.D
     if record.get("isWhitelisted") is False:
         return "allow", record
     if visitor["reason"] == SERIAL_MISMATCH and reported:
-        same = (record.get("serialNumber") or "").casefold() == reported.casefold()
+        same = fold_serial(record.get("serialNumber")) == fold_serial(reported)
         return ("listed" if same else "correct"), record
     return ("listed" if visitor["reason"] == Reason.NOT_WHITELISTED else "none"), record
 
 
 def _looks_same(visitor: db.Document, record: db.Document) -> bool:
     """Whether two identities differ in Unicode's normal form alone."""
-    one, other = visitor["chargePointIdentity"], record["chargePointIdentity"]
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    return nfc(visitor["chargePointIdentity"]) == nfc(record["chargePointIdentity"])
 
 
 def _remedy_of_unknown(

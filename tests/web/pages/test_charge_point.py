@@ -202,7 +202,7 @@ async def test_faults_are_shown_and_forgotten_when_it_is_off_line(system: System
 
     shown = await row()
     assert '<span class="badge bad">Faulted</span>' in shown
-    assert '<span class="badge bad">CoolingFailure</span> E-77' in shown
+    assert '<span class="badge long bad">CoolingFailure</span> <span class="long">E-77' in shown
     await charge_point.close()
     shown = await eventually(row, lambda text: "Unknown" in text)
     assert '<span class="badge dull">Unknown</span>' in shown and "last: Faulted" in shown

@@ -37,6 +37,8 @@ async def test_commands_are_listed_filtered_and_shown(system: System) -> None:
         return (await visitor.page("/commands"))[1]
 
     await eventually(done, lambda text: "the charge point has booted since" in text)
+    assert "the charge point has booted since" in (await visitor.page("/charge-points/CP1"))[1]
+    assert "not sent" in (await visitor.page("/charge-points/CP2"))[1]
 
 
 @pytest.mark.gen_test

@@ -11,7 +11,7 @@ import pytest
 from ocpp.v16.enums import Location, Reason
 
 from csms.domain.id_tag import Status
-from csms.domain.onboarding import REFUSED_BOOTS
+from csms.domain.onboarding import REFUSED_BOOTS, REMEDIES
 from csms.domain.transaction import TransactionStatus
 from csms.ocppj.quirks import QUIRKS
 from csms.web.pages import (
@@ -86,6 +86,14 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param([title for title, _ in transactions.CHARTS], id="charts"),
         pytest.param([reason.value for reason in Reason], id="reasons"),
         pytest.param([*turned_away.MEANINGS, *turned_away.MEANINGS.values()], id="turned away"),
+        pytest.param(
+            [
+                *REMEDIES.values(),
+                turned_away.CAME_WITHOUT_TLS,
+                turned_away.REFUSES_OUR_CERTIFICATE,
+            ],
+            id="what to do",
+        ),
         pytest.param(list(TransactionStatus), id="states"),
         pytest.param([*of_module(trouble), *REFUSED_BOOTS.values()], id="trouble"),
         pytest.param([q.tolerated for q in QUIRKS] + [q.handled for q in QUIRKS], id="quirks"),

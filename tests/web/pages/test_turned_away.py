@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 
+from csms.web.pages import turned_away as turned_away_page
 from csms.web.pages.turned_away import MEANINGS, REASONS
 from tests.support.pages import Visitor, sign_in
 from tests.support.system import System
@@ -108,14 +111,14 @@ async def test_one_that_is_connected_under_its_own_identity_keeps_it(system: Sys
     assert "data-api" not in text
 
 
-async def insert(system: System, identity: str | None) -> None:
+async def insert(system: System, identity: str | None, reason: str = "Not whitelisted") -> None:
     now = system.central_system.services.deps.clock()
     await system.database.rejected_connections.insert_one(
         {
             "_id": "x",
             "chargePointIdentity": identity,
             "remoteAddress": "192.0.2.1",
-            "reason": "Not whitelisted",
+            "reason": reason,
             "count": 1,
             "firstSeen": now,
             "lastSeen": now,
@@ -153,3 +156,35 @@ async def test_rest_names_the_record_that_is_similar(system: System) -> None:
     assert status == 200
     similar = {one["chargePointIdentity"]: one["similarTo"] for one in page["items"]}
     assert similar == {"ident-1": "CP1", "twin": None, "STRANGER": None}
+
+
+@pytest.mark.gen_test
+async def test_a_wrong_path_is_shown_with_the_right_one(system: System) -> None:
+    answer = await system.fetch(
+        "GET", "/ocpp/2.0.1/CP1", token=None, headers={"Upgrade": "websocket"}
+    )
+    assert answer.code == 404
+    text = await listed(await sign_in(system, "operator"))
+    assert "/ocpp/2.0.1/CP1" in text and "its path is /ocpp/1.6/ and then the identity" in text
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("tls_reason", "expected"),
+    [
+        ("HTTP_REQUEST", turned_away_page.CAME_WITHOUT_TLS),
+        ("TLSV1_ALERT_UNKNOWN_CA", turned_away_page.REFUSES_OUR_CERTIFICATE),
+        ("UNEXPECTED_EOF_WHILE_READING", turned_away_page.REFUSES_OUR_CERTIFICATE),
+        ("NO_SHARED_CIPHER", None),
+    ],
+)
+async def test_what_to_do_about_a_failed_tls_handshake(
+    system: System, tls_reason: str, expected: str | None
+) -> None:
+    await insert(system, None, reason=f"TLS handshake failed: {tls_reason}")
+    visitor = await sign_in(system, "viewer")
+    text = html.unescape((await listed(visitor)).partition('id="meanings"')[0])
+    assert f'TLS handshake failed<br><code class="long">{tls_reason}</code>' in text
+    advice = {turned_away_page.CAME_WITHOUT_TLS, turned_away_page.REFUSES_OUR_CERTIFICATE}
+    assert {one for one in advice if one in text} == ({expected} if expected else set())
+    assert f'TLS handshake failed <code class="long">{tls_reason}' in (await visitor.page("/"))[1]
