@@ -11,7 +11,7 @@ import sys
 from typing import Literal
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 
 def configure(level: str, log_format: Literal["auto", "json", "console"]) -> None:
@@ -23,6 +23,7 @@ def configure(level: str, log_format: Literal["auto", "json", "console"]) -> Non
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _make_visible,
     ]
     if not readable:
         shared.append(structlog.processors.format_exc_info)
@@ -55,3 +56,17 @@ def configure(level: str, log_format: Literal["auto", "json", "console"]) -> Non
     root.setLevel(level)
     # The driver tells every command at DEBUG, documents and all.
     logging.getLogger("pymongo").setLevel(max(logging.INFO, root.level))
+
+
+def _make_visible(logger: object, method: str, event: EventDict) -> EventDict:
+    """Escape what a terminal would obey or not show: some texts are a stranger's."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = "".join(map(_visible, value))
+    return event
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in "\n\t":
+        return char
+    return char.encode("unicode_escape").decode()

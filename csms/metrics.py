@@ -28,6 +28,9 @@ WORKER_NUMBER = "CSMS_WORKER_NUMBER"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class Metrics:
     """The metrics of this node."""
 
@@ -141,6 +144,11 @@ class Metrics:
             self._received[action, outcome] = metrics
         metrics[0].inc()
         metrics[1].observe(seconds)
+
+    def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a HTTP request. A method may be any word: what is not known makes no new series."""
+        known = method if method in _METHODS else "other"
+        self.http_seconds.labels(known, route, str(status)).observe(seconds)
 
     def quirk_seen(self, name: str) -> None:
         """Count a tolerated deviation."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
+from csms.domain.as_sent import bounded
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
 from csms.errors import FieldError
@@ -224,3 +225,11 @@ class Outbound:
     after: Callable[[Deps, str, Payload, Payload], Awaitable[Any]] = _nothing
     before_boot: bool = False
     restarts: bool = False
+
+    def request_shown(self, payload: Payload) -> Payload:
+        """A request as it is recorded and shown."""
+        return bounded(self.mask_request(payload))
+
+    def response_shown(self, answer: Payload) -> Payload:
+        """The charge point's answer as it is recorded and shown, whatever is in it."""
+        return self.mask_response(bounded(answer))

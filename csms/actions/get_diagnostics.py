@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from csms.actions.context import Deps, Outbound
 from csms.actions.jobs import begin, job_of, location_error, time_errors
+from csms.domain.as_sent import text_in
 from csms.domain.job import REQUESTED, JobKind, mask_location
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -24,7 +25,7 @@ def mask_request(payload: Payload) -> Payload:
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
     """Keep the job. A charge point that names no file has nothing to upload (5.9)."""
-    file_name = answer.get("fileName")
+    file_name = text_in(answer, "fileName")
     job = job_of(
         deps,
         charge_point_id,

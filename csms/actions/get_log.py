@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from csms.actions.context import Deps, Outbound
 from csms.actions.jobs import begin, job_of, location_error, time_errors
+from csms.domain.as_sent import status_in, text_in
 from csms.domain.job import JobKind, mask_location
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -40,9 +41,9 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         charge_point_id,
         JobKind.LOG,
         payload["log"]["remoteLocation"],
-        str(answer.get("status")),
+        status_in(answer),
         request_id=payload["requestId"],
-        file_name=answer.get("filename"),
+        file_name=text_in(answer, "filename"),
     )
     await begin(deps, job, payload["log"]["remoteLocation"], "logStatus")
 

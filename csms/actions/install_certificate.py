@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from csms.actions.checks import certificate_error
 from csms.actions.context import Deps, Outbound
+from csms.domain.as_sent import status_in
 from csms.domain.installed_certificate import CertificateStatus, document
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -16,7 +17,7 @@ def check(payload: Payload) -> list[FieldError]:
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
     """Keep the certificate with what became of it."""
-    told = str(answer.get("status"))
+    told = status_in(answer)
     status = CertificateStatus.INSTALLED if told == "Accepted" else told
     await deps.certificates.put(
         document(

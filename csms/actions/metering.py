@@ -26,6 +26,9 @@ from csms.domain.transaction_start import MISSING_CONNECTOR
 
 Element = Mapping[str, Any]
 
+MAX_REGISTERS = 200
+"""Connectors of one charge point whose last register is remembered."""
+
 
 class Readings:
     """The MeterValue elements of one Call, with their times read."""
@@ -64,6 +67,8 @@ class Readings:
         context, connector_id = self.context, self.connector_id
         peer, received_at = context.peer, context.received_at
         registers, running_ones = peer.meters.registers, peer.meters.running
+        if len(registers) > MAX_REGISTERS:
+            registers.clear()
         documents = []
         is_skewed = False
         source = source_of = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from csms.actions.checks import time_error
 from csms.actions.context import Deps, Outbound
+from csms.domain.as_sent import status_in
 from csms.domain.reservation import reservation
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -25,7 +26,7 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
     """Keep the reservation with the charge point's answer to it."""
     tag = await deps.id_tags.find(payload["idTag"])
     parent = tag.get("parentIdTag") if tag else None
-    status = str(answer.get("status"))
+    status = status_in(answer)
     await deps.reservations.put(reservation(charge_point_id, payload, status, parent, deps.clock()))
 
 

@@ -15,6 +15,9 @@ from csms.domain.transaction_stop import Stop
 TRUSTED_FOR = timedelta(seconds=10)
 """How long what was looked up is taken as true: another node may have ended a transaction."""
 
+MAX_REMEMBERED = 200
+"""Transactions of one connection."""
+
 
 def is_up_to_date(context: Context) -> bool:
     """Whether the active transactions that are remembered are those on record."""
@@ -66,11 +69,18 @@ def remember_start(context: Context, record: Mapping[str, Any]) -> None:
     meters.running = {
         key: one
         for key, one in meters.running.items()
-        if one.connector_id is None
-        or one.connector_id != started.connector_id
-        or (LATE in record["flags"] and started.began_at < one.began_at)
+        if (one.connector_id is None and one.ended_at is None)
+        or one.connector_id not in (None, started.connector_id)
+        or (
+            one.connector_id is not None
+            and LATE in record["flags"]
+            and started.began_at < one.began_at
+        )
     }
     meters.running[record["_id"]] = started
+    if len(meters.running) > MAX_REMEMBERED:
+        # Whatever it is that starts so many: the next reading looks them up.
+        meters.running = None
 
 
 def remember_stop(context: Context, record: Mapping[str, Any], stop: Stop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from csms.actions.context import Deps, Outbound
 from csms.actions.get_log import prepare
 from csms.actions.jobs import begin, job_of, location_error, time_errors
+from csms.domain.as_sent import status_in
 from csms.domain.job import JobKind, mask_location
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -35,7 +36,7 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         charge_point_id,
         JobKind.SIGNED_FIRMWARE,
         payload["firmware"]["location"],
-        str(answer.get("status")),
+        status_in(answer),
         request_id=payload["requestId"],
     )
     await begin(deps, job, payload["firmware"]["location"], "firmwareStatus")

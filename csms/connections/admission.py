@@ -23,7 +23,6 @@ from csms.connections.credentials import CredentialChecker, Credentials, Standin
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.job import mask_location
 from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
@@ -177,7 +176,7 @@ class Admission:
             reason=refused.reason.value,
             remote=visitor.remote_address,
         )
-        path = mask_location(visitor.path) if refused.reason == Reason.WRONG_PATH else None
+        path = visitor.shown_path if refused.reason == Reason.WRONG_PATH else None
         rejection = Rejection(refused.identity, visitor.remote_address, refused.reason, path=path)
         try:
             await self._deps.rejected_connections.record(rejection, self._deps.clock())

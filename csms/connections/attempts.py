@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 WINDOW = 60.0
 MAX_REMEMBERED = 10_000
+MAX_NAME = 255
+"""Characters of an identity or a user name that are remembered: a form holds a megabyte."""
 ADDRESS_FACTOR = 10
 """An address may fail so many times as often as one visitor: behind it may be many of them."""
 
@@ -27,7 +29,7 @@ class FailedAttempts:
 
     def must_wait(self, address: str, identity: str) -> float:
         """Seconds until this visitor is heard again; 0 if it is now."""
-        own = self._recent((address, identity))
+        own = self._recent((address, identity[:MAX_NAME]))
         if self._limit == 0 or not own:
             return 0
         everybody = self._recent((address, None))
@@ -38,7 +40,7 @@ class FailedAttempts:
 
     def failed(self, address: str, identity: str) -> None:
         """Note a failure."""
-        for key in ((address, identity), (address, None)):
+        for key in ((address, identity[:MAX_NAME]), (address, None)):
             failures = self._recent(key)
             failures.append(self._clock())
             self._failures[key] = failures[-self._limit * ADDRESS_FACTOR :]

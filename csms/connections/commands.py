@@ -14,6 +14,7 @@ from csms.actions.context import Deps, Outbound
 from csms.connections.bus import Bus
 from csms.connections.connection import Connection
 from csms.connections.registry import Registry
+from csms.domain.as_sent import bounded
 from csms.domain.charge_point import has_booted
 from csms.domain.command import RESET_SENT_AT, CommandStatus, Outcome, failure_of
 from csms.errors import (
@@ -143,7 +144,7 @@ class CommandRouter:
             command_id = await self._deps.commands.create(
                 charge_point_id,
                 action,
-                outbound.mask_request(payload),
+                outbound.request_shown(payload),
                 requested_by,
                 self._deps.clock(),
                 node_id,
@@ -171,6 +172,7 @@ class CommandRouter:
             if isinstance(error, CommandError):
                 error.command_id = command_id
             raise
+        answer = bounded(answer)
         await outbound.after(self._deps, charge_point_id, payload, answer)
         log.info("command_answered", charge_point=charge_point_id, action=action, id=command_id)
         return answer, command_id
@@ -202,7 +204,7 @@ class CommandRouter:
                 CommandStatus.ANSWERED,
                 Outcome.ANSWERED,
                 self._deps.clock(),
-                response=outbound.mask_response(answer),
+                response=outbound.response_shown(answer),
             )
         except DatabaseUnavailable:
             # An error would read as if the command might be sent again.

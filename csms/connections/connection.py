@@ -246,7 +246,8 @@ class Connection:
         self.heard()
         event = self.session.receive(message)
         if isinstance(event, Call):
-            return self._inbox.put(event)
+            size = len(message.data) if isinstance(message, BadText) else len(message)
+            return self._inbox.put(event, size)
         if isinstance(event, Answered):
             self._answered(event, message)
         elif isinstance(event, KeepAlive):

@@ -25,6 +25,9 @@ BOOT_NOTIFICATION = "BootNotification"
 INTERNAL_ERROR = "InternalError"
 """The code of Calls that we could not serve: no fault of the charge point's."""
 
+MAX_WAITING_SIZE = 1_048_576
+"""Characters of the Calls that wait; a large one takes twenty times as much memory when read."""
+
 SHOWN_EVERY = 60.0
 """Seconds between two messages with one quirk in the log, of Actions that it leaves out."""
 
@@ -33,13 +36,14 @@ class Inbox:
     """A bounded queue, worked off in order; a task runs only while a handler has to wait."""
 
     __slots__ = (
-        "_connection", "_queue", "_worker", "_written", "_room", "_has_called", "_shown",
+        "_connection", "_queue", "_size", "_worker", "_written", "_room", "_has_called", "_shown",
         "_is_worth_logging",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._queue: deque[Call] | None = None
+        self._queue: deque[tuple[Call, int]] | None = None
+        self._size = 0
         self._worker: asyncio.Task[None] | None = None
         self._written: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -47,18 +51,27 @@ class Inbox:
         self._shown: dict[str, float] | None = None
         self._is_worth_logging = False
 
-    def put(self, call: Call) -> Awaitable[None] | None:
-        """Take a Call; what is returned, if anything, is to be awaited before the next."""
+    def put(self, call: Call, size: int = 0) -> Awaitable[None] | None:
+        """Take a Call; what is returned, if anything, is to be awaited before the next.
+
+        `size` is how many characters it had.
+        """
         if not self._is_busy:
             self._begin(call)
             return None
         if self._queue is None:
             self._queue = deque()
-        self._queue.append(call)
-        if len(self._queue) < self._connection.node.deps.settings.inbound_queue:
+        self._queue.append((call, size))
+        self._size += size
+        if not self._is_full:
             return None
         self._room = asyncio.get_running_loop().create_future()
         return self._room
+
+    @property
+    def _is_full(self) -> bool:
+        most = self._connection.node.deps.settings.inbound_queue
+        return len(self._queue or ()) >= most or self._size >= MAX_WAITING_SIZE
 
     @property
     def _is_busy(self) -> bool:
@@ -93,8 +106,9 @@ class Inbox:
     def _go_on(self) -> None:
         """Serve the Calls that waited, also those that were read before the socket closed."""
         while self._queue and not self._is_busy:
-            call = self._queue.popleft()
-            if self._room is not None and not self._room.done():
+            call, size = self._queue.popleft()
+            self._size -= size
+            if self._room is not None and not self._room.done() and not self._is_full:
                 self._room.set_result(None)
             self._begin(call)
         if not self._queue:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from csms.actions.context import Deps
 from csms.connections.connector_sync import Caller, ask_configuration
 from csms.domain.local_list import (
@@ -12,11 +14,13 @@ from csms.domain.local_list import (
     changes,
     entries_of,
     portions,
+    usable_version,
 )
 from csms.errors import CallErrorReceived, FieldError, InvalidInput
 
 LIST_LENGTH = "LocalAuthListMaxLength"
 MESSAGE_LENGTH = "SendLocalListMaxLength"
+_LENGTH = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
 async def sync_local_list(
@@ -32,7 +36,7 @@ async def sync_local_list(
     """
     lengths = await _lengths(call)
     told = (await call("GetLocalListVersion", {})).get("listVersion")
-    reported = told if isinstance(told, int) else 0
+    reported = usable_version(told) or 0
     if reported == NOT_SUPPORTED:
         return LocalListUpdate(status="NotSupported", listVersion=reported)
     wanted = await _wanted(deps)
@@ -61,7 +65,7 @@ async def _lengths(call: Caller) -> dict[str, int]:
     except CallErrorReceived:
         return {}
     found = ((name, values.get(name.casefold(), "")) for name in (LIST_LENGTH, MESSAGE_LENGTH))
-    return {name: int(v) for name, v in found if v.isascii() and v.isdecimal() and int(v) > 0}
+    return {name: int(v) for name, v in found if _LENGTH.fullmatch(v)}
 
 
 async def _wanted(deps: Deps) -> list[Entry]:

@@ -94,12 +94,12 @@ class MessageLog:
         known = self._outbound.get(action)
         response = error = None
         if isinstance(answer, CallResult):
-            response = known.mask_response(answer.payload) if known else answer.payload
+            response = known.response_shown(answer.payload) if known else answer.payload
         elif isinstance(answer, CallError):
             error = f"{answer.code}: {answer.description}"
         else:
             error = outcome
-        request = _text(known.mask_request(payload) if known else payload)
+        request = _text(known.request_shown(payload) if known else payload)
         self._store(party, "out", unique_id, action, request, response, error, seconds)
 
     def unreadable(self, party: Party, text: str, head: Head | None, reason: str) -> None:

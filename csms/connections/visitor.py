@@ -6,14 +6,15 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from csms.domain.charge_point import MAX_IDENTITY
-from csms.domain.job import token_of
+from csms.domain.job import mask_location, token_of
 from csms.domain.text import nfc
 
 ENDPOINT = "/ocpp/1.6"
 
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME_AND_HOST = re.compile(r"(?:https?|wss?)://[^/?#]*", re.IGNORECASE)
 
 
@@ -53,9 +54,14 @@ class Visitor:
         return self.path.endswith("/")
 
     @property
+    def shown_path(self) -> str:
+        """The path for records: decoded, and without the token of a one-time URL of ours."""
+        return mask_location(unquote(self.path))
+
+    @property
     def likely_identity(self) -> str | None:
         """The last part of the path, whatever the path is, if it can be an identity."""
-        if token_of(self.path) is not None:
+        if token_of(unquote(self.path)) is not None:
             return None
         try:
             return _decoded(self.path.strip("/").rpartition("/")[2])
@@ -86,7 +92,7 @@ def read_identity(path: str) -> str | None:
 
 def _decoded(part: str) -> str | None:
     identity = nfc(unquote_to_bytes(part).decode("utf-8"))
-    if "/" in identity or any(ord(char) < 32 or ord(char) == 127 for char in identity):
+    if "/" in identity or _CONTROL_CHARACTER.search(identity):
         raise ValueError("slash or control character")
     if len(identity) > MAX_IDENTITY:
         raise ValueError("too long")

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 MAX_CHARACTERS = 100
+MAX_TEXT = 500
 MAX_TRANSACTION_ID = 2**31 - 1
 MAX_REGISTER = 2**53
 """Wh. A register beyond this is garbage."""
@@ -22,8 +23,81 @@ def as_sent(value: object) -> Sent:
         return value
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return value
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else _written(value)
     return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def _written(value: object) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__}, nested too deep"
+
+
+MAX_DEPTH = 20
+MAX_SIZE = 1_048_576
+_CUT = "..."
+
+
+def bounded(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload as it can be stored and shown, whatever a charge point has put into it.
+
+    What is nested too deep or is too much becomes `...`. A name that means something to MongoDB
+    gets a `_` in front, and an integer that BSON cannot hold becomes text.
+    """
+    return _Bounded().object(payload, MAX_DEPTH)
+
+
+class _Bounded:
+    """Makes one copy; `_left` is about how many bytes it may still have."""
+
+    def __init__(self) -> None:
+        self._left = MAX_SIZE
+
+    def object(self, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        copy = {}
+        for name, item in value.items():
+            self._left -= len(name)
+            if self._left <= 0:
+                break
+            name = name.replace("\0", "\ufffd")
+            copy[f"_{name}" if name.startswith("$") else name] = self._value(item, depth - 1)
+        return copy
+
+    def _list(self, value: list[Any], depth: int) -> list[Any]:
+        copy = []
+        for item in value:
+            if self._left <= 0:
+                copy.append(_CUT)
+                break
+            copy.append(self._value(item, depth - 1))
+        return copy
+
+    def _value(self, value: Any, depth: int) -> Any:
+        self._left -= 12
+        if isinstance(value, dict | list) and (depth <= 0 or self._left <= 0):
+            return _CUT
+        if isinstance(value, dict):
+            return self.object(value, depth)
+        if isinstance(value, list):
+            return self._list(value, depth)
+        if isinstance(value, str):
+            self._left -= len(value)
+            return value if len(value) <= MAX_SIZE else value[:MAX_SIZE] + _CUT
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return str(value)
+        return value
+
+
+def status_in(answer: Mapping[str, Any]) -> str:
+    """The status in a charge point's answer, or what is there in its place."""
+    return str(as_sent(answer.get("status")))
+
+
+def text_in(answer: Mapping[str, Any], name: str) -> str | None:
+    """A text in a charge point's answer; None if there is none, or it is no text."""
+    value = answer.get(name)
+    return value[:MAX_TEXT] if isinstance(value, str) else None
 
 
 def sent_value(payload: Mapping[str, Any], sent: Mapping[str, Any], name: str) -> Sent:

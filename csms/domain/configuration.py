@@ -16,9 +16,14 @@ MASK = "********"
 _SECRET = re.compile(r"authorizationkey|password|passwd|passphrase|secret|token|psk|pincode", re.I)
 
 
+_FILLING = re.compile(r"[\s_.-]")
+_VALUE_NAMES = frozenset({"value", "val"})
+_UNKNOWN_KEYS = "unknownkey"
+
+
 def is_secret(key: str) -> bool:
     """Whether the value of a configuration key must not be shown or recorded."""
-    return _SECRET.search(key.replace("_", "").replace("-", "")) is not None
+    return _SECRET.search(_FILLING.sub("", key)) is not None
 
 
 def configuration_values(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -26,6 +31,39 @@ def configuration_values(answer: Mapping[str, Any]) -> dict[str, str]:
     entries = answer.get("configurationKey")
     values = {}
     for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("value") not in (None, ""):
-            values[bare(str(entry.get("key"))).casefold()] = bare(str(entry["value"]))
+        if not isinstance(entry, dict):
+            continue
+        key, value = entry.get("key"), entry.get("value")
+        if isinstance(key, str) and isinstance(value, str | int | float) and value != "":
+            values[bare(key).casefold()] = bare(str(value))
     return values
+
+
+def without_secrets(answer: Any) -> Any:
+    """A GetConfiguration.conf without values that are secrets, in whatever shape they are told.
+
+    Secret is what a property with a telling name has, and what stands beside the name of a secret
+    key in an object or a list. `answer` must not be nested deep.
+    """
+    if isinstance(answer, dict):
+        names_secret = any(
+            isinstance(value, str) and is_secret(value)
+            for name, value in answer.items()
+            if name.casefold() not in _VALUE_NAMES
+        )
+        return {name: _masked(name, value, names_secret) for name, value in answer.items()}
+    if isinstance(answer, list):
+        names_secret = any(isinstance(item, str) and is_secret(item) for item in answer)
+        return [_masked("", item, names_secret) for item in answer]
+    return answer
+
+
+def _masked(name: str, value: Any, names_secret: bool) -> Any:
+    if name.casefold() == _UNKNOWN_KEYS:
+        return value
+    if value in (None, "") or isinstance(value, bool):
+        return value
+    is_name = isinstance(value, str) and is_secret(value) and name.casefold() not in _VALUE_NAMES
+    if is_secret(name) or (names_secret and not is_name):
+        return MASK
+    return without_secrets(value)

@@ -55,6 +55,9 @@ class CsvFile:
     row_count: int
 
 
+_LONGEST_NAME = 200
+
+
 def fields_by_name(synonyms: Mapping[str, str]) -> dict[str, str]:
     """The fields by every name of theirs; `synonyms` are parted by commas."""
     return {
@@ -66,7 +69,9 @@ def fields_by_name(synonyms: Mapping[str, str]) -> dict[str, str]:
 
 def _fold(name: str) -> str:
     """A name without case, spacing and punctuation; Thai vowels and marks stay."""
-    return re.sub(r"[\W_]", _keep_marks, unicodedata.normalize("NFKC", name).casefold())
+    # A longer one is no name of ours, and the normal form of a very long one takes very long.
+    text = unicodedata.normalize("NFKC", name[:_LONGEST_NAME]).casefold()
+    return re.sub(r"[\W_]", _keep_marks, text)
 
 
 def _keep_marks(match: re.Match[str]) -> str:

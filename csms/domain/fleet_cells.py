@@ -35,8 +35,8 @@ def note_on_serial(serial: str) -> str | None:
 
 
 def _power(cell: Cell) -> float:
-    number = re.sub(r"\s*kw$", "", cell.text, flags=re.IGNORECASE)
-    return read_number(number, KILOWATTS)
+    is_named = cell.text[-2:].casefold() == "kw"
+    return read_number(cell.text[:-2].rstrip() if is_named else cell.text, KILOWATTS)
 
 
 def _flag(cell: Cell) -> bool:
@@ -54,7 +54,8 @@ def _protocol(cell: Cell) -> str:
 
 def _one_line(cell: Cell) -> str:
     # A record's texts are of one line; in a sheet, an address often has several.
-    return re.sub(r"\s*[\n\t]\s*", " ", cell.text)
+    parts = (part.strip() for part in re.split(r"[\n\t]", cell.text))
+    return " ".join(part for part in parts if part)
 
 
 READERS: Mapping[str, Reader] = {

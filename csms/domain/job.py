@@ -62,20 +62,21 @@ FINAL = ENDED - {"DownloadFailed", "UploadFailed", "UploadFailure"}
 
 # Greedy: a password may have an @ in it.
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
-# `/admin/files/{id}` holds an id, which is no secret.
-_TOKEN = re.compile(r"(?<!/admin/files/)(?<=/files/)[^/?#\s]+")
+# `/admin/files/{id}` holds an id, which is no secret. A URL that was copied badly still has its
+# token: after doubled slashes, in capitals.
+_TOKEN = re.compile(r"(?P<before>(?<!/admin)/files/++)(?P<token>[^/?#\s]+)", re.IGNORECASE)
 MASK = "********"
 
 
 def mask_location(location: str) -> str:
     """A URL without the password in it, and without the token of a one-time URL of ours."""
-    return _TOKEN.sub(MASK, _CREDENTIALS.sub(f"{MASK}@", location))
+    return _TOKEN.sub(rf"\g<before>{MASK}", _CREDENTIALS.sub(f"{MASK}@", location))
 
 
 def token_of(location: str) -> str | None:
     """The token in a URL, if it looks like a one-time URL of ours."""
     found = _TOKEN.search(location)
-    return found[0] if found else None
+    return found["token"] if found else None
 
 
 class JobStep(BaseModel):

@@ -14,6 +14,15 @@ UpdateType = Literal["Full", "Differential"]
 Entry = dict[str, Any]
 NOT_SUPPORTED = -1
 """The version that a charge point without a local list tells (5.10)."""
+MAX_VERSION = 2**31 - 2
+"""There must be one after it."""
+
+
+def usable_version(told: object) -> int | None:
+    """A version that a charge point tells; None if it is none."""
+    if isinstance(told, int) and NOT_SUPPORTED <= told <= MAX_VERSION:
+        return told
+    return None
 
 
 class LocalListRequest(BaseModel):

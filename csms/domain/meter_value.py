@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import bson
 
 from csms.domain.as_sent import Sent, as_sent
-from csms.domain.sampled_value import DEFAULT_MEASURAND, encode_samples
+from csms.domain.sampled_value import DEFAULT_MEASURAND, MAX_NUMBER, encode_samples
 from csms.domain.times import DeviceTime
 
 _SAMPLES = b"\x04sampledValue\0"
@@ -101,7 +101,8 @@ def energy_register(document: Mapping[str, Any]) -> float | None:
     for sample in document["sampledValue"]:
         if sample["measurand"] == DEFAULT_MEASURAND and sample["phase"] is None:
             value: float | None = sample["value"]
-            if value is not None and value >= 0:
+            # Below 0 it is no reading; version 0.1.0 has stored larger ones.
+            if value is not None and 0 <= value < MAX_NUMBER:
                 return value
     return None
 

@@ -27,8 +27,11 @@ from ocpp.v16.enums import (
 
 DEFAULT_MEASURAND = "Energy.Active.Import.Register"
 
-MAX_NUMBER = 1e30
-"""Beyond this a number is garbage, and not worth exact arithmetic."""
+MANY = 100
+"""Samples in one element for which templates are kept by their place: no meter sends more."""
+
+MAX_NUMBER = 2.0**53
+"""Beyond this a number is garbage, such as the largest of 64 bits."""
 
 _KNOWN_MEASURANDS = frozenset(measurand.value for measurand in Measurand)
 _KNOWN_PHASES = frozenset(phase.value for phase in Phase)
@@ -101,7 +104,7 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
         raw = sample["value"]
         text = raw.encode()
         head, null_head, middle, tail, convert, is_register, kind_flags = _template(
-            place,
+            place if place < MANY else 0,
             len(text),
             get("measurand"),
             get("unit"),
@@ -110,6 +113,8 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
             get("location"),
             get("format"),
         )
+        if place >= MANY:
+            head, null_head = _moved(head, place), _moved(null_head, place)
         try:
             value = float(raw) if convert is None else convert(raw)
         except (ValueError, ArithmeticError):
@@ -134,6 +139,11 @@ def encode_samples(samples: Iterable[Mapping[str, Any]]) -> Samples:
 # double, `middle`, the text, `tail`; or `null_head`, `middle`, the text, `tail`. Without `convert`
 # the text is the value.
 _Template = tuple[bytes, bytes, bytes, bytes, Callable[[str], float] | None, bool, tuple[str, ...]]
+
+
+def _moved(head: bytes, place: int) -> bytes:
+    """The head of the first element of an array, as that of another: its type, then its index."""
+    return b"%b%d%b" % (head[:1], place, head[2:])
 
 
 # A meter sends the same few kinds for ever; the bound is for one that makes kinds up.

@@ -11,6 +11,11 @@ from typing import Any
 
 from pydantic import BeforeValidator
 
+MAX_COMPOSED = 2_000
+"""Characters. A longer text is compared as it is written: to order a long run of accents takes
+time by the square of its length, and a stranger may send a megabyte of them. No id, name or note
+is longer."""
+
 _CONTROL_CHARACTERS = dict.fromkeys((*range(32), *range(127, 160)))
 
 
@@ -24,7 +29,9 @@ def bare(text: str) -> str:
 
 def nfc(text: str) -> str:
     """A text in its composed form, as it is stored and shown."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if text.isascii() or len(text) > MAX_COMPOSED:
+        return text
+    return unicodedata.normalize("NFC", text)
 
 
 def fold_text(text: str) -> str:
@@ -34,6 +41,8 @@ def fold_text(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
+    if len(text) > MAX_COMPOSED:
+        return text.casefold()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 

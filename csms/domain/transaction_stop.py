@@ -42,6 +42,9 @@ UNKNOWN_TRANSACTION = "unknownTransaction"
 MOST_ENERGY = 1_000_000
 """Wh. A register that is further ahead of a start is that of another connector."""
 
+MAX_EARLIER_STOPS = 50
+"""Of a transaction: besides the first one, the last ones that a later one has corrected."""
+
 # What an earlier stop was flagged with no longer holds when a later one corrects it.
 _OF_THE_STOP = frozenset(
     {
@@ -224,8 +227,9 @@ class Stop:
             for name in ("meterStop", "stopTimestamp", "stopReason", "stopIdTag", "energyWh")
         }
         before = {**transaction, "flags": kept, "energyWh": None}
+        stops = [*(transaction.get("earlierStops") or ()), earlier]
         return self.changes(before, now, (STOP_CORRECTED,)) | {
-            "earlierStops": [*(transaction.get("earlierStops") or ()), earlier],
+            "earlierStops": stops[:1] + stops[1:][-MAX_EARLIER_STOPS:],
         }
 
     def with_readings(self, readings: Registers) -> Stop:

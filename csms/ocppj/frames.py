@@ -20,6 +20,8 @@ MAX_UNIQUE_ID = 255
 """The standard says 36; longer ones are seen (a UUID in braces) and do no harm."""
 
 MAX_DESCRIPTION = 255
+MAX_CODE, MAX_DESCRIPTION_READ = 100, 1_000
+"""Of a CallError that a charge point sends: more than the standard has, and no megabyte."""
 FORMATION_VIOLATION = "FormationViolation"
 """The code of a CALLERROR that answers what is no proper Call (4.2.3)."""
 
@@ -254,8 +256,8 @@ def _call_error(elements: list[Any], quirks: Quirks) -> CallError:
     code, description, details = (elements[2:] + ["", "", {}][len(elements) - 2 :])[:3]
     return CallError(
         unique_id,
-        code if isinstance(code, str) and code else "GenericError",
-        description if isinstance(description, str) else "",
+        code[:MAX_CODE] if isinstance(code, str) and code else "GenericError",
+        description[:MAX_DESCRIPTION_READ] if isinstance(description, str) else "",
         details if isinstance(details, dict) else {},
         quirks,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from csms.errors import FieldError, OcppError
@@ -59,16 +57,20 @@ def _refusal(action: str, payload: Payload) -> OcppError:
 
 def outbound_errors(action: str, payload: Payload) -> list[FieldError]:
     """What is wrong with a request that is about to be sent; empty if nothing is."""
-    return _field_errors(strict(action).iter_errors(payload))
+    return _field_errors(action, payload)
 
 
 def answer_errors(action: str, payload: Payload) -> list[FieldError]:
     """What is wrong with a charge point's answer to `action`; empty if nothing is."""
-    return _field_errors(strict(f"{action}Response").iter_errors(payload))
+    return _field_errors(f"{action}Response", payload)
 
 
-def _field_errors(errors: Iterable[ValidationError]) -> list[FieldError]:
-    return [FieldError(_path(error), error.message) for error in errors]
+def _field_errors(message: str, payload: Payload) -> list[FieldError]:
+    try:
+        errors = strict(message).iter_errors(payload)
+        return [FieldError(_path(error), error.message) for error in errors]
+    except ValueError:
+        return [FieldError("payload", "is nested too deep; send what the standard has")]
 
 
 def _code(error: ValidationError) -> str:

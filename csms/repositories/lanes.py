@@ -26,7 +26,8 @@ ENOUGH = 96
 """Writes that need no more company."""
 
 MAX_BATCH = 1_000
-MAX_BATCH_BYTES = 16 * 1024 * 1024
+MAX_BATCH_BYTES = 15 * 1024 * 1024
+"""A little less than one command of MongoDB holds. What is larger by itself goes alone."""
 MAX_WAITING = 20_000
 MAX_BEHIND = 20_000
 RETRY_BEHIND_AFTER = 1.0
@@ -186,17 +187,20 @@ class Lane(Generic[Operation]):
     def _next_batch(self) -> _Batch[Operation]:
         batch: _Batch[Operation] = _Batch([], [])
         count = size = 0
-        while self._waiting and count < MAX_BATCH and size < MAX_BATCH_BYTES:
-            group = self._waiting.popleft()
-            count += len(group.operations)
-            size += sum(map(self._size_of, group.operations))
-            batch.waiting.append(group)
+        while self._waiting and count < MAX_BATCH:
+            operations = self._waiting[0].operations
+            size += sum(map(self._size_of, operations))
+            if size > MAX_BATCH_BYTES and count:
+                break
+            count += len(operations)
+            batch.waiting.append(self._waiting.popleft())
         self._count -= count
-        while self._behind and count < MAX_BATCH and size < MAX_BATCH_BYTES:
-            operation = self._behind.popleft()
+        while self._behind and count < MAX_BATCH:
+            size += self._size_of(self._behind[0])
+            if size > MAX_BATCH_BYTES and count:
+                break
             count += 1
-            size += self._size_of(operation)
-            batch.behind.append(operation)
+            batch.behind.append(self._behind.popleft())
         return batch
 
     async def _failed(self, error: PyMongoError, batch: _Batch[Operation]) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from csms import db
 from csms.domain.times import MAX_SKEW
 from csms.domain.transaction import LEFT_BEHIND, TransactionStatus
+from csms.errors import DatabaseUnavailable
 from csms.repositories.transactions import Transactions
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 """How many are closed in one go."""
@@ -62,5 +67,15 @@ class LeftBehind:
                 sort=[("leftBehindAt", 1)],
                 limit=AT_ONCE,
             ).to_list(AT_ONCE)
-        closed = [await self._transactions.abandon(transaction, now) for transaction in stale]
+        closed = [await self._close(transaction, now) for transaction in stale]
         return [transaction for transaction in closed if transaction is not None]
+
+    async def _close(self, transaction: db.Document, now: datetime) -> db.Document | None:
+        try:
+            return await self._transactions.abandon(transaction, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            # What is odd about this one must not keep the others open.
+            log.exception("stale_transaction_not_closed", transaction=transaction["_id"])
+            return None

@@ -12,7 +12,7 @@ from pymongo.errors import ExecutionTimeout
 from csms import db
 from csms.domain.energy import Registers, energy_of, start_register
 from csms.domain.meter_value import energy_register
-from csms.domain.sampled_value import DEFAULT_MEASURAND
+from csms.domain.sampled_value import DEFAULT_MEASURAND, MAX_NUMBER
 from csms.domain.transaction import TransactionStatus, has_usable_start
 
 MAX_MILLISECONDS = 3_000
@@ -22,7 +22,15 @@ LOOK_BACK = timedelta(days=2)
 AT_ONCE = 20
 """Readings that are looked at to find the first or the last."""
 
-_HAS_REGISTER = {"sampledValue": {"$elemMatch": {"measurand": DEFAULT_MEASURAND, "phase": None}}}
+_HAS_REGISTER = {
+    "sampledValue": {
+        "$elemMatch": {
+            "measurand": DEFAULT_MEASURAND,
+            "phase": None,
+            "value": {"$gte": 0, "$lt": MAX_NUMBER},
+        }
+    }
+}
 
 
 class MeterRegisters:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from pymongo import UpdateOne
@@ -20,6 +20,12 @@ MAX_TEXT = 255
 MAX_IDENTITIES = 1_000
 """Identities of one address that are told apart: a site has no more, a guesser has."""
 MAX_ADDRESSES = 1_000
+MAX_NEW = 10_000
+"""Visitors that were not seen before and get a record of their own, in one go ..."""
+NEW_EVERY = timedelta(seconds=5)
+"""... and how soon another one may: who has a network has more addresses than a disk holds."""
+MANY = "many"
+"""In place of an address: those beyond these, counted together."""
 NOTED_EVERY = 1.0
 """Seconds between writes of what was noted."""
 MAX_NOTED = 200
@@ -43,22 +49,42 @@ class RejectedConnections:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._known: OrderedDict[str, set[tuple[str | None, str]]] = OrderedDict()
+        self._known: OrderedDict[str, set[int]] = OrderedDict()
+        self._new_left = float(MAX_NEW)
+        self._new_at: datetime | None = None
         self._noted: Counter[Rejection] = Counter()
         self._noted_at: datetime | None = None
 
-    def _name(self, rejection: Rejection) -> str | None:
-        """The identity to record; None for an address that keeps making up new ones."""
+    def _visitor(self, rejection: Rejection, now: datetime) -> tuple[str | None, str]:
+        """The identity and the address to record.
+
+        No identity for an address that keeps making up new ones; `MANY` where new visitors come
+        faster than there may be records.
+        """
         identity = rejection.identity and rejection.identity[:MAX_TEXT]
-        known = self._known.setdefault(rejection.remote_address, set())
-        self._known.move_to_end(rejection.remote_address)
+        address = rejection.remote_address
+        visit = hash((identity, rejection.reason))
+        known = self._known.get(address)
+        if known is None or visit not in known:
+            if known is not None and len(known) >= MAX_IDENTITIES:
+                return None, address
+            if not self._may_be_new(now):
+                return None, MANY
+            known = self._known.setdefault(address, set())
+            known.add(visit)
+        self._known.move_to_end(address)
         if len(self._known) > MAX_ADDRESSES:
             self._known.popitem(last=False)
-        visit = identity, rejection.reason
-        if visit not in known and len(known) >= MAX_IDENTITIES:
-            return None
-        known.add(visit)
-        return identity
+        return identity, address
+
+    def _may_be_new(self, now: datetime) -> bool:
+        since = now - (self._new_at or now)
+        self._new_at = now
+        self._new_left = min(MAX_NEW, self._new_left + max(0.0, since / NEW_EVERY))
+        if self._new_left < 1:
+            return False
+        self._new_left -= 1
+        return True
 
     async def record(self, rejection: Rejection, now: datetime) -> None:
         """Count one rejection; returns when it is stored.
@@ -93,8 +119,8 @@ class RejectedConnections:
 
     def _counted(self, rejection: Rejection, count: int, now: datetime) -> UpdateOne:
         """The update that adds to the record of a visitor and a reason, or makes it."""
-        identity = self._name(rejection)
-        key = repr((identity, rejection.remote_address, rejection.reason))
+        identity, address = self._visitor(rejection, now)
+        key = repr((identity, address, rejection.reason))
         changes = {
             "$inc": {"count": count},
             "$set": {
@@ -104,7 +130,7 @@ class RejectedConnections:
             },
             "$setOnInsert": {
                 "chargePointIdentity": identity,
-                "remoteAddress": rejection.remote_address,
+                "remoteAddress": address,
                 "reason": rejection.reason,
                 "firstSeen": now,
             },

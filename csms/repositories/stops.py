@@ -15,6 +15,9 @@ from csms.domain.transaction_stop import Stop
 from csms.errors import DatabaseUnavailable, Duplicate
 from csms.repositories.transactions import LONGEST, MAX_ACTIVE, Transactions
 
+MAX_STOP_KEYS = 100
+"""Of one transaction: by then the stops of before have been answered for long."""
+
 _TRIES = 5
 """How often a stop looks again because another one has changed what it found."""
 
@@ -144,7 +147,10 @@ class Stops:
         async with db.errors():
             stopped = await self._collection.find_one_and_update(
                 expected,
-                {"$set": changes, "$addToSet": {"stopKeys": stop.key}},
+                {
+                    "$set": changes,
+                    "$push": {"stopKeys": {"$each": [stop.key], "$slice": -MAX_STOP_KEYS}},
+                },
                 return_document=ReturnDocument.AFTER,
             )
         if stopped is None:
@@ -182,7 +188,12 @@ class Stops:
             if found:
                 return found[0]
             former = await self._collection.find_one(
-                {"startKey": stop.former_key, "stopIdTag": stop.id_tag}
+                {
+                    "startKey": stop.former_key,
+                    "stopIdTag": stop.id_tag,
+                    # The parts of that key may have its separator in them.
+                    "chargePointId": stop.charge_point_id,
+                }
             )
         return former or await self._find_same_end(stop)
 

@@ -92,16 +92,21 @@ class Transactions:
         return list(await self._active.find(charge_point_id) or ())
 
     async def _find_active(self, charge_point_ids: set[str]) -> dict[str, list[db.Document]]:
-        query = {
-            "chargePointId": {"$in": list(charge_point_ids)},
-            "status": TransactionStatus.ACTIVE,
-        }
-        async with db.errors():
-            found = await self.collection.find(query).to_list(MAX_ACTIVE * len(charge_point_ids))
+        most = MAX_ACTIVE * len(charge_point_ids)
+        found = await self._read_active({"$in": list(charge_point_ids)}, most)
+        if len(found) == most and len(charge_point_ids) > 1:
+            # One of them has so many that those of others may be missing.
+            each = [await self._read_active(one, MAX_ACTIVE) for one in charge_point_ids]
+            found = [transaction for own in each for transaction in own]
         active: dict[str, list[db.Document]] = {}
         for transaction in found:
             active.setdefault(transaction["chargePointId"], []).append(transaction)
         return active
+
+    async def _read_active(self, charge_point_id: Any, most: int) -> list[db.Document]:
+        query = {"chargePointId": charge_point_id, "status": TransactionStatus.ACTIVE}
+        async with db.errors():
+            return await self.collection.find(query, limit=most).to_list(most)
 
     async def begun_before(
         self, charge_point_id: str, connector_id: int, earliest: datetime, latest: datetime

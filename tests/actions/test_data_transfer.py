@@ -64,8 +64,12 @@ async def test_a_type_that_an_admin_has_set_stays(system: System) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["", "[]", "{}", "types", {"0": "Type 2"}, {"65": "Type 2"}, {"x": "y"}, {"1": 2}]
-)
+    "data",
+    [
+        "", "[]", "{}", "types", {"0": "Type 2"}, {"65": "Type 2"}, {"x": "y"}, {"1": 2},
+        {"9" * 5000: "Type 2"},
+    ],
+)  # fmt: skip
 async def test_types_that_cannot_be_read_are_rejected(system: System, data: Any) -> None:
     charge_point = await system.online()
     answer = await types(charge_point, data)

@@ -177,3 +177,21 @@ class TestWithHoursThatAreShort:
         await charge_point.call("StopTransaction", stop)
         ended = await shown(system, number)
         assert (ended["status"], ended["energyWh"]) == ("Completed", 4000)
+
+
+@pytest.mark.parametrize("value", ["18446744073709551615", "-1e25", "1e29"])
+async def test_a_reading_that_no_register_has_holds_nothing_up(system: System, value: str) -> None:
+    charge_point = await system.online("CP1")
+    for _ in range(2):
+        number, _ = await start(charge_point)
+        # The second is not in the record yet when the transaction ends.
+        await metered(charge_point, number, "1200")
+        await metered(charge_point, number, "1500")
+        await metered(charge_point, number, value)
+    stop = {"transactionId": number, "timestamp": now(), "meterStop": -1}
+    await charge_point.call("StopTransaction", stop)
+    found = [await shown(system, one) for one in (number - 1, number)]
+    assert [(one["status"], one["energyWh"]) for one in found] == [
+        ("Abandoned", 500),
+        ("Completed", 500),
+    ]

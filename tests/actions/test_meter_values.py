@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from csms.actions import meter_values
+from csms.actions import meter_values, metering, running
 from csms.domain.meter_value import REPAIR_FLAGS
 from csms.domain.times import rfc3339
 from tests.actions.support import Repaired, documents
@@ -337,3 +337,40 @@ async def test_flags_and_claims_of_repaired_payloads_are_kept(system: System) ->
     assert stored["reportedTransactionId"] == "x" * 100
     status, page = await system.rest("GET", "/admin/meter-values")
     assert (status, page["items"][0]["reportedTransactionId"]) == (200, "x" * 100)
+
+
+async def test_what_is_remembered_of_a_connection_is_bounded(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metering, "MAX_REGISTERS", 5)
+    monkeypatch.setattr(running, "MAX_REMEMBERED", 5)
+    charge_point = await system.online()
+    element = {"timestamp": rfc3339(datetime.now(UTC)), "sampledValue": [{"value": "1"}]}
+    for number in range(1, 20):
+        start = {"connectorId": number, "idTag": "TAG", "meterStart": 0, "timestamp": "x"}
+        await charge_point.call("StartTransaction", start)
+        await charge_point.call("MeterValues", {"connectorId": number, "meterValue": [element]})
+    connection = system.central_system.sockets._registry.of("CP1")
+    assert connection is not None
+    meters = connection.meters
+    assert len(meters.registers) <= 6
+    # All are looked up again, and belong to the connector they are on.
+    stored = await documents(system, "meter_values")
+    owners = {one["connectorId"]: one["transactionId"] for one in stored}
+    begun = await documents(system, "transactions")
+    assert owners == {one["connectorId"]: one["_id"] for one in begun}
+    assert len(owners) == 19
+
+
+async def test_sessions_without_a_connector_are_forgotten_when_they_end(system: System) -> None:
+    charge_point = await system.online(connectorCount=2)
+    element = {"timestamp": rfc3339(datetime.now(UTC)), "sampledValue": [{"value": "1"}]}
+    await charge_point.call("MeterValues", {"connectorId": 1, "meterValue": [element]})
+    for number in range(5):
+        start = {"idTag": "TAG", "meterStart": number, "timestamp": rfc3339(datetime.now(UTC))}
+        begun = await charge_point.call("StartTransaction", start)
+        stop = {"transactionId": begun["transactionId"], "meterStop": number + 1}
+        await charge_point.call("StopTransaction", stop | {"timestamp": start["timestamp"]})
+    connection = system.central_system.sockets._registry.of("CP1")
+    assert connection is not None and connection.meters.running is not None
+    assert len(connection.meters.running) == 1

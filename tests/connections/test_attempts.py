@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from csms.connections.attempts import ADDRESS_FACTOR, MAX_REMEMBERED, WINDOW, FailedAttempts
+from csms.connections.attempts import (
+    ADDRESS_FACTOR,
+    MAX_NAME,
+    MAX_REMEMBERED,
+    WINDOW,
+    FailedAttempts,
+)
 
 
 class Clock:
@@ -55,3 +61,10 @@ def test_memory_is_bounded() -> None:
     for number in range(MAX_REMEMBERED + 10):
         attempts.failed(f"a{number}", "CP1")
     assert len(attempts._failures) <= MAX_REMEMBERED
+
+
+def test_of_a_huge_name_only_the_beginning_is_kept() -> None:
+    attempts = FailedAttempts(1, Clock())
+    attempts.failed("a", "x" * 1_000_000)
+    assert attempts.must_wait("a", "x" * 1_000_000) > 0
+    assert sum(len(name or "") for _, name in attempts._failures) <= MAX_NAME

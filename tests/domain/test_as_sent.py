@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csms.domain.as_sent import (
+    MAX_DEPTH,
+    MAX_SIZE,
     as_sent,
+    bounded,
     differs,
     digest,
     key_part,
@@ -32,6 +35,31 @@ def test_everything_can_be_stored_and_is_bounded(value: Any) -> None:
     assert len(str(kept)) <= 100
     assert digest(kept, 1) == digest(as_sent(value), 1)
     assert "|" not in key_part(kept) and "#" not in key_part(kept)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=3))
+def test_an_answer_can_be_stored_and_read_again(answer: dict[str, Any]) -> None:
+    kept = bounded(answer)
+    assert bson.decode(bson.encode(kept)).keys() == kept.keys()
+
+
+def test_of_an_answer_that_fits_nothing_is_changed() -> None:
+    answer = {"a.b": [1, -(2**63), "x" * 10_000, {"c": [None, True, 1.5]}], "": ""}
+    assert bounded(answer) == answer
+
+
+def test_an_answer_is_cut_where_it_is_too_deep_or_too_much() -> None:
+    deep: Any = []
+    for _ in range(1010):
+        deep = [deep]
+    kept = bounded({"deep": deep})["deep"]
+    for _ in range(MAX_DEPTH - 1):
+        [kept] = kept
+    assert kept == "..."
+    assert as_sent(deep) == "a list, nested too deep"
+    many = bounded({"many": [1] * 1_000_000, "more": 1})
+    assert len(many["many"]) < 100_000 and many["many"][-1] == "..." and "more" not in many
+    assert len(bounded({"text": "x" * 2 * MAX_SIZE})["text"]) < MAX_SIZE + 10
 
 
 def test_half_a_surrogate_pair_can_be_stored() -> None:

@@ -77,3 +77,12 @@ def test_a_serial_longer_than_a_charge_point_may_report_is_noted() -> None:
     assert note_on_serial("S" * 25) is None
     note = note_on_serial("S" * 26)
     assert note is not None and "26 characters" in note and "25" in note
+
+
+def test_a_cell_full_of_blanks_takes_no_time() -> None:
+    # Half a minute, if every blank is looked at from every other.
+    blanks = " " * 100_000
+    with pytest.raises(ValueError, match="a number"):
+        read("powerRating", f"5{blanks}x")
+    assert read("location", f"a{blanks}b \n\t c") == f"a{blanks}b c"
+    assert read("powerRating", "7.5 kW") == 7.5

@@ -16,6 +16,7 @@ from csms.domain.job import mask_location, token_of
         ("https://host:8080/mail@home.bin", "https://host:8080/mail@home.bin"),
         ("https://host/ocpp/files/TOKEN/v2.bin", "https://host/ocpp/files/********/v2.bin"),
         ("/files/TOKEN", "/files/********"),
+        ("//FILES///TOKEN/", "//FILES///********/"),
         ("/admin/files/6b04d174", "/admin/files/6b04d174"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.domain.sampled_value import encode_samples
+from csms.domain.sampled_value import MANY, _template, encode_samples
 
 
 def stored(*samples: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -121,3 +121,14 @@ def test_whatever_is_sent_is_bson(samples: list[dict[str, Any]]) -> None:
     for sample, sent in zip(found, samples, strict=True):
         assert sample["raw"] == sent["value"]
         assert sample["measurand"] == (sent.get("measurand") or "Energy.Active.Import.Register")
+
+
+def test_an_element_of_absurd_length_is_stored_all_the_same() -> None:
+    samples = [{"value": str(number) if number % 3 else "?"} for number in range(MANY + 950)]
+    found, flags = stored(*samples)
+    assert [one["raw"] for one in found] == [sample["value"] for sample in samples]
+    assert flags == ["unreadableValue"]
+    # What is far behind is no kind of its own.
+    before = _template.cache_info().currsize
+    stored(*samples, *samples)
+    assert _template.cache_info().currsize == before

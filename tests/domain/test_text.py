@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import StringConstraints, TypeAdapter
 
-from csms.domain.text import COMPOSED, fold_text, nfc
+from csms.connections.visitor import ENDPOINT, read_identity
+from csms.domain.text import COMPOSED, MAX_COMPOSED, fold_text, nfc
 
 FORMS = ("NFC", "NFD")
 
@@ -52,3 +53,13 @@ def test_a_model_takes_text_composed_and_counts_its_characters_so() -> None:
     assert short.json_schema() == {"maxLength": 2, "type": "string"}
     with pytest.raises(ValueError):
         short.validate_python(5)
+
+
+def test_a_megabyte_of_accents_costs_nothing() -> None:
+    accents = "\u0300" * 250_000 + "\u0323" * 250_000
+    # To bring it into order would take minutes, and would change it.
+    assert nfc(accents) == accents
+    assert fold_text("A" + accents) == "a" + accents
+    assert nfc("e\u0301" + "e" * (MAX_COMPOSED - 2)) == "é" + "e" * (MAX_COMPOSED - 2)
+    with pytest.raises(ValueError):
+        read_identity(f"{ENDPOINT}/{'%CC%80' * 5_000}{'%CC%A3' * 5_000}")

@@ -148,14 +148,27 @@ async def test_no_other_request_is(system: System) -> None:
     assert await rejections(system) == []
 
 
-async def test_a_one_time_url_is_no_identity(system: System) -> None:
+@pytest.mark.parametrize(
+    "path",
+    ["/files/{}/firmware.bin", "//files///{}/", "/FILES/{}", "/%66iles%2F{}", "/x/files/{}"],
+)
+async def test_a_one_time_url_is_no_identity(system: System, path: str) -> None:
     token = "t" * 43
-    peer, status = await knock(system, f"/files/{token}/firmware.bin")
+    peer, status = await knock(system, path.format(token))
     assert status == 404
     peer.close()
     [one] = await rejections(system)
     assert one["chargePointIdentity"] is None
     assert token not in one["path"]
+
+
+async def test_no_control_character_of_a_terminal_is_part_of_an_identity(system: System) -> None:
+    for identity in ("%1B[31m", "%C2%9B31m", "%7F"):
+        peer, status = await knock(system, f"/ocpp/1.6/{identity}")
+        assert status == 400
+        peer.close()
+    [one] = await rejections(system)
+    assert (one["reason"], one["count"]) == ("Invalid chargePointIdentity", 3)
 
 
 async def test_upgrade_may_stand_among_others(system: System) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
@@ -13,8 +14,11 @@ from urllib.parse import quote
 import pytest
 
 from csms import app
+from csms.connections import inbox
+from csms.ocppj.frames import Call
+from tests.support.pages import Visitor
 from tests.support.raw_socket import RawSocket, client_frame, upgrade_request
-from tests.support.system import System
+from tests.support.system import ADMIN_TOKEN, System
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
@@ -33,9 +37,18 @@ PATHS = {
     "/admin/charge-points/CP1/update-firmware": ("fileId",),
     "/admin/tokens": ("name", "role"),
 }
-QUERIES = {
-    "/admin/charge-points": ("q", "status", "cursor", "connected"),
-    "/admin/transactions": ("chargePointId", "idTag", "transactionId", "from"),
+QUERIES: dict[str, tuple[str, ...]] = {
+    "/admin/charge-points": ("q", "status", "cursor", "connected", "protocolTrouble"),
+    "/admin/transactions": (
+        "chargePointId",
+        "idTag",
+        "transactionId",
+        "from",
+        "status",
+        "flag",
+        "stoppedFrom",
+        "stoppedTo",
+    ),
     "/admin/meter-values": ("chargePointId", "measurand", "connectorId", "cursor"),
     "/admin/reservations": ("chargePointId", "reservationId", "status"),
     "/admin/jobs": ("chargePointId", "kind", "status"),
@@ -78,6 +91,58 @@ async def test_operators_in_queries_are_text_or_refused(system: System, path: st
             assert (await system.rest("GET", f"{path}?{field}[$ne]=x"))[0] == 422
             status, page = await system.rest("GET", f"{path}?{field}={quote(str(OPERATORS[0]))}")
             assert status == 422 or page["items"] == []
+
+
+async def test_a_megabyte_of_accents_holds_nobody_up(system: System) -> None:
+    # In their normal form they would be in another order, which takes half a minute to find.
+    accents = "\u0300" * 75_000 + "\u0323" * 75_000
+    async with bystander(system):
+        response = await Visitor(system).post("/sign-in", name=accents, secret="x")
+        assert response.code == 403
+        user = base64.b64encode(accents[70_000:80_000].encode() + b":password").decode()
+        headers = {"Authorization": f"Basic {user}"}
+        other = await system.connect("CP1", headers=headers)
+        # The charge point that is there answers, and has no password.
+        assert (await other.closed())[1] == "Already connected"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://x/admin/charge-points",
+        "ws://x/admin/transactions",
+        "http:///admin/id-tags",
+        "http://admin:secret@x/admin/tokens",
+    ],
+)
+async def test_no_form_of_the_target_goes_around_the_token(system: System, target: str) -> None:
+    peer = await RawSocket.dial(system.ocpp)
+    peer.send(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert (await peer.end()).startswith(b"HTTP/1.1 401")
+    peer.close()
+
+
+async def test_methods_that_are_made_up_make_no_series_of_their_own(system: System) -> None:
+    for number in range(3):
+        for path in ("/admin/charge-points", "/healthz", "/", "/nowhere"):
+            peer = await RawSocket.dial(system.ocpp)
+            line = f"MADEUP{number} {path} HTTP/1.1"
+            peer.send(f"{line}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            assert b" 40" in await peer.end()
+            peer.close()
+    metrics = (await system.fetch("GET", "/metrics")).body.decode()
+    assert 'method="other"' in metrics and "MADEUP" not in metrics
+
+
+async def test_a_request_behind_an_upgrade_is_none(system: System) -> None:
+    await system.whitelist()
+    peer = await RawSocket.dial(system.ocpp)
+    secret = f"GET /admin/charge-points HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}"
+    peer.send(upgrade_request("/ocpp/1.6", "CP1"), f"{secret}\r\n\r\n".encode())
+    answer = await peer.end()
+    assert answer.startswith(b"HTTP/1.1 101") and answer.count(b"HTTP/1.1") == 1
+    assert b"chargePointIdentity" not in answer
+    peer.close()
 
 
 async def test_headers_that_never_end_are_not_waited_for(system: System) -> None:
@@ -135,3 +200,25 @@ async def test_path_tricks_lead_nowhere(system: System, path: str) -> None:
         response = await system.fetch("GET", path, token=None)
         assert response.code in (400, 401, 403, 404, 426)
         assert b"root:" not in response.body
+
+
+async def test_large_calls_wait_in_the_socket_and_not_in_memory(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_WAITING_SIZE", 10_000)
+    waiting: list[int] = []
+    put = inbox.Inbox.put
+
+    def noted(self: inbox.Inbox, call: Call, size: int = 0) -> Any:
+        result = put(self, call, size)
+        waiting.append(self._size)
+        return result
+
+    monkeypatch.setattr(inbox.Inbox, "put", noted)
+    charge_point = await system.online()
+    payload = {"vendorId": "x", "data": "x" * 4_000}
+    answers = [charge_point.start("DataTransfer", payload) for _ in range(40)]
+    assert {(await answer)[0] for answer in answers} == {3}
+    # One more may have been read when there was enough.
+    assert 10_000 <= max(waiting) < 15_000
+    assert "currentTime" in await charge_point.call("Heartbeat", {})

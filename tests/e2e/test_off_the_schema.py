@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -166,3 +167,16 @@ async def test_what_has_no_meaning_left_is_refused_and_counted(system: System) -
     assert counted["lastAt"] is not None
     metrics = (await system.fetch("GET", "/metrics")).body.decode()
     assert 'csms_protocol_trouble_total{kind="refusedCalls"} 2.0' in metrics
+
+
+@pytest.mark.parametrize("field", ["transactionId", "meterStop", "timestamp"])
+async def test_a_stop_with_a_field_nested_without_end(system: System, field: str) -> None:
+    charge_point = await system.online()
+    stop = {"transactionId": 0, "meterStop": 5000, "timestamp": NOW, "idTag": "TAG1"}
+    text = json.dumps([2, "stop", "StopTransaction", stop | {field: "DEEP"}])
+    deep = "[" * 1010 + "]" * 1010
+    charge_point.send(text.replace('"DEEP"', deep))
+    # Calls are served in their order.
+    await charge_point.call("Heartbeat", {})
+    [orphan] = await documents(system, "transactions")
+    assert orphan["status"] == "Orphaned"

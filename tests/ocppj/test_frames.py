@@ -202,3 +202,9 @@ def test_what_is_encoded_is_read_back(unique_id: str, action: str, payload: dict
 def test_no_spaces_are_sent_and_descriptions_are_cut() -> None:
     assert encode_call("1", "Reset", {"type": "Soft"}) == b'[2,"1","Reset",{"type":"Soft"}]'
     assert len(json.loads(encode_error("1", "GenericError", "x" * 300))[3]) == 255
+
+
+def test_of_a_huge_error_of_a_charge_point_the_beginning_is_read() -> None:
+    frame = parse(f'[4,"7","{"C" * 400_000}","{"D" * 400_000}",{{}}]')
+    assert isinstance(frame, CallError)
+    assert (frame.code, frame.description) == ("C" * 100, "D" * 1_000)

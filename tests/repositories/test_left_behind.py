@@ -85,3 +85,13 @@ async def test_it_is_closed_after_hours_without_a_reading(
         assert (one["status"], one["energyWh"], one["stopTimestamp"]) == ("Abandoned", 80, START)
         assert one["flags"] == ["leftBehind", "abandoned"]
     assert await transactions.collection.count_documents({"status": "Active"}) == 2 - is_stale
+
+
+async def test_one_that_cannot_be_closed_keeps_no_other_open(transactions: Transactions) -> None:
+    at = START - timedelta(hours=20)
+    flags = {"flags": ["leftBehind"], "leftBehindAt": at}
+    odd = await begin(transactions, 1, **flags, lastMeter="not a number")
+    other = await begin(transactions, 2, **{**flags, "leftBehindAt": at + timedelta(hours=1)})
+    closed = await LeftBehind(transactions).close_stale(TWELVE_HOURS, START)
+    assert [one["_id"] for one in closed] == [other]
+    assert (await transactions.get(odd))["status"] == "Active"

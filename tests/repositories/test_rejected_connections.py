@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from csms import db
@@ -60,4 +62,30 @@ async def test_a_flood_that_is_noted_is_one_update_for_each_visitor(
         "192.0.2.0": 100,
         "192.0.2.1": 100,
         "192.0.2.2": 100,
+    }
+
+
+async def test_a_flood_from_many_addresses_is_one_record_in_the_end(
+    database: db.Database,
+    telemetry_database: db.TelemetryDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rejected_connections, "MAX_NEW", 3)
+    rejected = RejectedConnections(Telemetry(telemetry_database, Metrics(), 0))
+    for number in range(50):
+        rejection = Rejection(f"X{number}", f"2001:db8::{number:x}", "Not whitelisted")
+        await rejected.record(rejection, START)
+    # Who was seen before is still counted apart, and so is a newcomer after a while.
+    await rejected.record(Rejection("X1", "2001:db8::1", "Not whitelisted"), START)
+    later = START + timedelta(seconds=6)
+    await rejected.record(Rejection("Y", "2001:db8::ff", "Not whitelisted"), later)
+    await rejected.record(Rejection("Z", "2001:db8::fe", "Not whitelisted"), later)
+    found = await database["rejected_connections"].find().to_list(None)
+    counts = {(one["chargePointIdentity"], one["remoteAddress"]): one["count"] for one in found}
+    assert counts == {
+        ("X0", "2001:db8::0"): 1,
+        ("X1", "2001:db8::1"): 2,
+        ("X2", "2001:db8::2"): 1,
+        ("Y", "2001:db8::ff"): 1,
+        (None, "many"): 48,
     }

@@ -10,9 +10,9 @@ import pytest
 from csms import db
 from csms.domain.id_tag import IdTagInfo
 from csms.domain.transaction_start import Start
-from csms.domain.transaction_stop import Stop
+from csms.domain.transaction_stop import MAX_EARLIER_STOPS, Stop
 from csms.repositories.left_behind import LeftBehind
-from csms.repositories.stops import Stops
+from csms.repositories.stops import MAX_STOP_KEYS, Stops
 from csms.repositories.transactions import Transactions
 from tests.repositories.conftest import START, Clock
 
@@ -190,6 +190,29 @@ async def test_an_orphan_of_version_0_1_0_is_recognised(nodes: list[Node]) -> No
     )  # fmt: skip
     assert (await nodes[0].stop())["_id"] == 5
     assert (await nodes[0].stop(idTag="TAG"))["_id"] != 5
+
+
+async def test_no_id_makes_a_stop_of_one_charge_point_that_of_another(nodes: list[Node]) -> None:
+    await nodes[0].transactions.collection.insert_one(
+        {
+            "_id": 5, "chargePointId": "CP|1", "connectorId": None, "status": "Orphaned",
+            "stopIdTag": None, "startKey": "stop|CP|1|7|2026-05-01T11:30:00Z|350",
+        }
+    )  # fmt: skip
+    mine = await nodes[0].stop(charge_point_id="CP", transactionId="1|7")
+    assert (mine["chargePointId"], mine["status"]) == ("CP", "Orphaned")
+
+
+async def test_a_stop_that_is_corrected_for_ever_does_not_grow(nodes: list[Node]) -> None:
+    running = await nodes[0].start()
+    for n in range(MAX_STOP_KEYS + 10):
+        stamp = f"2026-05-01T11:{30 + n // 60}:{n % 60:02}Z"
+        document = await nodes[0].stop(transactionId=running, meterStop=350 + n, timestamp=stamp)
+    assert document["energyWh"] == 250 + n
+    earlier = [stop["meterStop"] for stop in document["earlierStops"]]
+    assert (earlier[0], earlier[-1], len(earlier)) == (350, 350 + n - 1, MAX_EARLIER_STOPS + 1)
+    assert len(document["stopKeys"]) == MAX_STOP_KEYS
+    assert await nodes[1].stop(transactionId=running) == document
 
 
 async def test_a_later_stop_corrects_and_repeats_of_both_change_nothing(nodes: list[Node]) -> None:

@@ -13,7 +13,7 @@ from csms.domain.transaction_start import Start
 from csms.domain.transaction_stop import Stop
 from csms.errors import InvalidInput, NotFound
 from csms.repositories.stops import Stops
-from csms.repositories.transactions import Transactions
+from csms.repositories.transactions import MAX_ACTIVE, Transactions
 from tests.repositories.conftest import START, Clock
 
 pytestmark = pytest.mark.gen_test
@@ -198,3 +198,14 @@ async def test_running_transactions_are_counted_without_case(transactions: Trans
     for number, id_tag in enumerate(("tag", "TAG", "other"), start=1):
         await transactions.start(start(idTag=id_tag, connectorId=number), ACCEPTED, START)
     assert await transactions.count_active("Tag") == 2
+
+
+async def test_who_has_many_active_ones_hides_none_of_another(transactions: Transactions) -> None:
+    document = (await transactions.start(start("CP2"), ACCEPTED, START)) | {"status": "Active"}
+    await transactions.collection.insert_many(
+        {**document, "_id": 1000 + n, "chargePointId": "CP1", "connectorId": n, "startKey": str(n)}
+        for n in range(3 * MAX_ACTIVE)
+    )
+    many, own = await asyncio.gather(transactions.active_of("CP1"), transactions.active_of("CP2"))
+    assert [one["_id"] for one in own] == [document["_id"]]
+    assert len(many) == MAX_ACTIVE and {one["chargePointId"] for one in many} == {"CP1"}

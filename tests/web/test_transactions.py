@@ -74,3 +74,8 @@ async def test_what_is_found(system: System, query: str, numbers: list[int]) -> 
 async def test_a_bad_filter_is_named(system: System, query: str, field: str) -> None:
     status, problem = await system.rest("GET", f"{PATH}?{query}")
     assert (status, [error["field"] for error in problem["errors"]]) == (422, [field])
+
+
+async def test_an_id_of_thousands_of_digits_is_that_of_no_transaction(system: System) -> None:
+    for number in ("9" * 5_000, "0" * 5_000 + "1"):
+        assert (await system.rest("GET", f"/admin/transactions/{number}"))[0] == 404

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import orjson
 
 from csms.actions.context import Context
@@ -13,6 +15,7 @@ from csms.domain.connector import MAX_CONNECTORS, learn_types
 from csms.errors import DatabaseUnavailable
 
 ATTEMPTS = 10
+_NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 async def connector_types(context: Context, data: str) -> None:
@@ -38,8 +41,7 @@ def _read_types(data: str) -> dict[int, str]:
     if not isinstance(told, dict) or not told:
         raise Rejected(wanted)
     for connector_id, name in told.items():
-        number = int(connector_id) if connector_id.isascii() and connector_id.isdecimal() else 0
-        if not 1 <= number <= MAX_CONNECTORS:
+        if not _NUMBER.fullmatch(connector_id) or not 1 <= int(connector_id) <= MAX_CONNECTORS:
             raise Rejected(f"connectors are numbered 1 to {MAX_CONNECTORS}")
         if not isinstance(name, str) or not name.strip():
             raise Rejected(wanted)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from csms.domain.api_token import Role
+from csms.domain.as_sent import status_in
 from csms.domain.charging_profile import ChargingProfileView, Period, Purpose, readable, view
 from csms.domain.times import parse_time
 from csms.ocppj.payloads import answer_errors
@@ -91,7 +92,7 @@ class CompositeScheduleHandler(ApiHandler):
         if start is None and schedule:
             start = parse_time(schedule.get("startSchedule"))
         return CompositeSchedule(
-            status=str(answer.get("status")),
+            status=status_in(answer),
             connectorId=answer.get("connectorId") if fits else None,
             scheduleStart=start,
             periods=readable(schedule, start) if schedule else [],

@@ -131,7 +131,7 @@ def read_id(transaction_id: str) -> int:
         NotFound: it is none, so there is no such transaction.
     """
     is_number = transaction_id.isascii() and transaction_id.isdecimal()
-    if not is_number or int(transaction_id[:12]) > MAX_INT32:
+    if not is_number or len(transaction_id) > 12 or int(transaction_id) > MAX_INT32:
         raise NotFound("transaction", transaction_id)
     return int(transaction_id)
 

@@ -269,9 +269,12 @@ class PageHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Count the request."""
-        self.services.deps.metrics.http_seconds.labels(
-            self.request.method, type(self).__name__, str(int(self.get_status()))
-        ).observe(self.request.request_time())
+        self.services.deps.metrics.request_answered(
+            self.request.method or "",
+            type(self).__name__,
+            int(self.get_status()),
+            self.request.request_time(),
+        )
 
 
 class NoPageHandler(PageHandler):
