@@ -22,6 +22,8 @@ from tests.faults.load import (
     survive,
 )
 
+pytestmark = pytest.mark.long
+
 TOKEN = "a-token-of-the-test"
 DISK_MB = 400
 """MongoDB sets aside 300 MB for its journal as soon as it starts."""

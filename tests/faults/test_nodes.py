@@ -18,6 +18,8 @@ from tests.faults.load import COUNT, Load, assert_stored_once, senders
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import Client, eventually
 
+pytestmark = pytest.mark.long
+
 TOKEN = "a-token-of-the-test"
 DATABASE = "csms_nodes"
 SLACK = 5.0

@@ -21,7 +21,7 @@ from tests.support.system import Client, System
 
 TOKEN = "a-token-of-the-test"
 
-pytestmark = pytest.mark.gen_test(timeout=120)
+pytestmark = [pytest.mark.gen_test(timeout=120), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

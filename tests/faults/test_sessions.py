@@ -23,6 +23,8 @@ from tests.e2e import test_serve
 from tests.faults.load import Load, Sender, senders, survive
 from tests.faults.test_nodes import TOKEN, node
 
+pytestmark = pytest.mark.long
+
 DATABASE = "csms_sessions"
 READINGS = 3
 STEP = 100
