@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any
 
 from csms.actions.context import Context
@@ -33,7 +34,7 @@ MAX_REGISTERS = 200
 class Readings:
     """The MeterValue elements of one Call, with their times read."""
 
-    __slots__ = ("context", "connector_id", "sent_as", "elements", "times")
+    __slots__ = ("context", "connector_id", "sent_as", "elements", "times", "has_odd_times")
 
     def __init__(
         self, context: Context, connector_id: int, sent_as: str, elements: Iterable[Element]
@@ -45,19 +46,22 @@ class Readings:
         received_at, connected_at = context.received_at, context.peer.connected_at
         self.elements: list[Element] = []
         self.times: list[DeviceTime] = []
+        self.has_odd_times = False
         for element in elements:
             if element["sampledValue"]:
-                self.elements.append(element)
                 time = read_device_time(element.get("timestamp"), received_at, connected_at)
+                self.elements.append(element)
                 self.times.append(time)
+                if time.flags:
+                    self.has_odd_times = True
 
     @property
     def are_late(self) -> bool:
         """Whether they are from before the connection that they came on."""
-        return any("late" in time.flags for time in self.times if time.flags)
+        return self.has_odd_times and any("late" in time.flags for time in self.times)
 
-    def write(self, owners: Sequence[Owner]) -> asyncio.Future[None] | None:
-        """Have them written, each with its owner.
+    def write(self, owners: Iterable[Owner]) -> asyncio.Future[None] | None:
+        """Have them written, each with its owner; there may be more owners.
 
         The future is done when all are acknowledged; None if there are none.
 
@@ -70,9 +74,8 @@ class Readings:
         if len(registers) > MAX_REGISTERS:
             registers.clear()
         documents = []
-        is_skewed = False
         source = source_of = None
-        for element, time, owner in zip(self.elements, self.times, owners, strict=True):
+        for element, time, owner in zip(self.elements, self.times, owners, strict=False):
             if source is None or owner is not source_of:
                 source_of = owner
                 source = MeterSource(
@@ -93,10 +96,8 @@ class Readings:
                     if running.ended_at is None:
                         when = time.or_receipt(received_at)
                         context.deps.progress.meter(running, register, when, received_at)
-            if time.flags and "clockSkew" in time.flags:
-                is_skewed = True
             documents.append(reading.document)
-        if is_skewed:
+        if self.has_odd_times and any("clockSkew" in time.flags for time in self.times):
             context.note_trouble(SKEWED_CLOCK)
         return context.deps.telemetry.insert_all("meter_values", documents) if documents else None
 
@@ -118,16 +119,16 @@ def write_at_once(
         readings = Readings(context, connector_id, f"{connector_id}\0{transaction_id}", elements)
         if running is not None and not readings.are_late:
             running.named_at = context.received_at
-        return readings.write([Owner(transaction_id)] * len(readings.elements)), True
-    if usable_transaction_id(transaction_id) is not None:
+        return readings.write(repeat(Owner(transaction_id))), True
+    if transaction_id is not None and usable_transaction_id(transaction_id) is not None:
         return None, False
     running = meters.on_connector(connector_id) if meters.running else None
     if running is not None and running.ended_at is None and not is_up_to_date(context):
         return None, False
     sent = sent_id_of(context, transaction_id)
     readings = Readings(context, connector_id, sent_as(connector_id, sent), elements)
-    if running is None and sent is None and not any(time.flags for time in readings.times):
-        return readings.write([NOBODYS] * len(readings.elements)), True
+    if running is None and sent is None and not readings.has_odd_times:
+        return readings.write(repeat(NOBODYS)), True
     if any(may_be_of_earlier(connector_id, running, time) for time in readings.times):
         return None, False
     return readings.write([owner_of(context, running, time, sent) for time in readings.times]), True
@@ -180,7 +181,7 @@ async def store_transaction_data(
         DatabaseUnavailable: some may not be stored.
     """
     readings = Readings(context, connector_id, sent_as(connector_id, sent_id), elements)
-    written = readings.write([owner] * len(readings.elements))
+    written = readings.write(repeat(owner))
     if written is not None:
         await written
 

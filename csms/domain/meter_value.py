@@ -50,6 +50,8 @@ class Reading(NamedTuple):
 
 def sent_as(connector_id: int | None, transaction_id: Sent) -> str:
     """`MeterSource.sent_as`; all ways to say that there is no transaction are the same."""
+    if transaction_id is None:
+        return f"{connector_id}\0None"
     if isinstance(transaction_id, int | float) and transaction_id <= 0:
         transaction_id = None
     return f"{connector_id}\0{transaction_id}"
