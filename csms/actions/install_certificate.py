@@ -17,8 +17,8 @@ def check(payload: Payload) -> list[FieldError]:
 
 async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
     """Keep the certificate with what became of it."""
-    told = status_in(answer)
-    status = CertificateStatus.INSTALLED if told == "Accepted" else told
+    answered = status_in(answer)
+    status = CertificateStatus.INSTALLED if answered == "Accepted" else answered
     await deps.certificates.put(
         document(
             charge_point_id,

@@ -35,8 +35,8 @@ async def sync_local_list(
         CommandError: the charge point did not answer.
     """
     lengths = await _lengths(call)
-    told = (await call("GetLocalListVersion", {})).get("listVersion")
-    reported = usable_version(told) or 0
+    answer = await call("GetLocalListVersion", {})
+    reported = usable_version(answer.get("listVersion")) or 0
     if reported == NOT_SUPPORTED:
         return LocalListUpdate(status="NotSupported", listVersion=reported)
     wanted = await _wanted(deps)

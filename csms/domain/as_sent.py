@@ -90,7 +90,7 @@ class _Bounded:
 
 
 def status_in(answer: Mapping[str, Any]) -> str:
-    """The status in a charge point's answer, or what is there in its place."""
+    """The status in a charge point's answer as text, also where it is no text."""
     return str(as_sent(answer.get("status")))
 
 

@@ -40,7 +40,7 @@ def configuration_values(answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def without_secrets(answer: Any) -> Any:
-    """A GetConfiguration.conf without values that are secrets, in whatever shape they are told.
+    """A GetConfiguration.conf of any shape, without the values that are secrets.
 
     Secret is what a property with a telling name has, and what stands beside the name of a secret
     key in an object or a list. `answer` must not be nested deep.

@@ -18,10 +18,10 @@ MAX_VERSION = 2**31 - 2
 """There must be one after it."""
 
 
-def usable_version(told: object) -> int | None:
-    """A version that a charge point tells; None if it is none."""
-    if isinstance(told, int) and NOT_SUPPORTED <= told <= MAX_VERSION:
-        return told
+def usable_version(reported: object) -> int | None:
+    """A list version as a charge point reports it (5.10); None if it cannot be one."""
+    if isinstance(reported, int) and NOT_SUPPORTED <= reported <= MAX_VERSION:
+        return reported
     return None
 
 
