@@ -7,11 +7,16 @@ import base64
 import itertools
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import (
+    WebSocketClientConnection,
+    WebSocketClosedError,
+    websocket_connect,
+)
 
 from tests.support import PATIENCE
 
@@ -68,7 +73,9 @@ class ScriptedChargePoint:
         if action not in self.answers:
             self._calls.put_nowait(frame)
         elif (answer := self.answers[action](payload)) is not None:
-            self.send([3, unique_id, answer])
+            # A Call may cross our close.
+            with suppress(WebSocketClosedError):
+                self.send([3, unique_id, answer])
 
     def send(self, frame: Any) -> None:
         """Send anything as JSON; a str goes as it is."""
