@@ -256,7 +256,16 @@ def _milliseconds(server: Server, path: str) -> float:
 
 def _fill_meter_values(server: Server, count: int) -> None:
     collection = database(server).meter_values
-    sample = {"measurand": "Energy.Active.Import.Register", "value": 1.0, "raw": "1", "unit": "Wh"}
+    sample = {
+        "measurand": "Energy.Active.Import.Register",
+        "value": 1.0,
+        "raw": "1",
+        "unit": "Wh",
+        "phase": None,
+        "context": "Sample.Periodic",
+        "location": "Outlet",
+        "format": "Raw",
+    }
     now = datetime.now(UTC)
     for start in range(0, count, BATCH):
         documents = [
