@@ -31,9 +31,6 @@ MAX_WAITING_SIZE = 1_048_576
 SHOWN_EVERY = 60.0
 """Seconds between two messages with one quirk in the log, of Actions that it leaves out."""
 
-_PUT_DOWN: Payload = {}
-"""In place of a payload that waits for nothing but its commit; see `Call.put_down`."""
-
 
 class Inbox:
     """A bounded queue, worked off in order; a task runs only while a handler has to wait."""
@@ -100,7 +97,7 @@ class Inbox:
         elif isinstance(answer, Stored):
             self._written = answer.written
             call.put_down()
-            context.sent = _PUT_DOWN
+            context.sent = call.payload
             have_written = partial(self._have_written, call, context, answer.answer, started)
             answer.written.add_done_callback(have_written)
         else:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ocpp.v16.enums import Reason
+
 from csms.domain.as_sent import (
     Sent,
     differs,
@@ -38,6 +40,9 @@ from csms.domain.transaction import (
 STOP_CORRECTED = "stopCorrected"
 STOP_BEFORE_START = "stopBeforeStart"
 UNKNOWN_TRANSACTION = "unknownTransaction"
+UNKNOWN_REASON = "unknownReason"
+
+_KNOWN_REASONS = frozenset(reason.value for reason in Reason)
 
 MOST_ENERGY = 1_000_000
 """Wh. A register that is further ahead of a start is that of another connector."""
@@ -52,6 +57,7 @@ _OF_THE_STOP = frozenset(
         METER_STOP_BELOW_START,
         ENERGY_FROM_LAST_READING,
         STOP_BEFORE_START,
+        UNKNOWN_REASON,
         "missingMeterStop",
         "unreadableMeterStop",
     }
@@ -266,6 +272,8 @@ class Stop:
         flags = list(self.time.flags)
         if self.meter_stop is None:
             flags.append(register_flag("MeterStop", self.sent_meter_stop))
+        if self.reason is not None and self.reason not in _KNOWN_REASONS:
+            flags.append(UNKNOWN_REASON)
         return flags
 
     def _facts(self) -> dict[str, Any]:

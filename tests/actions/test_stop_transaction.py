@@ -50,6 +50,20 @@ async def test_readings_that_come_along_are_kept_with_the_connector(system: Syst
     assert stored["energyWh"] == 100
 
 
+async def test_a_reason_that_ocpp_does_not_list_is_kept_and_flagged(system: System) -> None:
+    charge_point = await system.online()
+    await stop(charge_point, await start(charge_point), reason="SOCReached")
+    [stored] = await documents(system, "transactions")
+    assert (stored["status"], stored["stopReason"]) == ("Completed", "SOCReached")
+    assert "unknownReason" in stored["flags"]
+    # A later stop with a reason of the standard's takes the flag off again.
+    later = {"meterStop": 300, "timestamp": "2026-11-23T12:00:00Z", "reason": "Local"}
+    await stop(charge_point, stored["_id"], **later)
+    [stored] = await documents(system, "transactions")
+    assert (stored["stopReason"], stored["energyWh"]) == ("Local", 200)
+    assert "unknownReason" not in stored["flags"]
+
+
 async def test_without_an_id_tag_there_is_nothing_to_say_of_one(system: System) -> None:
     charge_point = await system.online()
     assert await stop(charge_point, await start(charge_point)) == {}

@@ -26,6 +26,7 @@ FLAGS = {
         "The register at the start was no number. The last reading known stands in for it, if there"
         " is one."
     ),
+    "unknownReason": "The reason of the stop is none that OCPP lists. It is kept as it was sent.",
     "missingMeterStop": (
         "The charge point did not send its register at the end. The last reading known stands in"
         " for it, if there is one."
