@@ -34,6 +34,7 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
 from csms.metrics import Metrics
 from csms.repositories import folded_keys, search
+from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
 from csms.repositories.boot_notifications import BootNotifications
@@ -109,6 +110,7 @@ class CentralSystem:
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
+        self.alarms = Alarms(self.telemetry, self.metrics, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         deps = Deps(
@@ -124,6 +126,7 @@ class CentralSystem:
             id_tags=IdTags(self.database),
             commands=Commands(self.database),
             rejected_connections=self.rejected_connections,
+            alarms=self.alarms,
             reservations=Reservations(self.database),
             charging_profiles=ChargingProfiles(self.database),
             local_lists=LocalLists(self.database),
@@ -258,6 +261,7 @@ class CentralSystem:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()
         self.rejected_connections.store_noted()
+        self.alarms.store_repeats()
         self.progress.store()
         await self.telemetry.close()
         await self.bus.stop()

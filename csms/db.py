@@ -46,6 +46,8 @@ _INDEX_CONFLICTS = (85, 86)
 _MB = 1024 * 1024
 FORGET_REJECTED_SECONDS = 90 * 24 * 3600
 FORGET_AUDIT_SECONDS = 366 * 24 * 3600
+FORGET_ALARMS_SECONDS = 90 * 24 * 3600
+"""After they were closed."""
 
 _CLIENT: Mapping[str, Any] = {
     "appname": "csms",
@@ -218,6 +220,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("at", name="forgotten", expireAfterSeconds=FORGET_AUDIT_SECONDS),
         IndexModel(_newest("at")),
         IndexModel([("by", ASCENDING), *_newest("at")]),
+    ],
+    "alarms": [
+        # One open alarm of a kind and a subject, however many nodes raise it.
+        IndexModel("openKey", unique=True, partialFilterExpression=_text("openKey")),
+        IndexModel([("closedAt", ASCENDING), *_newest("lastRaisedAt")]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("lastRaisedAt")]),
+        IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
     "users": [],
     "sessions": [

@@ -95,6 +95,12 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.alarms = Counter(
+            "csms_alarms",
+            "Alarms raised, and raised again while open",
+            ["kind"],
+            registry=self.registry,
+        )
         self.commit_size = Histogram(
             "csms_commit_documents",
             "Documents and updates written by one group commit",

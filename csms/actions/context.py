@@ -16,6 +16,7 @@ from csms.domain.running_transaction import RunningTransaction
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
+from csms.repositories.alarms import Alarms
 from csms.repositories.boot_notifications import BootNotifications
 from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
@@ -50,6 +51,7 @@ class Deps:
     id_tags: IdTags
     commands: Commands
     rejected_connections: RejectedConnections
+    alarms: Alarms
     reservations: Reservations
     charging_profiles: ChargingProfiles
     local_lists: LocalLists
