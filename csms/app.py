@@ -11,7 +11,6 @@ from socket import socket
 
 import structlog
 from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
 
 from csms import db
 from csms.actions.context import Deps
@@ -31,7 +30,7 @@ from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.job import mask_location
+from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
 from csms.repositories import folded_keys, search
 from csms.repositories.alarms import Alarms
@@ -60,19 +59,10 @@ from csms.repositories.telemetry import Telemetry
 from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
-from csms.tls import authority_folder, tls_context
-from csms.web import docs
+from csms.tls import admin_tls_context, authority_folder, tls_context
 from csms.web.api.base import MAX_BODY_BYTES
-from csms.web.api.routes import ROUTES
-from csms.web.files import FILES_PATH, FileLinkHandler
-from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
+from csms.web.applications import Applications
 from csms.web.live import Live
-from csms.web.ocpp_handshake import AsksForUpgrade
-from csms.web.ocpp_socket import OcppSocket
-from csms.web.openapi import OpenApiHandler
-from csms.web.pages import routes as pages
-from csms.web.pages.base import NoPageHandler
-from csms.web.prefix import OCPP_PATH, PrefixedApplication
 from csms.web.server import Server
 from csms.web.services import Services
 
@@ -164,10 +154,21 @@ class CentralSystem:
             audit=Audit(self.database),
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
+            ports={},
         )
+        self._applications = Applications(settings, self.services, self.admission, self.sockets)
         self._servers: list[Server] = []
-        self.port = settings.port
-        self.tls_port = settings.tls_port
+        self.ports = self.services.ports
+
+    @property
+    def port(self) -> int:
+        """The port of charge points, and of everything that has none of its own."""
+        return self.ports["port"]
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port for https and wss beside it, if there is one."""
+        return self.ports.get("tls_port")
 
     async def start(self) -> str | None:
         """Prepare the database and listen; returns the first admin token if one was just made.
@@ -177,13 +178,10 @@ class CentralSystem:
             SchemaTooNew: a csms that is far newer has migrated the database.
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
-        settings = self.settings
-        tls = tls_context(settings)
-        plain = self._bind(settings.port)
-        self.port = plain[0].getsockname()[1]
-        secure = [] if settings.tls_port is None else self._bind(settings.tls_port)
-        if secure:
-            self.tls_port = secure[0].getsockname()[1]
+        contexts = {True: admin_tls_context(self.settings), False: tls_context(self.settings)}
+        bound = [(listener, self._bind(listener)) for listener in listeners_of(self.settings)]
+        for listener, sockets in bound:
+            self.ports[listener.port_setting] = sockets[0].getsockname()[1]
         await self._prepare_database()
         configured = self.settings.admin_token
         first_token = await self.services.api_tokens.ensure_first(
@@ -192,15 +190,9 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
-        application = self._application()
-        self._listen(application, plain, None if secure else tls)
-        if secure:
-            self._listen(application, secure, tls)
-        if settings.metrics_port is not None:
-            only_metrics = Application(
-                [("/metrics", OwnMetricsHandler, {"services": self.services})]
-            )
-            self._listen(only_metrics, self._bind(settings.metrics_port), None)
+        for listener, sockets in bound:
+            tls = contexts[listener.serves is Serves.ADMIN] if listener.tls else None
+            self._listen(listener, sockets, tls)
         return first_token
 
     async def _prepare_database(self) -> None:
@@ -222,10 +214,10 @@ class CentralSystem:
         await search.refresh(collection, {})
 
     def _listen(
-        self, application: Application, sockets: list[socket], tls: ssl.SSLContext | None
+        self, listener: Listener, sockets: list[socket], tls: ssl.SSLContext | None
     ) -> None:
         server = Server(
-            application,
+            self._applications.serving(listener.serves),
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
@@ -237,16 +229,22 @@ class CentralSystem:
         server.add_sockets(sockets)
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
-        log.info("listening", host=self.settings.host, port=port, tls=tls is not None)
+        log.info(
+            "listening",
+            serves=str(listener.serves),
+            host=listener.host,
+            port=port,
+            tls=tls is not None,
+        )
 
-    def _bind(self, port: int) -> list[socket]:
-        host = self.settings.host
+    def _bind(self, listener: Listener) -> list[socket]:
+        host, port = listener.host, listener.port
         try:
             return bind_sockets(port, host, backlog=BACKLOG, reuse_port=self.settings.reuse_port)
         except OSError as error:
             raise OSError(
-                f"cannot listen on {host}:{port}: {error.strerror}; set host and port to what is"
-                " free"
+                f"cannot listen on {host}:{port}: {error.strerror}; set {listener.host_setting} and"
+                f" {listener.port_setting} to what is free"
             ) from error
 
     async def stop(self) -> None:
@@ -269,42 +267,3 @@ class CentralSystem:
         await self._telemetry_client.close()
         self._client.close()
         log.info("stopped")
-
-    def _application(self) -> Application:
-        ocpp = {
-            "admission": self.admission,
-            "sockets": self.sockets,
-            "settings": self.settings,
-        }
-        services = {"services": self.services}
-        return PrefixedApplication(
-            self.settings.path_prefix,
-            [
-                (OCPP_PATH, OcppSocket, ocpp),
-                # On any other path it is turned away, and recorded.
-                (AsksForUpgrade(), OcppSocket, ocpp),
-                *(route.url(self.services) for route in ROUTES),
-                ("/healthz", HealthHandler, services),
-                ("/readyz", ReadyHandler, services),
-                ("/metrics", MetricsHandler, services),
-                ("/openapi.json", OpenApiHandler, services),
-                *docs.routes(self.services),
-                (FILES_PATH, FileLinkHandler, services),
-                *pages.routes(self.services),
-            ],
-            default_handler_class=NoPageHandler,
-            default_handler_args=services,
-            log_function=_log_request,
-            **pages.SETTINGS,
-        )
-
-
-def _log_request(handler: RequestHandler) -> None:
-    request = handler.request
-    log.debug(
-        "http",
-        method=request.method,
-        path=mask_location(request.path),
-        status=int(handler.get_status()),
-        seconds=round(request.request_time(), 4),
-    )

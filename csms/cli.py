@@ -12,8 +12,9 @@ import json
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
+from csms.listeners import Serves, first_that, listeners_of
 from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
@@ -226,7 +228,7 @@ async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMong
     first_token = await central_system.start()
     _collect_garbage_seldom()
     try:
-        _say_where(settings, central_system.port, uri, first_token)
+        _say_where(settings, central_system.ports, uri, first_token)
         async with _revived(mongod):
             await stop.wait()
         print("csms is stopping ...", flush=True)
@@ -245,18 +247,11 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _say_where(settings: Settings, port: int, uri: str, first_token: str | None) -> None:
-    shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
-    tls = "s" if settings.tls_cert and settings.tls_port is None else ""
+def _say_where(
+    settings: Settings, ports: Mapping[str, int], uri: str, first_token: str | None
+) -> None:
     token_file = settings.data_dir / TOKEN_FILE
-    lines = [
-        f"csms {__version__} is running; Ctrl-C stops it.",
-        f"  admin pages    http{tls}://{shown}:{port}{settings.path_prefix}/",
-        f"  admin REST     http{tls}://{shown}:{port}/admin   (try it: http{tls}://{shown}:{port}/docs)",
-        f"  OCPP endpoint  ws{tls}://{shown}:{port}/ocpp/1.6/{{chargePointIdentity}}",
-    ]
-    if settings.tls_port is not None:
-        lines.append(f"                 wss://{shown}:{settings.tls_port}, https likewise")
+    lines = [f"csms {__version__} is running; Ctrl-C stops it.", *_addresses(settings, ports)]
     if settings.mongodb_uri is None:
         lines.append(f"  MongoDB        {uri}   database {settings.mongodb_database}")
     if first_token is not None:
@@ -269,6 +264,27 @@ def _say_where(settings: Settings, port: int, uri: str, first_token: str | None)
     else:
         lines.append("  admin token    make another with: csms token create NAME --role admin")
     print("\n".join(lines), flush=True)
+
+
+def _addresses(settings: Settings, ports: Mapping[str, int]) -> list[str]:
+    """What is where, a line each; the port of a setting that is 0 is known by now."""
+    found = [
+        replace(listener, port=ports[listener.port_setting]) for listener in listeners_of(settings)
+    ]
+    people, charge_points = first_that(found, admin=True), first_that(found, admin=False)
+    root, prefix = people.url("http"), settings.path_prefix
+    lines = [
+        f"  admin pages    {root}{prefix}/",
+        f"  admin REST     {root}/admin   (try it: {root}/docs)",
+        f"  OCPP endpoint  {charge_points.url('ws')}/ocpp/1.6/{{chargePointIdentity}}",
+    ]
+    for listener in found:
+        if listener.serves is Serves.METRICS:
+            lines.append(f"  metrics        {listener.url('http')}/metrics")
+        elif listener not in (people, charge_points):
+            schemes = "ws and http" if listener.serves is Serves.EVERYTHING else "ws"
+            lines.append(f"                 and {schemes} without TLS at port {listener.port}")
+    return lines
 
 
 def _write_secret(path: Path, secret: str) -> None:

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     """Why a connection is turned away; the text is the close reason and the record."""
 
     WRONG_PATH = "Wrong path"
+    WRONG_PORT = "Port of the admin pages"
     NO_UPGRADE = "Missing WebSocket upgrade headers"
     BAD_HOST = "Missing or invalid Host header"
     BAD_VERSION = "Unsupported WebSocket version"

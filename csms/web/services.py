@@ -34,3 +34,5 @@ class Services:
     audit: Audit
     whitelisting: Whitelisting
     commands: CommandRouter
+    ports: dict[str, int]
+    """The port that each setting of a port stands for; known once the server listens."""
