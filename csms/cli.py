@@ -33,6 +33,7 @@ from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.listeners import Serves, first_that, listeners_of
 from csms.metrics import share_among_workers
+from csms.secret_files import secret_names
 
 TOKEN_FILE = "admin-token"
 MONGOD_LOOKED_AT_EVERY = 1.0
@@ -89,9 +90,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
+    # Command lines are seen by everyone on the machine.
+    secrets = secret_names(Settings)
     for name, field in Settings.model_fields.items():
-        # Command lines are seen by everyone on the machine: secrets come from the environment.
-        if name in ("admin_token", "mongodb_uri"):
+        if name in secrets:
             continue
         help_text = (field.description or "").replace("%", "%%")
         group.add_argument(

@@ -1,4 +1,4 @@
-"""Settings: command line > `CSMS_*` environment > config file > defaults."""
+"""Settings: command line > `CSMS_*` environment > secret files > config file > defaults."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from csms.errors import ConfigFileError
 from csms.listeners import clash_of
+from csms.secret_files import SecretFiles
 
 Seconds = Annotated[float, Field(ge=0)]
 Megabytes = Annotated[int, Field(ge=1)]
@@ -28,6 +29,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CSMS_", extra="forbid", validate_default=True)
 
     config: Path | None = Field(None, description="TOML file with any of these settings")
+    secrets_dir: Path | None = Field(
+        None,
+        description="directory with files `csms_NAME`, one for each setting that is a secret;"
+        " credentials of systemd are found without it",
+    )
     data_dir: Path = Field(
         Path("csms-data"), description="where the embedded MongoDB and the first token are kept"
     )
@@ -291,7 +297,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = init_settings().get("config") or env_settings().get("config")
         file = _read_file(settings_cls, Path(path)) if path else None
-        return (init_settings, env_settings, *([file] if file else []))
+        named = [source().get("secrets_dir") for source in (init_settings, env_settings)]
+        named += [file().get("secrets_dir") if file else None]
+        directory = next((Path(name) for name in named if name), None)
+        secrets = SecretFiles(settings_cls, directory)
+        return (init_settings, env_settings, secrets, *([file] if file else []))
 
 
 def _read_file(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
