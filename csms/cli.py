@@ -121,7 +121,10 @@ def _mongodb(settings: Settings) -> Iterator[tuple[str, EmbeddedMongod | None]]:
         yield settings.mongodb_uri.get_secret_value(), None
         return
     mongod = EmbeddedMongod(
-        settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
+        settings.data_dir,
+        binary=settings.mongod,
+        cache_gb=settings.mongod_cache_gb,
+        database=settings.mongodb_database,
     )
     try:
         yield mongod.start(), mongod
