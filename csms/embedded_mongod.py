@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -29,7 +30,15 @@ import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from csms.errors import CsmsError
-from csms.mongod_secrets import URI_FILE, UriLost, key_path, make_key, password_in
+from csms.mongod_secrets import (
+    ANALYST_URI_FILE,
+    URI_FILE,
+    UriLost,
+    key_path,
+    make_key,
+    password_in,
+    read_secret,
+)
 from csms.mongod_state import (
     HOST,
     REPLICA_SET,
@@ -107,6 +116,22 @@ class _KeyRefused(CsmsError):
     """The mongod does not know the key in the key file."""
 
 
+def mongod_version(binary: Path) -> str:
+    """The version of a mongod that does not run; empty if it does not say."""
+    with suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(
+            [binary, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            env=mongod_environment(),
+            check=True,
+        )
+        found = re.search(r"db version v(\S+)", said.stdout)
+        return found[1] if found else ""
+    return ""
+
+
 def running_uri(data_dir: Path) -> str | None:
     """The URI with full rights of the mongod that runs on a data directory; None if none does.
 
@@ -144,6 +169,8 @@ class EmbeddedMongod:
         self._cache_gb = cache_gb
         self._database = database
         self._key = ""
+        self.version = ""
+        """Of the mongod, once it was started."""
         self._lock: TextIO | None = None
         self._state: MongodState | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -178,6 +205,11 @@ class EmbeddedMongod:
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def analyst_uri(self) -> str:
+        """The URI that can only read what is for analysts."""
+        return read_secret(self._dir / ANALYST_URI_FILE)
 
     def revive(self) -> bool:
         """Start the mongod again if it has ended; says whether it had.
@@ -301,6 +333,7 @@ class EmbeddedMongod:
                 try:
                     if _make_primary(client, f"{HOST}:{state.port}"):
                         make_users(client, state, self._dir, self._database)
+                        self.version = client.server_info()["version"]
                         return
                 except PyMongoError as error:
                     # On the port of our own may be somebody else: then it ends in a moment.

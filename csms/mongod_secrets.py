@@ -43,7 +43,7 @@ def key_path(data_dir: Path) -> Path:
 def make_key(data_dir: Path) -> str:
     """The key in the key file, which is made if there is none that mongod would take."""
     path = key_path(data_dir)
-    key = _read(path)
+    key = read_secret(path)
     if len(key) < _KEY_BYTES:
         key = secrets.token_hex(_KEY_BYTES)
         write_secret(path, key)
@@ -55,13 +55,13 @@ def make_key(data_dir: Path) -> str:
 
 def read_key(data_dir: Path) -> str:
     """The key in the key file; empty if there is none."""
-    return _read(key_path(data_dir))
+    return read_secret(key_path(data_dir))
 
 
 def password_in(path: Path) -> str | None:
     """The password in a file with a URI; None if there is none."""
     with suppress(ValueError):
-        return urlsplit(_read(path)).password or None
+        return urlsplit(read_secret(path)).password or None
     return None
 
 
@@ -85,12 +85,13 @@ def write_secret(path: Path, text: str) -> None:
 def keep_secret(path: Path, text: str) -> None:
     """Write a secret unless the file has it already."""
     with suppress(FileNotFoundError):
-        if _read(path) == text and stat.S_IMODE(path.stat().st_mode) == _OWNER_ONLY:
+        if read_secret(path) == text and stat.S_IMODE(path.stat().st_mode) == _OWNER_ONLY:
             return
     write_secret(path, text)
 
 
-def _read(path: Path) -> str:
+def read_secret(path: Path) -> str:
+    """What is in a file; empty if there is no such file."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (FileNotFoundError, UnicodeDecodeError):
