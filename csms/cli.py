@@ -1,4 +1,4 @@
-"""The command line: `csms serve | import | export | simulate | token | user | ca | check`.
+"""The command line: `csms serve | import | export | simulate | token | user | ... | check`.
 
 Exit status: 0 done, 1 done in part or not as asked, 2 nothing could be done.
 """
@@ -14,8 +14,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,16 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 from pymongo.errors import PyMongoError
 
-from csms import __version__, db, logs, users_command
+from csms import __version__, analyst_role, db, logs, users_command
+from csms.banner import address_lines
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
-from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
+from csms.embedded_mongod import EmbeddedMongod, find_mongod, mongod_version, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
-from csms.listeners import Serves, first_that, listeners_of
-from csms.metrics import share_among_workers
+from csms.metrics import is_worker, share_among_workers
+from csms.mongod_secrets import ANALYST_URI_FILE
+from csms.mongodb_in_use import MongodbInUse, advice
 from csms.secret_files import secret_names
 
 TOKEN_FILE = "admin-token"
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_token(commands)
     _add_user(commands)
+    _add_analyst_role(commands)
     ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
@@ -125,7 +127,10 @@ def _mongodb(settings: Settings) -> Iterator[tuple[str, EmbeddedMongod | None]]:
         yield settings.mongodb_uri.get_secret_value(), None
         return
     mongod = EmbeddedMongod(
-        settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
+        settings.data_dir,
+        binary=settings.mongod,
+        cache_gb=settings.mongod_cache_gb,
+        database=settings.mongodb_database,
     )
     try:
         yield mongod.start(), mongod
@@ -146,33 +151,44 @@ def _serve(args: argparse.Namespace) -> int:
     allow_open_files()
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if is_worker():
+        return _run(_serve_until_signal(settings, MongodbInUse.from_supervisor(), None))
     with _mongodb(settings) as (uri, mongod):
-        if mongod is None:
-            _require_replica_set(settings, uri)
+        mongodb = _in_use(settings, uri, mongod)
         if settings.workers > 1:
-            return _run(_supervise(settings, uri, mongod, args.given))
-        return _run(_serve_until_signal(settings, uri, mongod))
+            return _run(_supervise(settings, mongodb, mongod, args.given))
+        return _run(_serve_until_signal(settings, mongodb, mongod))
 
 
-def _require_replica_set(settings: Settings, uri: str) -> None:
+def _in_use(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> MongodbInUse:
+    if mongod is None:
+        return MongodbInUse(uri, _require_replica_set(settings, uri))
+    # A terminal is read by a person and forgotten, a log is kept where others read it.
+    shown = mongod.analyst_uri if sys.stdout.isatty() else ""
+    return MongodbInUse(uri, mongod.version, shown, str(settings.data_dir / ANALYST_URI_FILE))
+
+
+def _require_replica_set(settings: Settings, uri: str) -> str:
+    """The version of a MongoDB that csms can work with; empty if it is away."""
     try:
-        db.check_server(uri)
+        return db.check_server(uri).version
     except NoReplicaSet as error:
         raise NoReplicaSet(f"MongoDB {error}") from None
     except PyMongoError:
         # Workers are started again and again until the database is there.
         if settings.workers == 1:
             raise
+    return ""
 
 
 async def _supervise(
-    settings: Settings, uri: str, mongod: EmbeddedMongod | None, given: Sequence[str]
+    settings: Settings, mongodb: MongodbInUse, mongod: EmbeddedMongod | None, given: Sequence[str]
 ) -> int:
     from csms.workers import Supervisor
 
-    await _check_schema(settings, uri)
+    await _check_schema(settings, mongodb.uri)
     async with _revived(mongod):
-        await Supervisor(settings, uri, given).run()
+        await Supervisor(settings, mongodb, given).run()
     return 0
 
 
@@ -216,7 +232,9 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
             await keeper
 
 
-async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
+async def _serve_until_signal(
+    settings: Settings, mongodb: MongodbInUse, mongod: EmbeddedMongod | None
+) -> int:
     from csms.app import CentralSystem
     from csms.workers import stop_with_supervisor
 
@@ -226,11 +244,11 @@ async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMong
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stop_with_supervisor(stop)
-    central_system = CentralSystem(settings, uri)
+    central_system = CentralSystem(settings, mongodb.uri)
     first_token = await central_system.start()
     _collect_garbage_seldom()
     try:
-        _say_where(settings, central_system.ports, uri, first_token)
+        _say_where(settings, central_system.ports, mongodb, first_token)
         async with _revived(mongod):
             await stop.wait()
         print("csms is stopping ...", flush=True)
@@ -250,12 +268,12 @@ def _collect_garbage_seldom() -> None:
 
 
 def _say_where(
-    settings: Settings, ports: Mapping[str, int], uri: str, first_token: str | None
+    settings: Settings, ports: Mapping[str, int], mongodb: MongodbInUse, first_token: str | None
 ) -> None:
     token_file = settings.data_dir / TOKEN_FILE
-    lines = [f"csms {__version__} is running; Ctrl-C stops it.", *_addresses(settings, ports)]
-    if settings.mongodb_uri is None:
-        lines.append(f"  MongoDB        {uri}   database {settings.mongodb_database}")
+    lines = [f"csms {__version__} is running; Ctrl-C stops it.", *address_lines(settings, ports)]
+    for number, line in enumerate(mongodb.banner(settings.mongodb_database, _today())):
+        lines.append(f"  {'' if number else 'database':15}{line}")
     if first_token is not None:
         _write_secret(token_file, first_token)
         lines.append(f"  admin token    {first_token}   (shown once; kept in {token_file})")
@@ -268,25 +286,8 @@ def _say_where(
     print("\n".join(lines), flush=True)
 
 
-def _addresses(settings: Settings, ports: Mapping[str, int]) -> list[str]:
-    """What is where, a line each; the port of a setting that is 0 is known by now."""
-    found = [
-        replace(listener, port=ports[listener.port_setting]) for listener in listeners_of(settings)
-    ]
-    people, charge_points = first_that(found, admin=True), first_that(found, admin=False)
-    root, prefix = people.url("http"), settings.path_prefix
-    lines = [
-        f"  admin pages    {root}{prefix}/",
-        f"  admin REST     {root}/admin   (try it: {root}/docs)",
-        f"  OCPP endpoint  {charge_points.url('ws')}/ocpp/1.6/{{chargePointIdentity}}",
-    ]
-    for listener in found:
-        if listener.serves is Serves.METRICS:
-            lines.append(f"  metrics        {listener.url('http')}/metrics")
-        elif listener not in (people, charge_points):
-            schemes = "ws and http" if listener.serves is Serves.EVERYTHING else "ws"
-            lines.append(f"                 and {schemes} without TLS at port {listener.port}")
-    return lines
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _write_secret(path: Path, secret: str) -> None:
@@ -308,15 +309,24 @@ def _check(args: argparse.Namespace) -> int:
     print(f"authority     {'ok' if authority else 'none: csms ca init makes one'}")
     uri = settings.mongodb_uri or running_uri(settings.data_dir)
     if uri is None:
-        print(f"MongoDB       not running; csms serve will start {find_mongod(settings.mongod)}")
+        mongod = find_mongod(settings.mongod)
+        print(f"MongoDB       not running; csms serve will start {mongod}")
+        _advise(mongod_version(mongod), is_embedded=True)
         return 0
     plain = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
     try:
-        print(f"MongoDB       ok: {db.check_server(plain)}")
+        server = db.check_server(plain)
     except NoReplicaSet as error:
         print(f"MongoDB       {error}")
         return 1
+    print(f"MongoDB       ok: {server}")
+    _advise(server.version, is_embedded=settings.mongodb_uri is None)
     return _run(_check_data(settings, plain))
+
+
+def _advise(version: str, *, is_embedded: bool) -> None:
+    for line in advice(version, _today(), is_embedded=is_embedded):
+        print(f"              {line}")
 
 
 async def _check_data(settings: Settings, uri: str) -> int:
@@ -360,6 +370,19 @@ def _add_user(commands: Any) -> None:
     parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
     parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
     _add_data_dir(users_command.add_arguments(parser))
+
+
+def _add_analyst_role(commands: Any) -> None:
+    parser = commands.add_parser(
+        "analyst-role", help="print a script for mongosh that makes a user who can only read"
+    )
+    parser.set_defaults(run=_print_analyst_role)
+    parser.add_argument("--mongodb-database", dest="setting_mongodb_database", metavar="NAME")
+
+
+def _print_analyst_role(args: argparse.Namespace) -> int:
+    sys.stdout.write(analyst_role.script(_settings(args).mongodb_database))
+    return 0
 
 
 def _add_data_dir(actions: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -325,22 +326,33 @@ async def _resize(database: Database, info: Mapping[str, Any], size: int) -> Non
         await database.command("collMod", info["name"], cappedSize=size)
 
 
-def check_server(uri: str) -> str:
-    """What runs at this URI, in words; it blocks for up to five seconds.
+@dataclass(frozen=True)
+class MongodbServer:
+    """What runs at a URI."""
+
+    version: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.version}, {self.kind}"
+
+
+def check_server(uri: str) -> MongodbServer:
+    """What runs at this URI; it blocks for up to five seconds.
 
     Raises:
         NoReplicaSet: a standalone mongod, which csms cannot work with.
         PyMongoError: there is no answer.
     """
     with MongoClient[Document](uri, serverSelectionTimeoutMS=5_000) as client:
-        version = client.server_info()["version"]
+        version = str(client.server_info()["version"])
         hello = client.admin.command("hello")
     # A router of a sharded cluster has no name of its own; its shards are replica sets.
     if hello.get("msg") == "isdbgrid":
-        return f"{version}, sharded cluster"
+        return MongodbServer(version, "sharded cluster")
     if hello.get("setName") is None:
         raise NoReplicaSet("is no replica set; start mongod with --replSet and initiate it")
-    return f"{version}, replica set {hello['setName']}"
+    return MongodbServer(version, f"replica set {hello['setName']}")
 
 
 async def ping(database: Database) -> None:

@@ -168,7 +168,7 @@ def test_starts_anew_when_the_left_over_mongod_ends_meanwhile(data_dir: Path) ->
     with dying:
         assert dying.stdout is not None
         dying.stdout.readline()
-        MongodState(dying.pid, port).write(data_dir)
+        MongodState(dying.pid, port, asks_password=True).write(data_dir)
         with mongod_on(data_dir) as uri:
             assert dying.poll() == 0
             assert state_of(data_dir).pid != dying.pid
