@@ -27,13 +27,14 @@ from pymongo.errors import PyMongoError
 from csms import __version__, analyst_role, db, logs, users_command
 from csms.banner import address_lines
 from csms.certificates import command as ca
+from csms.checks import command as checks
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
-from csms.embedded_mongod import EmbeddedMongod, find_mongod, mongod_version, running_uri
+from csms.embedded_mongod import EmbeddedMongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import is_worker, share_among_workers
 from csms.mongod_secrets import ANALYST_URI_FILE
-from csms.mongodb_in_use import MongodbInUse, advice
+from csms.mongodb_in_use import MongodbInUse
 from csms.secret_files import secret_names
 
 TOKEN_FILE = "admin-token"
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     check = commands.add_parser("check", help="check the settings, TLS files and the database")
     check.set_defaults(run=_check)
+    checks.add_arguments(check)
     commands.add_parser("import", help="whitelist a fleet from a CSV file", add_help=False)
     commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
     _add_simulate(commands)
@@ -298,51 +300,7 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from csms.certificates.authority import LocalAuthority
-    from csms.tls import authority_folder, tls_context
-
-    settings = _settings(args)
-    print("settings      ok")
-    tls = tls_context(settings)
-    print(f"TLS           {'ok' if tls else 'off: set tls_cert and tls_key for https and wss'}")
-    authority = LocalAuthority.load(authority_folder(settings))
-    print(f"authority     {'ok' if authority else 'none: csms ca init makes one'}")
-    uri = settings.mongodb_uri or running_uri(settings.data_dir)
-    if uri is None:
-        mongod = find_mongod(settings.mongod)
-        print(f"MongoDB       not running; csms serve will start {mongod}")
-        _advise(mongod_version(mongod), is_embedded=True)
-        return 0
-    plain = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
-    try:
-        server = db.check_server(plain)
-    except NoReplicaSet as error:
-        print(f"MongoDB       {error}")
-        return 1
-    print(f"MongoDB       ok: {server}")
-    _advise(server.version, is_embedded=settings.mongodb_uri is None)
-    return _run(_check_data(settings, plain))
-
-
-def _advise(version: str, *, is_embedded: bool) -> None:
-    for line in advice(version, _today(), is_embedded=is_embedded):
-        print(f"              {line}")
-
-
-async def _check_data(settings: Settings, uri: str) -> int:
-    from csms.repositories.folded_keys import collisions
-    from csms.repositories.schema import Schema
-
-    client = db.connect(settings, uri)
-    try:
-        database = client[settings.mongodb_database]
-        state = await Schema(database).state()
-        print(f"schema        {state}")
-        for collision in await collisions(database["charge_points"]):
-            print(f"charge points {collision}: differ only in case or normal form; change one")
-    finally:
-        client.close()
-    return 1 if state.is_too_new else 0
+    return _run(checks.run(_settings(args), production=args.production))
 
 
 def _add_simulate(commands: Any) -> None:
