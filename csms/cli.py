@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 import uvloop
@@ -33,6 +33,8 @@ from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
+_AS_JSON = {"message_log_skip": '["Heartbeat"]', "oidc_roles": '{"fleet-admins": "admin"}'}
+"""Settings that the command line takes as JSON, with an example of each."""
 MONGOD_LOOKED_AT_EVERY = 1.0
 MONGOD_TRIED_AT_LEAST_EVERY = 10.0
 
@@ -89,7 +91,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
     for name, field in Settings.model_fields.items():
         # Command lines are seen by everyone on the machine: secrets come from the environment.
-        if name in ("admin_token", "mongodb_uri"):
+        if SecretStr in (field.annotation, *get_args(field.annotation)):
             continue
         help_text = (field.description or "").replace("%", "%%")
         group.add_argument(
@@ -106,11 +108,12 @@ def _settings(args: argparse.Namespace) -> Settings:
         for name, value in vars(args).items()
         if name.startswith("setting_") and value is not None
     }
-    if isinstance(given.get("message_log_skip"), str):
-        try:
-            given["message_log_skip"] = json.loads(given["message_log_skip"])
-        except ValueError:
-            raise SettingsError('message_log_skip: write it as in ["Heartbeat"]') from None
+    for name, example in _AS_JSON.items():
+        if isinstance(given.get(name), str):
+            try:
+                given[name] = json.loads(given[name])
+            except ValueError:
+                raise SettingsError(f"{name}: write it as in {example}") from None
     return load_settings(**given)
 
 
