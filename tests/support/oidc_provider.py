@@ -1,4 +1,4 @@
-"""A small OpenID Connect provider for tests: it signs everybody in, and can be made to misbehave."""
+"""A small OpenID Connect provider: it signs everybody in, and can be made to misbehave."""
 
 from __future__ import annotations
 
