@@ -14,7 +14,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,7 +27,8 @@ from pymongo.errors import PyMongoError
 from csms import __version__, db, logs, users_command
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
-from csms.domain.api_token import Role
+from csms.domain.api_token import Role, Scope, highest_role
+from csms.domain.text import nfc
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import share_among_workers
@@ -335,6 +336,16 @@ def _add_token(commands: Any) -> None:
     create = actions.add_parser("create", help="make a token and show it, once")
     create.add_argument("name", help="who or what it is for")
     create.add_argument("--role", choices=[role.value for role in Role], default="viewer")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=[scope.value for scope in Scope],
+        help="in place of a role; may be given more than once",
+    )
+    create.add_argument(
+        "--station", action="append", help="the only station it may see; may be given again"
+    )
+    create.add_argument("--days", type=int, help="how long it is good; default: until revoked")
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
@@ -368,13 +379,23 @@ def _on_database(
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
-    from csms.repositories.api_tokens import ApiTokens
+    from csms.repositories.api_tokens import ApiTokens, Limits
+
+    def now() -> datetime:
+        return datetime.now(UTC)
 
     client = db.connect(settings, uri)
-    tokens = ApiTokens(client[settings.mongodb_database], lambda: datetime.now(UTC))
+    tokens = ApiTokens(client[settings.mongodb_database], now)
     try:
         if args.token_action == "create":
-            record, token = await tokens.create(args.name, Role(args.role), created_by="csms token")
+            scopes = frozenset(map(Scope, args.scope)) if args.scope else None
+            record, token = await tokens.create(
+                args.name,
+                highest_role(scopes) if scopes else Role(args.role),
+                created_by="csms token",
+                expires_at=now() + timedelta(days=args.days) if args.days else None,
+                limits=Limits(scopes, frozenset(map(nfc, args.station)) if args.station else None),
+            )
             print(f"{token}\n(id {record['_id']}, role {record['role']}; it is not shown again)")
         elif args.token_action == "revoke":
             await tokens.revoke(args.id)
