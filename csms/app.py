@@ -63,6 +63,7 @@ from csms.tls import admin_tls_context, authority_folder, tls_context
 from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.applications import Applications
 from csms.web.live import Live
+from csms.web.oidc import Provider
 from csms.web.server import Server
 from csms.web.services import Services
 
@@ -152,6 +153,7 @@ class CentralSystem:
             live=Live(self.database),
             overview=Overview(self.database),
             audit=Audit(self.database),
+            provider=Provider(settings) if settings.oidc_issuer else None,
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
             ports={},
