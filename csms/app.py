@@ -33,7 +33,7 @@ from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
 from csms.metrics import Metrics
-from csms.repositories import folded_keys, search
+from csms.repositories import folded_keys, names, search
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
@@ -211,13 +211,14 @@ class CentralSystem:
             await db.prepare(self.database, self.settings)
         await schema.migrate()
         collection = self.charge_points.collection
-        if await folded_keys.refresh(collection):
+        left_out = await folded_keys.refresh(collection) + await names.refresh(collection)
+        if left_out:
             for collision in await folded_keys.collisions(collection):
                 log.warning(
                     "records_collide",
-                    field=collision.field,
+                    fields=[collision.field, collision.other_field],
                     records=[collision.one, collision.other],
-                    message="they differ only in case or normal form; change or delete one",
+                    message="they are the same without case and normal form; change or delete one",
                 )
         await search.refresh(collection, {})
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
-from csms.domain.folded_keys import folded_keys
+from csms.domain.folded_keys import all_keys
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
 from csms.domain.text import COMPOSED, bare, fold_text
@@ -250,7 +250,7 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     # Counters below a null could not be incremented.
     record |= {"quirks": {}, "protocolTrouble": {}}
     record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
-    return {**record, **folded_keys(record), GRAMS: grams(record)}
+    return {**record, **all_keys(record), GRAMS: grams(record)}
 
 
 def view(record: dict[str, Any]) -> ChargePointView:
