@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
+from csms.domain.charge_point import BOUND
 from csms.domain.command import RESET_SENT_AT
 from csms.domain.connector import MAX_CONNECTORS, new_connector
 from csms.domain.folded_keys import (
@@ -33,11 +34,9 @@ from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
 
 COLLECTION = "charge_points"
+CERTIFICATE_REQUESTS_WITHIN = timedelta(days=1)
 SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
-
-BOUND = "bound"
-"""The `identitySource` of a record whose identity its charge point has chosen."""
 
 CONNECTED: Mapping[str, Any] = {"ocppSessionId": {"$ne": None}, "nodeId": {"$type": "string"}}
 """Matches charge points that are connected. A session's node goes with it, and has an index."""
@@ -291,12 +290,17 @@ class ChargePoints:
         await self._adopt_names_left_by(deleted)
 
     async def claim(
-        self, claim: Claim, identity: str, instead_of: str | None, now: datetime
+        self,
+        claim: Claim,
+        identity: str,
+        instead_of: str | None,
+        now: datetime,
+        unchanged: Mapping[str, Any] | None = None,
     ) -> bool:
         """Take the record for a new socket, from the session that is known to have to go.
 
         False if another session has it now, it is not whitelisted any more, or not for this
-        identity.
+        identity, or a field is not `unchanged`.
         """
         operation = UpdateOne(
             {
@@ -304,6 +308,7 @@ class ChargePoints:
                 "ocppSessionId": instead_of,
                 "chargePointIdentity": identity,
                 "isWhitelisted": {"$ne": False},
+                **(unchanged or {}),
             },
             {
                 "$set": {
@@ -323,6 +328,23 @@ class ChargePoints:
                 lambda record: record.get("ocppSessionId") == claim.session_id,
             ),
         )
+
+    async def count_certificate_request(self, charge_point_id: str, now: datetime) -> int:
+        """Count a request for a certificate; returns how many came within about a day."""
+        counted, since = "$certificateRequests.count", "$certificateRequests.since"
+        is_of_today = {"$gt": [since, now - CERTIFICATE_REQUESTS_WITHIN]}
+        counts = {
+            "since": {"$cond": [is_of_today, since, now]},
+            "count": {"$cond": [is_of_today, {"$add": [counted, 1]}, 1]},
+        }
+        async with db.errors():
+            record = await self.collection.find_one_and_update(
+                {"_id": charge_point_id},
+                [{"$set": {"certificateRequests": counts}}],
+                {"certificateRequests": 1},
+                return_document=ReturnDocument.AFTER,
+            )
+        return 0 if record is None else int(record["certificateRequests"]["count"])
 
     async def reclaim(self, claim: Claim) -> bool:
         """Take a record again that was given up for this node; False if another session has it."""

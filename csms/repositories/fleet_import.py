@@ -20,6 +20,7 @@ from csms.domain.fleet_columns import EXPORTED, SECRET
 from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
 from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
 from csms.domain.folded_keys import NAMED_BY, NAMES, NAMES_KEY, keys_after, names_of
+from csms.domain.installed_certificate import EndReason, reason_to_end
 from csms.errors import DatabaseUnavailable, Duplicate, FieldError
 from csms.repositories import search
 from csms.repositories.folded_keys import name_the_other
@@ -42,7 +43,7 @@ class FleetImport:
     """Imports one file.
 
     `on_changed` is told the ids of records that were changed, so that sockets which they no longer
-    allow are closed.
+    allow are closed; `on_ended` those whose certificates end with the change, and why.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class FleetImport:
         database: db.Database,
         clock: Callable[[], datetime],
         on_changed: Callable[[Iterable[str]], Awaitable[None]],
+        on_ended: Callable[[Mapping[str, EndReason]], Awaitable[None]],
     ) -> None:
         self._collection: db.Collection = database["charge_points"]
         self._clock = clock
         self._on_changed = on_changed
+        self._on_ended = on_ended
         self._verifier = KeyVerifier()
 
     async def run(
@@ -145,6 +148,7 @@ class FleetImport:
         now = self._clock()
         hashes = await self._hashes(pool, batch, results)
         created, changed = [], []
+        ended: dict[str, EndReason] = {}
         for row, result in zip(batch, results, strict=True):
             key_hash = hashes.get(row.row)
             if result.new is not None:
@@ -152,11 +156,13 @@ class FleetImport:
             elif result.changes:
                 record = existing.match(row) or {}
                 changed.append((result, _update(row, result, record, key_hash, now)))
+                if because := _ends_certificates(row, result, record, key_hash):
+                    ended[record["_id"]] = because
         written = await self._insert(created) | await self._change(changed)
         if changed:
-            await self._on_changed(
-                [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
-            )
+            ids = [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
+            await self._on_changed(ids)
+            await self._on_ended({one: ended[one] for one in ids if one in ended})
         return [written.get(result.row, result) for result in results]
 
     async def _hashes(
@@ -280,6 +286,15 @@ def _update(
         fields |= {"authorizationKeyHash": key_hash, "nextAuthorizationKeyHash": None}
     stored = {**fields, **keys, "updatedAt": now}
     return UpdateOne(where, {"$set": stored, **search.forget_if_changed(fields)})
+
+
+def _ends_certificates(
+    row: FleetRow, result: RowResult, record: Mapping[str, Any], key_hash: str | None
+) -> EndReason | None:
+    after = {**record, **{name: row.fields[name] for name in result.changes if name != SECRET}}
+    if SECRET in result.changes:
+        after["authorizationKeyHash"] = key_hash
+    return reason_to_end(record, after)
 
 
 def write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:
