@@ -111,7 +111,9 @@ class TestClientRoots:
         system.http_options = {"ca_certs": str(tmp_path / "ca.pem")}
         await system.whitelist("CP1", securityProfile=3)
         deps = system.central_system.services.deps
-        pem = "-----BEGIN CERT" + (tmp_path / "from-here.pem").read_text().split("-----BEGIN CERT")[1]
+        pem = (
+            "-----BEGIN CERT" + (tmp_path / "from-here.pem").read_text().split("-----BEGIN CERT")[1]
+        )
         use, status = CertificateUse.CHARGE_POINT, CertificateStatus.ACCEPTED
         await deps.certificates.issue(document("CP1", use, pem, status, deps.clock()))
         for name in ("of-the-company.pem", "from-here.pem"):
