@@ -28,7 +28,8 @@ from csms.ocppj.frames import Payload
 log = structlog.get_logger(__name__)
 
 NO_AUTHORITY = "there is no certificate authority here; csms ca init makes one"
-TOO_OFTEN = "it has asked more than {0} times within a day"
+TOO_OFTEN = "it has asked more often within a day than max_certificate_requests allows"
+ENDED = "the certificate that it is connected with is good no more"
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
@@ -53,14 +54,13 @@ async def handle(context: Context, payload: Payload) -> Payload:
 async def _objection(context: Context, record: Mapping[str, Any]) -> str | None:
     deps, peer = context.deps, context.peer
     count = await deps.charge_points.count_certificate_request(record["_id"], context.received_at)
-    most = deps.settings.max_certificate_requests
-    if count > most:
+    if count > deps.settings.max_certificate_requests:
         facts = (("requests", str(count)), ("remoteAddress", peer.remote_address))
         alarm = Alarm(AlarmKind.CERTIFICATE_REQUESTS, record["_id"], record["_id"], facts)
         deps.alarms.note(alarm)
-        return TOO_OFTEN.format(most)
+        return TOO_OFTEN
     if await _has_ended(context):
-        return "its own certificate is good no more"
+        return ENDED
     return certificate_objection(record, peer.proof, peer.reported_serial)
 
 

@@ -25,6 +25,10 @@ _PEM_CERTIFICATE = re.compile(
     r"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----"
 )
 
+OTHER_NAME = (
+    "the common name must be the charge point's serial number or identity, as it was entered here"
+)
+
 HashData = dict[str, str]
 """A CertificateHashDataType: hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber."""
 
@@ -58,10 +62,7 @@ def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequ
     if not strong:
         raise ValueError(f"the key must be RSA of {MIN_RSA_BITS} bits or more, or elliptic")
     if len({str(part.value) for part in common_names}) != 1 or _entered(request, names) is None:
-        raise ValueError(
-            "the common name must be the charge point's serial number or identity, as it was"
-            " entered here"
-        )
+        raise ValueError(OTHER_NAME)
     return request
 
 

@@ -25,6 +25,13 @@ class Proof:
 
 NOTHING_PROVEN = Proof()
 
+NOT_OVER_TLS = "it is not connected over TLS; set it to security profile 2 first"
+PROFILE_RAISED = "its record asks for a higher security profile since it has connected"
+NO_CURRENT_KEY = "it has not connected with the authorization key that is on record now"
+NOTHING_TO_KNOW_BY = "its record has neither an authorization key nor a serial number to know it by"
+SERIAL_NOT_SHOWN = "it has not booted on this connection with the serial number on record"
+OBJECTIONS = (NOT_OVER_TLS, PROFILE_RAISED, NO_CURRENT_KEY, NOTHING_TO_KNOW_BY, SERIAL_NOT_SHOWN)
+
 
 def certificate_objection(
     record: Mapping[str, Any], proof: Proof, reported_serial: str | None
@@ -35,17 +42,17 @@ def certificate_objection(
     a long time, so it is not given away for an identity alone, nor where others may read along.
     """
     if not proof.is_tls:
-        return "it is not connected over TLS; set it to security profile 2 first"
+        return NOT_OVER_TLS
     if proof.profile < (record.get("securityProfile") or 0):
-        return "its record asks for a higher security profile since it has connected"
+        return PROFILE_RAISED
     if proof.fingerprint is not None:
         return None
     if record.get("authorizationKeyHash") is not None:
         if proof.key_hash == record["authorizationKeyHash"]:
             return None
-        return "it has not connected with the authorization key that is on record now"
+        return NO_CURRENT_KEY
     if not record.get("serialNumber"):
-        return "its record has neither an authorization key nor a serial number to know it by"
+        return NOTHING_TO_KNOW_BY
     if fold_serial(record["serialNumber"]) == fold_serial(reported_serial):
         return None
-    return "it has not booted on this connection with the serial number on record"
+    return SERIAL_NOT_SHOWN

@@ -149,7 +149,7 @@ class TestLimit:
         assert await refusal(charge_point, "CP9") == "Rejected"
         for _ in range(2):
             assert await refusal(charge_point, "CP1") == "Rejected"
-        assert "more than 2 times within a day" in await reason(system)
+        assert "more often within a day" in await reason(system)
 
         async def alarms() -> list[dict[str, Any]]:
             return await documents(system, "alarms")
