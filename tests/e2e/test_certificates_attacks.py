@@ -21,6 +21,7 @@ from csms.app import CentralSystem
 from csms.certificates.authority import CRL_FILE, KEY_FILE, LocalAuthority
 from csms.config import Settings
 from csms.domain.certificate import fingerprint
+from csms.domain.installed_certificate import CertificateUse, document
 from csms.domain.text import fold_text
 from csms.tls import authority_folder
 from tests.conftest import DATABASE
@@ -327,6 +328,30 @@ class TestTakenBack:
         # Sent and answered once more, it stays what it is.
         record = await revoke(system, certificate)
         assert record["state"] == "revoked"
+
+    async def test_what_version_0_2_0_has_stored_is_good_and_ends(
+        self, system: System, tmp_path: Path
+    ) -> None:
+        _, files, charge_point = await self.with_certificate(system, tmp_path)
+        await charge_point.close()
+        unknown = {"issuedHere": "", "firstUsedAt": ""}
+        await system.database.certificates.update_one({}, {"$unset": unknown})
+        await (await secure(system, **files)).close()
+        assert (await patch(system, authorizationKey=NEW_KEY))[0] == 200
+        await refused(system, **files)
+
+    async def test_what_is_sent_once_more_stays_revoked(
+        self, system: System, tmp_path: Path
+    ) -> None:
+        certificate, files, charge_point = await self.with_certificate(system, tmp_path)
+        await revoke(system, certificate)
+        await charge_point.closed()
+        deps = system.central_system.services.deps
+        use = CertificateUse.CHARGE_POINT
+        again = document("CP1", use, certificate.chain, "Accepted", deps.clock())
+        await deps.certificates.put(again)
+        await refused(system, **files)
+        assert await states(system) == ["revoked"]
 
     async def test_only_charge_points_own_are_revoked(self, system: System) -> None:
         status, _ = await system.rest("POST", "/admin/certificates/none/revoke")
