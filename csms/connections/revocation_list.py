@@ -15,7 +15,6 @@ from pathlib import Path
 import structlog
 from cryptography.x509 import ReasonFlags
 
-from csms import db
 from csms.actions.context import Deps
 from csms.certificates.authority import CRL_FILE, LocalAuthority, Revoked
 from csms.domain.installed_certificate import EndReason
@@ -43,7 +42,7 @@ class RevocationList:
         self._file = folder / CRL_FILE
         self._is_due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._listed: list[db.Document] | None = None
+        self._ended: tuple[int, datetime | None] | None = None
         self._signed_at: datetime | None = None
         self.pem: bytes | None = None
         """The list as it was signed last."""
@@ -80,10 +79,11 @@ class RevocationList:
 
     async def _renew(self, authority: LocalAuthority) -> None:
         now = self._deps.clock()
-        listed = await self._deps.certificates.revoked(now)
+        ended = await self._deps.certificates.ended_so_far()
         is_fresh = self._signed_at is not None and now - self._signed_at < RENEW_EVERY
-        if listed == self._listed and is_fresh:
+        if ended == self._ended and is_fresh:
             return
+        listed = await self._deps.certificates.revoked(now)
         number = await self._deps.certificates.next_list_number()
         entries = [
             Revoked(int(one["serialNumber"], 16), one["endedAt"], _REASONS.get(one["endedBecause"]))
@@ -92,7 +92,7 @@ class RevocationList:
         self.pem = await asyncio.to_thread(
             authority.revocation_list, entries, number, now, now + GOOD_FOR
         )
-        self._listed, self._signed_at = listed, now
+        self._ended, self._signed_at = ended, now
         await asyncio.to_thread(self._write, self.pem)
         log.info("revocation_list_written", number=number, entries=len(entries))
 

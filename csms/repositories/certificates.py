@@ -161,6 +161,16 @@ class Certificates:
             cursor = self.collection.find(found, wanted, sort=[("endedAt", ASCENDING)])
             return await cursor.to_list(None)
 
+    async def ended_so_far(self) -> tuple[int, datetime | None]:
+        """How many were ever ended, and when the last was: cheap to ask, and new with each."""
+        ended = {"endedAt": {"$type": "date"}}
+        async with db.errors():
+            count = await self.collection.count_documents(ended)
+            last = await self.collection.find_one(
+                ended, {"endedAt": 1}, sort=[("endedAt", DESCENDING)]
+            )
+        return count, last["endedAt"] if last else None
+
     async def next_list_number(self) -> int:
         """A number for a revocation list, higher than all before, whatever node asks."""
         async with db.errors():

@@ -36,6 +36,7 @@ PAGES = (
     "/meter-values?chargePointId=CP1",
     "/commands",
     "/audit",
+    "/certificates",
     "/access",
     "/access/new-token",
     "/access/new-user",
