@@ -329,6 +329,24 @@ class TestTakenBack:
         record = await revoke(system, certificate)
         assert record["state"] == "revoked"
 
+    async def test_one_that_is_revoked_while_its_socket_opens(
+        self, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        certificate, files, charge_point = await self.with_certificate(system, tmp_path)
+        await charge_point.close()
+        charge_points = system.central_system.charge_points
+        claim = charge_points.claim
+
+        async def after_revocation(*arguments: Any) -> bool:
+            # It was judged already, and found good.
+            await revoke(system, certificate)
+            return await claim(*arguments)
+
+        monkeypatch.setattr(charge_points, "claim", after_revocation)
+        charge_point = await secure(system, **files)
+        assert (await charge_point.closed())[0] == 1008
+        assert (await system.record())["ocppSessionId"] is None
+
     async def test_what_version_0_2_0_has_stored_is_good_and_ends(
         self, system: System, tmp_path: Path
     ) -> None:
