@@ -102,7 +102,8 @@ def _import(client: RestClient, args: argparse.Namespace) -> int:
         query = {
             "dryRun": str(args.dry_run).lower(),
             "update": str(args.update).lower(),
-            "keepCertificates": str(args.keep_certificates).lower(),
+            # A server of before does not know it.
+            **({"keepCertificates": "true"} if args.keep_certificates else {}),
             "encoding": found.encoding,
             "delimiter": found.delimiter.label,
         }
