@@ -25,6 +25,8 @@ from csms.connections.holding import Holding
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
+from csms.connections.revocation import Revocation
+from csms.connections.revocation_list import RevocationList
 from csms.connections.sockets import Sockets
 from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
@@ -32,7 +34,7 @@ from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
-from csms.repositories import folded_keys, search
+from csms.repositories import folded_keys, names, search
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
@@ -104,6 +106,7 @@ class CentralSystem:
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
+        authority = LocalAuthority.load(authority_folder(settings))
         deps = Deps(
             settings=settings,
             metrics=self.metrics,
@@ -123,9 +126,9 @@ class CentralSystem:
             local_lists=LocalLists(self.database),
             jobs=Jobs(self.database),
             files=Files(self.database),
-            certificates=Certificates(self.database),
+            certificates=Certificates(self.database, authority.name if authority else None),
             boot_notifications=BootNotifications(self.database),
-            authority=LocalAuthority.load(authority_folder(settings)),
+            authority=authority,
         )
         outbound = find_outbound()
         registry = Registry()
@@ -140,6 +143,8 @@ class CentralSystem:
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(deps, registry)
+        self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
+        revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         self.services = Services(
@@ -154,11 +159,15 @@ class CentralSystem:
             overview=Overview(self.database),
             audit=Audit(self.database),
             provider=Provider(settings) if settings.oidc_issuer else None,
-            whitelisting=Whitelisting(deps, holding),
+            whitelisting=Whitelisting(deps, holding, revocation),
+            revocation=revocation,
+            revocation_list=self.revocation_list,
             commands=commands,
             ports={},
         )
-        self._applications = Applications(settings, self.services, self.admission, self.sockets)
+        self._applications = Applications(
+            self.services, self.admission, self.sockets, self._is_ours
+        )
         self._servers: list[Server] = []
         self.ports = self.services.ports
 
@@ -192,6 +201,7 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
+        self.revocation_list.start()
         for listener, sockets in bound:
             tls = contexts[listener.serves is Serves.ADMIN] if listener.tls else None
             self._listen(listener, sockets, tls)
@@ -205,13 +215,14 @@ class CentralSystem:
             await db.prepare(self.database, self.settings)
         await schema.migrate()
         collection = self.charge_points.collection
-        if await folded_keys.refresh(collection):
+        left_out = await folded_keys.refresh(collection) + await names.refresh(collection)
+        if left_out:
             for collision in await folded_keys.collisions(collection):
                 log.warning(
                     "records_collide",
-                    field=collision.field,
+                    fields=[collision.field, collision.other_field],
                     records=[collision.one, collision.other],
-                    message="they differ only in case or normal form; change or delete one",
+                    message="they are the same without case and normal form; change or delete one",
                 )
         await search.refresh(collection, {})
 
@@ -239,6 +250,10 @@ class CentralSystem:
             tls=tls is not None,
         )
 
+    def _is_ours(self, certificate: bytes) -> bool:
+        authority = self.services.deps.authority
+        return authority is not None and authority.has_issued(certificate)
+
     def _bind(self, listener: Listener) -> list[socket]:
         host, port = listener.host, listener.port
         try:
@@ -257,6 +272,7 @@ class CentralSystem:
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
+        await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()

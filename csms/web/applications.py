@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from tornado.web import Application, RequestHandler
 
-from csms.config import Settings
 from csms.connections.admission import Admission
 from csms.connections.sockets import Sockets
 from csms.domain.job import mask_location
@@ -15,6 +15,7 @@ from csms.listeners import Serves
 from csms.web import docs
 from csms.web.api.base import ProblemHandler
 from csms.web.api.routes import ROUTES
+from csms.web.crl import CRL_PATH, RevocationListHandler
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.ocpp_handshake import AsksForUpgrade
@@ -34,11 +35,21 @@ class Applications:
     """Makes the application for an address."""
 
     def __init__(
-        self, settings: Settings, services: Services, admission: Admission, sockets: Sockets
+        self,
+        services: Services,
+        admission: Admission,
+        sockets: Sockets,
+        is_ours: Callable[[bytes], bool],
     ) -> None:
-        self._settings = settings
+        """`is_ours` tells the certificates that the local authority has issued."""
+        self._settings = services.deps.settings
         self._services = services
-        self._ocpp = {"admission": admission, "sockets": sockets, "settings": settings}
+        self._ocpp = {
+            "admission": admission,
+            "sockets": sockets,
+            "settings": self._settings,
+            "is_ours": is_ours,
+        }
 
     def serving(self, serves: Serves) -> Application:
         """The application that serves this, and nothing else."""
@@ -48,13 +59,13 @@ class Applications:
                 log_function=_log_request,
             )
         if serves is Serves.CHARGE_POINTS:
-            routes = [*self._sockets(OcppSocket), *self._health(), *self._files()]
+            routes = [*self._sockets(OcppSocket), *self._everywhere(), *self._files()]
             return self._application(routes, ProblemHandler)
         if serves is Serves.ADMIN:
-            routes = [*self._sockets(SocketAtAdminPort), *self._health(), *self._admin()]
+            routes = [*self._sockets(SocketAtAdminPort), *self._everywhere(), *self._admin()]
             return self._application(routes, NoPageHandler, **pages.SETTINGS)
         routes = [
-            *self._sockets(OcppSocket), *self._health(), *self._files(), *self._admin(),
+            *self._sockets(OcppSocket), *self._everywhere(), *self._files(), *self._admin(),
         ]  # fmt: skip
         return self._application(routes, NoPageHandler, **pages.SETTINGS)
 
@@ -74,12 +85,21 @@ class Applications:
         # On any other path an upgrade is turned away, and recorded.
         return [(OCPP_PATH, handler, self._ocpp), (AsksForUpgrade(), handler, self._ocpp)]
 
-    def _health(self) -> Routes:
+    def _everywhere(self) -> Routes:
+        """What proxies ask for, whichever address they stand before."""
         services = {"services": self._services}
-        return [("/healthz", HealthHandler, services), ("/readyz", ReadyHandler, services)]
+        return [
+            ("/healthz", HealthHandler, services),
+            ("/readyz", ReadyHandler, services),
+            (CRL_PATH, RevocationListHandler, services),
+        ]
 
     def _files(self) -> Routes:
-        return [(FILES_PATH, FileLinkHandler, {"services": self._services})]
+        services = {"services": self._services}
+        return [
+            (FILES_PATH, FileLinkHandler, services),
+            (CRL_PATH, RevocationListHandler, services),
+        ]
 
     def _admin(self) -> Routes:
         services = {"services": self._services}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
 from csms.connections.commands import CommandRouter
+from csms.connections.revocation import Revocation
+from csms.connections.revocation_list import RevocationList
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
 from csms.repositories.api_tokens import ApiTokens
@@ -36,6 +38,8 @@ class Services:
     provider: Provider | None
     """Of single sign-on, if it is set up."""
     whitelisting: Whitelisting
+    revocation: Revocation
+    revocation_list: RevocationList
     commands: CommandRouter
     ports: dict[str, int]
     """The port that each setting of a port stands for; known once the server listens."""

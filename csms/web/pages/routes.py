@@ -18,6 +18,7 @@ from csms.web.pages.access import (
     UserPage,
 )
 from csms.web.pages.base import WEB, PageHandler
+from csms.web.pages.certificates import CertificatesPage
 from csms.web.pages.charge_point import (
     ChargePointPage,
     CommandPage,
@@ -67,6 +68,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/commands", CommandsPage),
     ("/commands/([0-9a-f]{32})", CommandDetailPage),
     ("/audit", AuditPage),
+    ("/certificates", CertificatesPage),
     ("/access", AccessPage),
     ("/access/new-token", NewTokenPage),
     ("/access/new-user", NewUserPage),
