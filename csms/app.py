@@ -61,8 +61,9 @@ from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
+from csms.trusted_proxies import LOCAL_NETWORKS, TrustedProxies
 from csms.web import docs
-from csms.web.api.base import MAX_BODY_BYTES
+from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
@@ -178,6 +179,12 @@ class CentralSystem:
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
         settings = self.settings
+        if settings.trust_proxy_headers == LOCAL_NETWORKS:
+            log.warning(
+                "proxies_not_listed",
+                message="trust_proxy_headers = true trusts every loopback and private address;"
+                ' list the proxies instead, as in ["127.0.0.1"]',
+            )
         tls = tls_context(settings)
         plain = self._bind(settings.port)
         self.port = plain[0].getsockname()[1]
@@ -197,8 +204,11 @@ class CentralSystem:
         if secure:
             self._listen(application, secure, tls)
         if settings.metrics_port is not None:
+            services = {"services": self.services}
             only_metrics = Application(
-                [("/metrics", OwnMetricsHandler, {"services": self.services})]
+                [("/metrics", OwnMetricsHandler, services)],
+                default_handler_class=ProblemHandler,
+                default_handler_args=services,
             )
             self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
@@ -227,7 +237,6 @@ class CentralSystem:
         server = Server(
             application,
             ssl_options=tls,
-            xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
@@ -279,6 +288,7 @@ class CentralSystem:
         services = {"services": self.services}
         return PrefixedApplication(
             self.settings.path_prefix,
+            TrustedProxies(self.settings.trust_proxy_headers),
             [
                 (OCPP_PATH, OcppSocket, ocpp),
                 # On any other path it is turned away, and recorded.

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     BAD_HOST = "Missing or invalid Host header"
     BAD_VERSION = "Unsupported WebSocket version"
     BAD_KEY = "Missing or invalid Sec-WebSocket-Key"
+    BROWSER = "Opened by a browser"
     MISSING_IDENTITY = "Missing chargePointIdentity"
     BAD_IDENTITY = "Invalid chargePointIdentity"
     SUBPROTOCOL = "Unsupported sub-protocol"

@@ -29,8 +29,10 @@ from csms.domain.times import rfc3339
 from csms.errors import CsmsError, Forbidden
 from csms.repositories.api_tokens import ApiToken
 from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
+from csms.web.forwarding import path_prefix
 from csms.web.pages.texts import ANSWERS, SCRIPT_TEXTS
 from csms.web.problems import PROBLEM_JSON, problem_of
+from csms.web.security_headers import set_security_headers
 from csms.web.services import Services
 from csms.web.stored_ids import use_stored_id
 
@@ -84,8 +86,7 @@ class PageHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """Nothing is run, framed or kept that is not meant to be."""
-        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        self.set_header("X-Content-Type-Options", "nosniff")
+        set_security_headers(self, CONTENT_SECURITY_POLICY)
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cache-Control", "no-store")
 
@@ -137,7 +138,7 @@ class PageHandler(RequestHandler):
     @property
     def prefix(self) -> str:
         """The path under which a proxy shows us."""
-        return self.services.deps.settings.path_prefix
+        return path_prefix(self.request)
 
     # The viewer's language, time zone and colours
 

@@ -78,6 +78,11 @@ MEANINGS: Mapping[str, str] = {
         "Its request lacks the 16 random bytes that WebSocket asks for. Its firmware, or a proxy"
         " in between, is at fault."
     ),
+    Reason.BROWSER: (
+        "A browser asked for the WebSocket of a charge point: somebody tried it by hand, or a page"
+        " of a stranger did. A charge point that is mistaken for one, because its User-Agent begins"
+        " with Mozilla/, is let in with refuse_browsers = false."
+    ),
     Reason.TOO_MANY_AT_ONCE: (
         "More came in a second than max_connects_per_second lets in. The answer said when to come"
         " again; there is nothing to do."
