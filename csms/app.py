@@ -13,7 +13,7 @@ import structlog
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from csms import db
+from csms import db, logs
 from csms.actions.context import Deps
 from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
@@ -137,9 +137,10 @@ class CentralSystem:
             boot_notifications=BootNotifications(self.database),
             authority=LocalAuthority.load(authority_folder(settings)),
         )
+        logs.mask_with(deps.secrets.mask_any)
         outbound = find_outbound()
         registry = Registry()
-        messages = MessageLog(settings, self.telemetry, outbound, clock)
+        messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock)
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)

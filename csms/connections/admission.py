@@ -23,6 +23,7 @@ from csms.connections.credentials import CredentialChecker, Credentials, Standin
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.name_characters import objection
 from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
@@ -135,6 +136,9 @@ class Admission:
         quirks = _quirks_of(visitor, identity, record)
         if record is None:
             if await self._deps.charge_points.serial_only_exist():
+                # It may become a record's identity.
+                if objection(identity) is not None:
+                    return Refused(Reason.BAD_IDENTITY, 400, identity)
                 return Admitted(identity, None, False, shown, quirks)
             http = 404 if self._deps.settings.reject_with == "http" else None
             return Refused(Reason.NOT_WHITELISTED, http, identity)

@@ -26,6 +26,7 @@ from tornado.web import HTTPError, RequestHandler
 from csms import __version__
 from csms.domain.api_token import Role
 from csms.domain.times import rfc3339
+from csms.domain.visible import visible
 from csms.errors import CsmsError, Forbidden
 from csms.repositories.api_tokens import ApiToken
 from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
@@ -67,6 +68,14 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
 """Path, title, and the role that sees it."""
 
 tornado.locale.load_translations(str(WEB / "locale"))
+
+
+def visible_escape(text: str | bytes) -> str:
+    """Text as HTML: what `{{ }}` in a template does to what is shown.
+
+    Values of form fields are what is sent again, and must not change: `{% raw exact(...) %}`.
+    """
+    return xhtml_escape(visible(text.decode() if isinstance(text, bytes) else text))
 
 
 class PageHandler(RequestHandler):
@@ -196,6 +205,8 @@ class PageHandler(RequestHandler):
         path = self.request.path
         return {
             **super().get_template_namespace(),
+            "visible_escape": visible_escape,
+            "exact": lambda text: xhtml_escape(str(text)),
             "viewer": self.viewer,
             "may": self.may,
             "url": self.url,
@@ -251,7 +262,7 @@ class PageHandler(RequestHandler):
         if not status:
             return '<span class="nothing">–</span>'
         kind = _KINDS.get(status, "plain")
-        text = xhtml_escape(self.locale.translate(status))
+        text = visible_escape(self.locale.translate(status))
         return f'<span class="badge {kind}">{text}</span>'
 
     # Errors

@@ -55,8 +55,8 @@ MEANINGS: Mapping[str, str] = {
         " point."
     ),
     Reason.BAD_IDENTITY: (
-        "The identity in its URL has a slash or a control character in it, or is too long. Correct"
-        " the URL in the charge point."
+        "The identity in its URL has a slash, a control character or one that might be taken for"
+        " another in it, or is too long. Correct the URL in the charge point."
     ),
     Reason.WRONG_PATH: (
         "It asks for another path than /ocpp/1.6/ with its identity behind. Correct the URL in the"
