@@ -97,7 +97,8 @@ async def proxied(folder: Path, behind: int) -> AsyncIterator[int]:
     )
     config = folder / "nginx.conf"
     config.write_text(
-        f"user {getpass.getuser()};\ndaemon off;\nworker_processes 1;\npid {folder / 'nginx.pid'};\n"
+        f"user {getpass.getuser()};\npid {folder / 'nginx.pid'};\n"
+        "daemon off;\nworker_processes 1;\n"
         f"error_log stderr;\nevents {{}}\nhttp {{\n  access_log off;\n{places}\n"
         f"{example(folder, port, behind)}\n}}\n"
     )
