@@ -75,12 +75,14 @@ def configure(level: str, log_format: Literal["auto", "json", "console"]) -> Non
 
 def _make_harmless(logger: object, method: str, event: EventDict) -> EventDict:
     """Mask secrets, and escape what a terminal would obey or not show, in every text."""
+    harmless: EventDict = {}
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = _harmless(value, kept="\n\t" if name in _SEVERAL_LINES else "")
+            value = _harmless(value, kept="\n\t" if name in _SEVERAL_LINES else "")
         elif not name.startswith("_"):
-            event[name] = _of_any_type(value, MAX_DEPTH)
-    return event
+            value = _of_any_type(value, MAX_DEPTH)
+        harmless[name if name.isprintable() else _harmless(name)] = value
+    return harmless
 
 
 def _of_any_type(value: Any, depth: int) -> Any:

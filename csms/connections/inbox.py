@@ -33,8 +33,8 @@ SHOWN_EVERY = 60.0
 
 
 _FREE_TEXTS = {
-    "StatusNotification": ("info", "vendorId", "vendorErrorCode"),
-    "SecurityEventNotification": ("techInfo",),
+    "StatusNotification": ("errorCode", "info", "vendorId", "vendorErrorCode"),
+    "SecurityEventNotification": ("type", "techInfo"),
 }
 """Where a charge point may write what it likes, and it becomes part of a record."""
 
