@@ -13,7 +13,7 @@ import structlog
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from csms import db
+from csms import db, logs
 from csms.actions.context import Deps
 from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
@@ -63,8 +63,9 @@ from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
+from csms.trusted_proxies import LOCAL_NETWORKS, TrustedProxies
 from csms.web import docs
-from csms.web.api.base import MAX_BODY_BYTES
+from csms.web.api.base import MAX_BODY_BYTES, ProblemHandler
 from csms.web.api.routes import ROUTES
 from csms.web.crl import CRL_PATH, RevocationListHandler
 from csms.web.files import FILES_PATH, FileLinkHandler
@@ -141,9 +142,10 @@ class CentralSystem:
             boot_notifications=BootNotifications(self.database),
             authority=authority,
         )
+        logs.mask_with(deps.secrets.mask_any)
         outbound = find_outbound()
         registry = Registry()
-        messages = MessageLog(settings, self.telemetry, outbound, clock)
+        messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock)
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
@@ -188,6 +190,12 @@ class CentralSystem:
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
         settings = self.settings
+        if settings.trust_proxy_headers == LOCAL_NETWORKS:
+            log.warning(
+                "proxies_not_listed",
+                message="trust_proxy_headers = true trusts every loopback and private address;"
+                ' list the proxies instead, as in ["127.0.0.1"]',
+            )
         tls = tls_context(settings)
         plain = self._bind(settings.port)
         self.port = plain[0].getsockname()[1]
@@ -208,8 +216,11 @@ class CentralSystem:
         if secure:
             self._listen(application, secure, tls)
         if settings.metrics_port is not None:
+            services = {"services": self.services}
             only_metrics = Application(
-                [("/metrics", OwnMetricsHandler, {"services": self.services})]
+                [("/metrics", OwnMetricsHandler, services)],
+                default_handler_class=ProblemHandler,
+                default_handler_args=services,
             )
             self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
@@ -239,7 +250,6 @@ class CentralSystem:
         server = Server(
             application,
             ssl_options=tls,
-            xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
@@ -297,6 +307,7 @@ class CentralSystem:
         services = {"services": self.services}
         return PrefixedApplication(
             self.settings.path_prefix,
+            TrustedProxies(self.settings.trust_proxy_headers),
             [
                 (OCPP_PATH, OcppSocket, ocpp),
                 # On any other path it is turned away, and recorded.

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
+from csms.domain.masking import without_named_secrets
 from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
+from csms.domain.secret_values import KnownSecrets
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
@@ -61,6 +63,7 @@ class Deps:
     certificates: Certificates
     boot_notifications: BootNotifications
     authority: CertificateAuthority | None
+    secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
     def note_trouble(self, charge_point_id: str, trouble: str) -> None:
         """Count protocol trouble in a charge point's record and in `/metrics`; stored behind."""
@@ -235,8 +238,10 @@ class Outbound:
 
     def request_shown(self, payload: Payload) -> Payload:
         """A request as it is recorded and shown."""
-        return bounded(self.mask_request(payload))
+        shown: Payload = without_named_secrets(self.mask_request(payload))
+        return bounded(shown)
 
     def response_shown(self, answer: Payload) -> Payload:
         """The charge point's answer as it is recorded and shown, whatever is in it."""
-        return self.mask_response(bounded(answer))
+        shown: Payload = without_named_secrets(self.mask_response(bounded(answer)))
+        return shown

@@ -92,6 +92,8 @@ class CredentialChecker:
                 record["_id"],
                 {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
             )
+            # It may have been set by another node.
+            self._deps.secrets.remember(record["_id"], [password.decode("utf-8", "replace")])
             return str(coming)
         return str(current) if current and await self._verify(str(current), password) else None
 

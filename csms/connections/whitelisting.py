@@ -15,7 +15,13 @@ from csms.actions.context import Deps
 from csms.connections.holding import Holding
 from csms.connections.revocation import Revocation
 from csms.domain.authorization_key import hash_key
-from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
+from csms.domain.charge_point import (
+    NAMED,
+    ChargePointPatch,
+    NewChargePoint,
+    name_objections,
+    new_record,
+)
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
 from csms.domain.installed_certificate import EndReason, reason_to_end
 from csms.errors import FieldError, InvalidInput, NotFound
@@ -37,10 +43,13 @@ class Whitelisting:
 
         Raises:
             Duplicate: id, serialNumber or chargePointIdentity is taken.
+            InvalidInput: one of them has characters that might be taken for others.
         """
+        _refuse(name_objections({**new.model_dump(include=set(NAMED)), "id": new.id}))
         key_hash = await self._hash(new.authorizationKey)
         record = new_record(new, key_hash, self._deps.clock())
         await self._deps.charge_points.create(record)
+        self._remember(new.id, new.authorizationKey)
         return record
 
     async def change(self, charge_point_id: str, patch: ChargePointPatch) -> db.Document:
@@ -51,8 +60,10 @@ class Whitelisting:
 
         Raises:
             NotFound, Duplicate: as they say.
-            InvalidInput: the record would be left with neither serial nor identity.
+            InvalidInput: the record would be left with neither serial nor identity, or a new one
+                of them might be taken for another.
         """
+        await self._refuse_new_names(charge_point_id, patch)
         fields: dict[str, Any] = patch.model_dump(
             exclude_unset=True, exclude={"authorizationKey", "keepCertificates"}
         )
@@ -65,6 +76,7 @@ class Whitelisting:
             fields["identitySource"] = None
         before = await self._deps.charge_points.get(charge_point_id)
         record = await self._change(charge_point_id, fields)
+        self._remember(charge_point_id, patch.authorizationKey)
         self._holding.enforce(charge_point_id, record)
         because = reason_to_end(before, record)
         if because is not None and not patch.keepCertificates:
@@ -137,5 +149,21 @@ class Whitelisting:
                 return {**record, "connectors": after, "updatedAt": now}
         raise InvalidInput(FieldError("type", "the connectors keep changing; try again"))
 
+    async def _refuse_new_names(self, charge_point_id: str, patch: ChargePointPatch) -> None:
+        """Refuse a serial or identity that might be taken for another; those on record may stay."""
+        errors = name_objections(patch.model_dump(include=set(NAMED)))
+        if errors:
+            before = await self._deps.charge_points.get(charge_point_id)
+            _refuse([e for e in errors if before.get(e.field) != getattr(patch, e.field)])
+
+    def _remember(self, charge_point_id: str, key: str | None) -> None:
+        if key is not None:
+            self._deps.secrets.remember(charge_point_id, [key])
+
     async def _hash(self, key: str | None) -> str | None:
         return None if key is None else await asyncio.to_thread(hash_key, key)
+
+
+def _refuse(errors: list[FieldError]) -> None:
+    if errors:
+        raise InvalidInput(*errors)

@@ -18,13 +18,17 @@ from pydantic import (
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
 from csms.domain.folded_keys import all_keys
+from csms.domain.name_characters import objection
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
 from csms.domain.text import COMPOSED, bare, fold_text
+from csms.errors import FieldError
 
 MAX_IDENTITY = 255
 BOUND = "bound"
 """The `identitySource` of a record whose identity its charge point has chosen."""
+NAMED = ("serialNumber", "chargePointIdentity")
+"""What charge points are known by in the field; records have an `id` as well."""
 
 
 def _no_control_characters(text: str) -> str:
@@ -290,6 +294,12 @@ def view(record: dict[str, Any]) -> ChargePointView:
             "hasAuthorizationKey": record.get("authorizationKeyHash") is not None,
         }
     )
+
+
+def name_objections(fields: Mapping[str, Any]) -> list[FieldError]:
+    """What is wrong with new names of a charge point: invisible or confusable characters."""
+    found = ((field, objection(fields.get(field) or "")) for field in (*NAMED, "id"))
+    return [FieldError(field, message) for field, message in found if message is not None]
 
 
 def has_booted(record: Mapping[str, Any]) -> bool:

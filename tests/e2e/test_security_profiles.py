@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
 
+PROXY = (ip_network("127.0.0.1"),)
 KEY, WRONG = "the right key, 16+", "a wrong key, 16 up"
 
 
@@ -56,7 +58,7 @@ class TestTrustedProxy:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"trust_proxy_headers": True})
+        return settings.model_copy(update={"trust_proxy_headers": PROXY})
 
     @pytest.mark.parametrize("scheme", ["https", "wss"])
     async def test_it_says_so(self, system: System, scheme: str) -> None:
@@ -65,7 +67,7 @@ class TestTrustedProxy:
             said = {"X-Forwarded-Proto": other}
             assert (await refused(system, password=KEY, headers=said)).code == 401
         charge_point = await system.connect(
-            password=KEY, headers={"X-Forwarded-Proto": scheme, "X-Real-IP": "192.0.2.7"}
+            password=KEY, headers={"X-Forwarded-Proto": scheme, "X-Forwarded-For": "192.0.2.7"}
         )
         assert (await charge_point.boot())["status"] == "Accepted"
         assert (await system.record())["remoteAddress"] == "192.0.2.7"
