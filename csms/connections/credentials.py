@@ -12,7 +12,7 @@ from typing import Any
 
 from csms.actions.context import Deps
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.charge_point import certified_names, fold_serial
+from csms.domain.charge_point import certified_names, fold_serial, has_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,10 @@ class CredentialChecker:
         Raises:
             DatabaseUnavailable: a new key could not be taken over.
         """
-        has_key = bool(record.get("authorizationKeyHash") or record.get("nextAuthorizationKeyHash"))
         by_certificate = names_fit(record, shown.certificate_names)
         by_password = shown.password is not None and await self._fits(record, shown.password)
         reached = 3 if by_certificate else (2 if shown.is_tls else 1) if by_password else 0
-        if has_key and not by_password and not by_certificate:
+        if has_key(record) and not by_password and not by_certificate:
             return Standing(0, is_refused=True)
         if reached < (record.get("securityProfile") or 0):
             return Standing(reached, is_refused=reached == 0, is_too_low=reached > 0)
@@ -68,10 +67,8 @@ class CredentialChecker:
         current = record.get("authorizationKeyHash")
         coming = record.get("nextAuthorizationKeyHash")
         if coming and await self._verify(coming, password):
-            await self._deps.charge_points.set_fields(
-                record["_id"],
-                {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
-            )
+            if await self._deps.charge_points.take_over_key(record["_id"], coming) and current:
+                await self._deps.stored_keys.forget([{"authorizationKeyHash": current}])
             return True
         return bool(current) and await self._verify(str(current), password)
 
@@ -83,10 +80,13 @@ class CredentialChecker:
                 record["_id"], {"securityProfile": coming, "nextSecurityProfile": None}
             )
 
-    async def _verify(self, stored_hash: str, password: bytes) -> bool:
-        if self._verifier.known_good(stored_hash, password):
+    async def _verify(self, stored: str, password: bytes) -> bool:
+        if self._verifier.known_good(stored, password):
             return True
-        return await asyncio.to_thread(self._verifier.verify, stored_hash, password)
+        key_hash = await self._deps.stored_keys.hash_of(stored)
+        return key_hash is not None and await asyncio.to_thread(
+            self._verifier.verify, key_hash, password, stored
+        )
 
 
 def names_fit(record: Mapping[str, Any], names: frozenset[str]) -> bool:

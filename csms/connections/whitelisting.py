@@ -6,8 +6,8 @@ REST, the CSV import and the admin pages all come here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from csms import db
@@ -16,7 +16,7 @@ from csms.connections.holding import Holding
 from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
-from csms.errors import FieldError, InvalidInput, NotFound
+from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 
 ATTEMPTS = 10
 _EITHER = ("serialNumber", "chargePointIdentity")
@@ -35,9 +35,10 @@ class Whitelisting:
         Raises:
             Duplicate: id, serialNumber or chargePointIdentity is taken.
         """
-        key_hash = await self._hash(new.authorizationKey)
-        record = new_record(new, key_hash, self._deps.clock())
-        await self._deps.charge_points.create(record)
+        key = await self._store(new.id, new.authorizationKey)
+        record = new_record(new, key, self._deps.clock())
+        async with self._unused(record):
+            await self._deps.charge_points.create(record)
         return record
 
     async def change(self, charge_point_id: str, patch: ChargePointPatch) -> db.Document:
@@ -48,13 +49,18 @@ class Whitelisting:
             InvalidInput: the record would be left with neither serial nor identity.
         """
         fields: dict[str, Any] = patch.model_dump(exclude_unset=True, exclude={"authorizationKey"})
+        replaced = None
         if "authorizationKey" in patch.model_fields_set:
-            fields["authorizationKeyHash"] = await self._hash(patch.authorizationKey)
-            fields["nextAuthorizationKeyHash"] = None
+            replaced = await self._deps.charge_points.get(charge_point_id)
+            key = await self._store(charge_point_id, patch.authorizationKey)
+            fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
         if "securityProfile" in fields:
             fields["nextSecurityProfile"] = None
-        record = await self._change(charge_point_id, fields)
+        async with self._unused(fields):
+            record = await self._change(charge_point_id, fields)
         self._holding.enforce(charge_point_id, record)
+        if replaced is not None:
+            await self._deps.stored_keys.forget([replaced])
         return record
 
     async def _change(self, charge_point_id: str, fields: Mapping[str, Any]) -> db.Document:
@@ -78,8 +84,9 @@ class Whitelisting:
         Raises:
             NotFound: there is no such record.
         """
-        await self._deps.charge_points.delete(charge_point_id)
+        deleted = await self._deps.charge_points.delete(charge_point_id)
         self._holding.enforce(charge_point_id, None)
+        await self._deps.stored_keys.forget([deleted])
 
     async def records_changed(self, charge_point_ids: Iterable[str]) -> None:
         """Close the sockets that records changed elsewhere no longer allow."""
@@ -116,5 +123,19 @@ class Whitelisting:
                 return {**record, "connectors": after, "updatedAt": now}
         raise InvalidInput(FieldError("type", "the connectors keep changing; try again"))
 
-    async def _hash(self, key: str | None) -> str | None:
-        return None if key is None else await asyncio.to_thread(hash_key, key)
+    @asynccontextmanager
+    async def _unused(self, fields: Mapping[str, Any]) -> AsyncIterator[None]:
+        """Delete the key that fields refer to if the record was not written."""
+        try:
+            yield
+        except (Duplicate, InvalidInput, NotFound):
+            # In case of DatabaseUnavailable, it may have been.
+            await self._deps.stored_keys.forget([fields])
+            raise
+
+    async def _store(self, charge_point_id: str, key: str | None) -> str | None:
+        """Store a key's hash; returns the reference for the record."""
+        if key is None:
+            return None
+        key_hash = await asyncio.to_thread(hash_key, key)
+        return await self._deps.stored_keys.add(charge_point_id, key_hash, self._deps.clock())
