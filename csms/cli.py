@@ -28,9 +28,10 @@ from csms import __version__, analyst_role, db, logs, users_command
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role
-from csms.embedded_mongod import EmbeddedMongod, find_mongod, mongod_version, running_uri
+from csms.embedded_mongod import EmbeddedMongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import is_worker, share_among_workers
+from csms.mongod_program import find_mongod, mongod_version
 from csms.mongod_secrets import ANALYST_URI_FILE
 from csms.mongodb_in_use import MongodbInUse, advice
 
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(commands)
     _add_user(commands)
     _add_analyst_role(commands)
+    _add_restore_key_hashes(commands)
     ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
@@ -369,13 +371,13 @@ def _add_token(commands: Any) -> None:
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
-    _add_data_dir(actions)
+    _add_data_dir(*actions.choices.values())
 
 
 def _add_user(commands: Any) -> None:
     parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
     parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
-    _add_data_dir(users_command.add_arguments(parser))
+    _add_data_dir(*users_command.add_arguments(parser).choices.values())
 
 
 def _add_analyst_role(commands: Any) -> None:
@@ -391,9 +393,30 @@ def _print_analyst_role(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_data_dir(actions: Any) -> None:
-    for action in actions.choices.values():
-        action.add_argument(
+def _add_restore_key_hashes(commands: Any) -> None:
+    name = "restore-key-hashes"
+    parser = commands.add_parser(
+        name, help="put authorization keys where version 0.2.0 finds them, before going back to it"
+    )
+    parser.set_defaults(run=lambda args: _on_database(args, _restore_key_hashes))
+    _add_data_dir(parser)
+
+
+async def _restore_key_hashes(settings: Settings, uri: str, args: argparse.Namespace) -> int:
+    from csms.repositories.credentials import StoredKeys
+
+    client = db.connect(settings, uri)
+    try:
+        restored = await StoredKeys(client[settings.mongodb_database]).put_back()
+    finally:
+        client.close()
+    print(f"{restored} restored; start no node of this version before those of version 0.2.0 run")
+    return 0
+
+
+def _add_data_dir(*parsers: Any) -> None:
+    for parser in parsers:
+        parser.add_argument(
             "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
         )
 

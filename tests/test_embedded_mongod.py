@@ -20,14 +20,8 @@ import pymongo
 import pytest
 
 from csms import embedded_mongod, mongod_state
-from csms.embedded_mongod import (
-    DataDirInUse,
-    EmbeddedMongod,
-    MongodFailed,
-    MongodNotFound,
-    find_mongod,
-    running_uri,
-)
+from csms.embedded_mongod import DataDirInUse, EmbeddedMongod, MongodFailed, running_uri
+from csms.mongod_program import MongodNotFound, find_mongod
 from csms.mongod_state import MongodState
 
 OWNER = """

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,8 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from csms import analyst_role, db
-from csms.embedded_mongod import (
-    EmbeddedMongod,
-    find_mongod,
-    free_port,
-    mongod_command,
-    mongod_environment,
-    running_uri,
-)
+from csms.embedded_mongod import EmbeddedMongod, free_port, running_uri
+from csms.mongod_program import find_mongod, mongod_command, mongod_environment
 from csms.mongod_secrets import (
     ANALYST_URI_FILE,
     URI_FILE,
@@ -201,6 +196,34 @@ def test_each_start_brings_the_role_up_to_date(data_dir: Path) -> None:
         with client(read_secret(data_dir / ANALYST_URI_FILE)) as analyst:
             assert refused(lambda: analyst.csms.users.find_one())
             assert refused(lambda: analyst.csms.charge_points.insert_one({}))
+
+
+def test_the_example_in_the_readme_works_as_an_analyst(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    [example] = [
+        block.partition("```")[0]
+        for block in readme.split("```python\n")[1:]
+        if ANALYST_URI_FILE in block.partition("```")[0]
+    ]
+    sample = {"measurand": "Energy.Active.Import.Register", "phase": None, "value": 1234.5}
+    reading = {
+        "chargePointId": "SIM-00001",
+        "connectorId": 1,
+        "timestamp": datetime(2026, 11, 23, 12, tzinfo=UTC),
+        "sampledValue": [sample],
+        "flags": [],
+    }
+    folder = data_dir.with_name("csms-data")
+    monkeypatch.chdir(folder.parent)
+    with mongod_on(folder) as uri:
+        with client(uri) as own:
+            own.csms.meter_values.insert_one(reading)
+        known: dict[str, Any] = {}
+        exec(example, known)
+        known["db"].client.close()
+    assert "1234.5 Wh" in capsys.readouterr().out
 
 
 def left_over_of_0_2_0(data_dir: Path) -> tuple[MongodState, subprocess.Popen[bytes]]:

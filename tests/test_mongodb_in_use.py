@@ -12,7 +12,7 @@ import pytest
 from csms import analyst_role
 from csms.cli import main
 from csms.embedded_mongod import EmbeddedMongod
-from csms.mongodb_in_use import MongodbInUse, advice
+from csms.mongodb_in_use import MongodbInUse, SupervisorGone, advice
 
 BEFORE, AFTER = date(2025, 7, 31), date(2025, 8, 1)
 
@@ -43,7 +43,7 @@ def test_a_worker_gets_it_over_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
         assert MongodbInUse.from_supervisor() == mongodb
         assert os.read(ours, 100) == b"later"
         os.close(theirs)
-        with pytest.raises(EOFError):
+        with pytest.raises(SupervisorGone):
             MongodbInUse.from_supervisor()
 
 

@@ -89,6 +89,22 @@ class StoredKeys:
                 moved += await self._move(field, batch, now)
         return moved
 
+    async def put_back(self) -> int:
+        """Put the hashes into the records, for version 0.2.0; returns how many.
+
+        Nodes of this version must not run: they would move them again.
+        """
+        restored = 0
+        async with db.errors():
+            async for stored in self._collection.find(batch_size=BATCH):
+                for field in KEY_FIELDS:
+                    result = await self._charge_points.update_one(
+                        {"_id": stored["chargePointId"], field: stored["_id"]},
+                        {"$set": {field: stored["hash"]}},
+                    )
+                    restored += result.modified_count
+        return restored
+
     async def _older_node_lives(self, own_node_id: str) -> bool:
         older: db.Document = {
             "_id": {"$ne": own_node_id},

@@ -17,13 +17,8 @@ import pytest
 from pymongo import MongoClient
 
 from csms.cli import main
-from csms.embedded_mongod import (
-    find_mongod,
-    free_port,
-    mongod_command,
-    mongod_environment,
-    running_uri,
-)
+from csms.embedded_mongod import free_port, running_uri
+from csms.mongod_program import find_mongod, mongod_command, mongod_environment
 from csms.mongod_secrets import ANALYST_URI_FILE, read_secret
 from csms.mongod_state import HOST, REPLICA_SET
 from tests.e2e.test_messages import metering

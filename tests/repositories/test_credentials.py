@@ -114,6 +114,16 @@ async def test_a_move_that_was_interrupted_is_done_again(
     assert await keys.hash_of((await record(database, "A"))["authorizationKeyHash"]) == HASH
 
 
+async def test_they_are_put_back_for_version_0_2_0(database: db.Database) -> None:
+    fields = {"authorizationKeyHash": HASH, "nextAuthorizationKeyHash": COMING}
+    await write_as_0_2_0(database, A=fields, B={"authorizationKeyHash": None})
+    keys = StoredKeys(database)
+    await keys.move("test", NOW)
+    assert await keys.put_back() == 2
+    assert await record(database, "A") == {"_id": "A", **fields}
+    assert await keys.move("test", NOW) == 2
+
+
 async def test_the_index_finds_them_and_is_empty_afterwards(database: db.Database) -> None:
     for field in ("authorizationKeyHash", "nextAuthorizationKeyHash"):
         explained = await database.charge_points.find({field: db.KEY_HASH}).explain()
