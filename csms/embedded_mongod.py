@@ -56,6 +56,9 @@ POLL_SECONDS = 0.03
 # mongod's exit status when it cannot listen.
 EXIT_NET_ERROR = 48
 PORT_ATTEMPTS = 3
+OWN_FILES = ("admin-token", "ca", "lock", "mongod")
+"""How the names of what csms keeps begin. A directory with other things is not closed to others:
+it may be one of the system's."""
 LOG_LINES_SHOWN = 8
 LOG_LINE_LENGTH = 400
 
@@ -142,7 +145,8 @@ class EmbeddedMongod:
         self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         try:
-            _close_to_others(self._dir)
+            if all(entry.name.startswith(OWN_FILES) for entry in self._dir.iterdir()):
+                _close_to_others(self._dir)
             self._key = make_key(self._dir)
             state = self._take_over() or self._launch()
             return uri_of(state.port, USER, str(password_in(self._dir / URI_FILE)))
@@ -233,7 +237,8 @@ class EmbeddedMongod:
                     raise
 
     def _spawn(self, binary: Path, port: int) -> MongodState:
-        with open(self._log, "ab", opener=_open_for_owner) as log:
+        with self._log.open("ab") as log:
+            os.fchmod(log.fileno(), 0o600)
             self._log_start = log.tell()
             try:
                 data, key_file = db_path(self._dir), key_path(self._dir)
@@ -337,10 +342,6 @@ def _close_to_others(folder: Path) -> None:
     if stat.S_IMODE(folder.stat().st_mode) != stat.S_IRWXU:
         with suppress(PermissionError):
             folder.chmod(stat.S_IRWXU)
-
-
-def _open_for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _make_primary(client: pymongo.MongoClient[dict[str, Any]], host: str) -> bool:

@@ -196,7 +196,7 @@ def test_tries_again_when_the_port_is_taken_at_the_last_moment(
         ports = iter([lambda _: taken])
         monkeypatch.setattr(embedded_mongod, "free_port", lambda last: next(ports, free_port)(last))
         with mongod_on(data_dir) as uri:
-            assert uri != f"mongodb://127.0.0.1:{taken}/?replicaSet=csms"
+            assert f":{taken}/" not in uri
             write(uri, "ok")
 
 

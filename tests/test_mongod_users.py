@@ -147,6 +147,17 @@ def test_secrets_are_in_files_of_their_owner_alone(
         assert list(Path("/tmp").glob(f"mongodb-{state.port}.sock")) == []
 
 
+def test_a_directory_with_other_things_in_it_is_not_closed_but_for_the_secrets(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "of somebody else").touch()
+    with mongod_on(tmp_path) as uri:
+        assert works(tmp_path, uri)
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+        assert stat.S_IMODE((tmp_path / "mongodb").stat().st_mode) == 0o700
+
+
 def test_an_analyst_reads_what_is_named_and_nothing_else(data_dir: Path) -> None:
     assert set(analyst_role.COLLECTIONS) < set(db.INDEXES)
     with mongod_on(data_dir) as uri, client(uri) as own:
