@@ -16,7 +16,7 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
-from csms import analyst_role, db
+from csms import analyst_role, db, embedded_mongod
 from csms.embedded_mongod import EmbeddedMongod, free_port, running_uri
 from csms.mongod_program import find_mongod, mongod_command, mongod_environment
 from csms.mongod_secrets import (
@@ -125,6 +125,21 @@ def works(data_dir: Path, uri: str) -> bool:
 def test_nobody_gets_in_without_a_password(data_dir: Path) -> None:
     with mongod_on(data_dir) as uri:
         assert works(data_dir, uri)
+
+
+def test_nor_while_there_are_no_users_yet(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    for name in ("_make_primary", "make_users"):
+        step = getattr(embedded_mongod, name)
+
+        def look_first(*args: Any, step: Callable[..., Any] = step) -> Any:
+            seen.append(is_closed(data_dir))
+            return step(*args)
+
+        monkeypatch.setattr(embedded_mongod, name, look_first)
+    with mongod_on(data_dir) as uri:
+        assert works(data_dir, uri)
+    assert len(seen) >= 2 and all(seen)
 
 
 def test_secrets_are_in_files_of_their_owner_alone(
