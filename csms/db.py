@@ -111,6 +111,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             unique=True,
             partialFilterExpression=_text("identityFolded"),
         ),
+        # Identity and serial together (csms.domain.folded_keys).
+        IndexModel(
+            "namesFolded",
+            name="namesFolded_unique",
+            unique=True,
+            partialFilterExpression=_text("namesFolded"),
+        ),
         IndexModel("searchGrams", name="search"),
         IndexModel("status", name="status", partialFilterExpression=_text("status")),
         IndexModel(
@@ -215,6 +222,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "certificates": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
         IndexModel(_newest("createdAt")),
+        IndexModel("fingerprint", name="fingerprint", partialFilterExpression=_text("fingerprint")),
     ],
     "jobs": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
@@ -239,7 +247,14 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("chargePointId", ASCENDING), *_newest("lastRaisedAt")]),
         IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
-    "users": [],
+    "users": [
+        IndexModel(
+            [("issuer", ASCENDING), ("subject", ASCENDING)],
+            name="subject_unique",
+            unique=True,
+            partialFilterExpression=_text("subject"),
+        )
+    ],
     "sessions": [
         IndexModel("expiresAt", expireAfterSeconds=0),
         IndexModel([("kind", ASCENDING), ("holderId", ASCENDING)]),

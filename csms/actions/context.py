@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
+from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
 from csms.errors import FieldError
@@ -113,6 +114,10 @@ class Peer(Protocol):
     connected_at: datetime
     """When its socket was opened, by our clock."""
     meters: MeterState
+    proof: Proof
+    """What the request for its socket has shown."""
+    reported_serial: str | None
+    """The serial of the last boot on this connection that was accepted."""
 
     @property
     def charge_point_id(self) -> str:

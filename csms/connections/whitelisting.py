@@ -13,9 +13,11 @@ from typing import Any
 from csms import db
 from csms.actions.context import Deps
 from csms.connections.holding import Holding
+from csms.connections.revocation import Revocation
 from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
+from csms.domain.installed_certificate import EndReason, reason_to_end
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 
 ATTEMPTS = 10
@@ -25,9 +27,10 @@ _EITHER = ("serialNumber", "chargePointIdentity")
 class Whitelisting:
     """Creates, changes and deletes charge points."""
 
-    def __init__(self, deps: Deps, holding: Holding) -> None:
+    def __init__(self, deps: Deps, holding: Holding, revocation: Revocation) -> None:
         self._deps = deps
         self._holding = holding
+        self._revocation = revocation
 
     async def create(self, new: NewChargePoint) -> db.Document:
         """Whitelist a charge point.
@@ -44,23 +47,32 @@ class Whitelisting:
     async def change(self, charge_point_id: str, patch: ChargePointPatch) -> db.Document:
         """Change what the patch names, and close a socket that may no longer be open.
 
+        The certificates that the charge point has end with what they were given for, unless the
+        patch keeps them.
+
         Raises:
             NotFound, Duplicate: as they say.
             InvalidInput: the record would be left with neither serial nor identity.
         """
-        fields: dict[str, Any] = patch.model_dump(exclude_unset=True, exclude={"authorizationKey"})
-        replaced = None
+        fields: dict[str, Any] = patch.model_dump(
+            exclude_unset=True, exclude={"authorizationKey", "keepCertificates"}
+        )
+        before = await self._deps.charge_points.get(charge_point_id)
         if "authorizationKey" in patch.model_fields_set:
-            replaced = await self._deps.charge_points.get(charge_point_id)
             key = await self._store(charge_point_id, patch.authorizationKey)
             fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
         if "securityProfile" in fields:
             fields["nextSecurityProfile"] = None
+        if fields.get("chargePointIdentity") is not None:
+            fields["identitySource"] = None
         async with self._unused(fields):
             record = await self._change(charge_point_id, fields)
         self._holding.enforce(charge_point_id, record)
-        if replaced is not None:
-            await self._deps.stored_keys.forget([replaced])
+        because = reason_to_end(before, record)
+        if because is not None and not patch.keepCertificates:
+            await self._revocation.end_all(charge_point_id, because)
+        if "authorizationKeyHash" in fields:
+            await self._deps.stored_keys.forget([before])
         return record
 
     async def _change(self, charge_point_id: str, fields: Mapping[str, Any]) -> db.Document:
@@ -87,10 +99,17 @@ class Whitelisting:
         deleted = await self._deps.charge_points.delete(charge_point_id)
         self._holding.enforce(charge_point_id, None)
         await self._deps.stored_keys.forget([deleted])
+        # Another charge point may get its id.
+        await self._revocation.end_all(charge_point_id, EndReason.DELETED)
 
     async def records_changed(self, charge_point_ids: Iterable[str]) -> None:
         """Close the sockets that records changed elsewhere no longer allow."""
         await self._holding.recheck(charge_point_ids)
+
+    async def credentials_changed(self, ended: Mapping[str, EndReason]) -> None:
+        """End the certificates of charge points whose records were changed elsewhere."""
+        for charge_point_id, because in ended.items():
+            await self._revocation.end_all(charge_point_id, because)
 
     async def set_connector_type(
         self, charge_point_id: str, connector_id: int, connector_type: ConnectorType
