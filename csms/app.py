@@ -23,6 +23,7 @@ from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
+from csms.connections.key_mover import KeyMover
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
@@ -45,6 +46,7 @@ from csms.repositories.changes import Changes
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
@@ -116,6 +118,7 @@ class CentralSystem:
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
+        self.stored_keys = StoredKeys(self.database)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         authority = LocalAuthority.load(authority_folder(settings))
@@ -125,6 +128,7 @@ class CentralSystem:
             clock=clock,
             telemetry=self.telemetry,
             charge_points=self.charge_points,
+            stored_keys=self.stored_keys,
             transactions=transactions,
             stops=Stops(transactions),
             left_behind=LeftBehind(transactions),
@@ -156,6 +160,7 @@ class CentralSystem:
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(deps, registry)
+        self.key_mover = KeyMover(self.stored_keys, settings.node_id, clock)
         self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
         revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
@@ -210,6 +215,7 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
+        await self.key_mover.start()
         self.revocation_list.start()
         application = self._application()
         self._listen(application, plain, None if secure else tls)
@@ -283,6 +289,7 @@ class CentralSystem:
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
+        await self.key_mover.stop()
         await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()

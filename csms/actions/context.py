@@ -25,6 +25,7 @@ from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
@@ -47,6 +48,7 @@ class Deps:
     clock: Callable[[], datetime]
     telemetry: Telemetry
     charge_points: ChargePoints
+    stored_keys: StoredKeys
     transactions: Transactions
     stops: Stops
     left_behind: LeftBehind

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from csms.domain.charge_point import NewChargePoint, fold_serial, name_objections
+from csms.domain.charge_point import NewChargePoint, fold_serial, has_key, name_objections
 from csms.domain.csv_table import CsvFile
 from csms.domain.fleet_columns import SECRET
 from csms.domain.fleet_csv import FleetRow, Key, field_errors, name_keys, record_keys
@@ -255,7 +255,7 @@ def _changes(fields: Record, record: Record, secret_fits: bool) -> dict[str, Cha
         if name != SECRET and not _same(name, value, record.get(name))
     }
     if fields.get(SECRET) is not None and not secret_fits:
-        before = HIDDEN if record.get("authorizationKeyHash") else None
+        before = HIDDEN if has_key(record) else None
         changes[SECRET] = Change(before, HIDDEN)
     return changes
 
