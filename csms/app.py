@@ -12,7 +12,7 @@ from socket import socket
 import structlog
 from tornado.netutil import bind_sockets
 
-from csms import db
+from csms import db, logs
 from csms.actions.context import Deps
 from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
@@ -22,6 +22,7 @@ from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
+from csms.connections.key_mover import KeyMover
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
@@ -44,6 +45,7 @@ from csms.repositories.changes import Changes
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
@@ -62,6 +64,7 @@ from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import admin_tls_context, authority_folder, tls_context
+from csms.trusted_proxies import LOCAL_NETWORKS
 from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.applications import Applications
 from csms.web.live import Live
@@ -104,6 +107,7 @@ class CentralSystem:
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
+        self.stored_keys = StoredKeys(self.database)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         authority = LocalAuthority.load(authority_folder(settings))
@@ -113,6 +117,7 @@ class CentralSystem:
             clock=clock,
             telemetry=self.telemetry,
             charge_points=self.charge_points,
+            stored_keys=self.stored_keys,
             transactions=transactions,
             stops=Stops(transactions),
             left_behind=LeftBehind(transactions),
@@ -130,9 +135,10 @@ class CentralSystem:
             boot_notifications=BootNotifications(self.database),
             authority=authority,
         )
+        logs.mask_with(deps.secrets.mask_any)
         outbound = find_outbound()
         registry = Registry()
-        messages = MessageLog(settings, self.telemetry, outbound, clock)
+        messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock)
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
@@ -143,6 +149,7 @@ class CentralSystem:
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(deps, registry)
+        self.key_mover = KeyMover(self.stored_keys, settings.node_id, clock)
         self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
         revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
@@ -189,6 +196,12 @@ class CentralSystem:
             SchemaTooNew: a csms that is far newer has migrated the database.
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
+        if self.settings.trust_proxy_headers == LOCAL_NETWORKS:
+            log.warning(
+                "proxies_not_listed",
+                message="trust_proxy_headers = true trusts every loopback and private address;"
+                ' list the proxies instead, as in ["127.0.0.1"]',
+            )
         contexts = {True: admin_tls_context(self.settings), False: tls_context(self.settings)}
         bound = [(listener, self._bind(listener)) for listener in listeners_of(self.settings)]
         for listener, sockets in bound:
@@ -201,6 +214,7 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
+        await self.key_mover.start()
         self.revocation_list.start()
         for listener, sockets in bound:
             tls = contexts[listener.serves is Serves.ADMIN] if listener.tls else None
@@ -232,7 +246,6 @@ class CentralSystem:
         server = Server(
             self._applications.serving(listener.serves),
             ssl_options=tls,
-            xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
             body_timeout=BODY_SECONDS,
             max_body_size=MAX_BODY_BYTES,
@@ -272,6 +285,7 @@ class CentralSystem:
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
+        await self.key_mover.stop()
         await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()

@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(commands)
     _add_user(commands)
     _add_analyst_role(commands)
+    _add_restore_key_hashes(commands)
     ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
@@ -335,13 +336,13 @@ def _add_token(commands: Any) -> None:
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
-    _add_data_dir(actions)
+    _add_data_dir(*actions.choices.values())
 
 
 def _add_user(commands: Any) -> None:
     parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
     parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
-    _add_data_dir(users_command.add_arguments(parser))
+    _add_data_dir(*users_command.add_arguments(parser).choices.values())
 
 
 def _add_analyst_role(commands: Any) -> None:
@@ -357,9 +358,30 @@ def _print_analyst_role(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_data_dir(actions: Any) -> None:
-    for action in actions.choices.values():
-        action.add_argument(
+def _add_restore_key_hashes(commands: Any) -> None:
+    name = "restore-key-hashes"
+    parser = commands.add_parser(
+        name, help="put authorization keys where version 0.2.0 finds them, before going back to it"
+    )
+    parser.set_defaults(run=lambda args: _on_database(args, _restore_key_hashes))
+    _add_data_dir(parser)
+
+
+async def _restore_key_hashes(settings: Settings, uri: str, args: argparse.Namespace) -> int:
+    from csms.repositories.credentials import StoredKeys
+
+    client = db.connect(settings, uri)
+    try:
+        restored = await StoredKeys(client[settings.mongodb_database]).put_back()
+    finally:
+        client.close()
+    print(f"{restored} restored; start no node of this version before those of version 0.2.0 run")
+    return 0
+
+
+def _add_data_dir(*parsers: Any) -> None:
+    for parser in parsers:
+        parser.add_argument(
             "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
         )
 

@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -18,6 +19,7 @@ from pydantic_settings import (
 from csms.errors import ConfigFileError
 from csms.listeners import clash_of
 from csms.secret_files import SecretFiles
+from csms.trusted_proxies import Network, read_proxies
 
 Seconds = Annotated[float, Field(ge=0)]
 Megabytes = Annotated[int, Field(ge=1)]
@@ -99,9 +101,11 @@ class Settings(BaseSettings):
     file_link_hours: float = Field(
         24.0, gt=0, le=8760, description="how long a one-time URL of a file is good, hours"
     )
-    trust_proxy_headers: bool = Field(
-        False,
-        description="remote address from X-Forwarded-For; only behind a proxy that sets it",
+    trust_proxy_headers: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(read_proxies)] = (
+        Field(
+            (),
+            description="reverse proxies whose X-Forwarded-* are believed: addresses or networks",
+        )
     )
     admin_token: SecretStr | None = Field(
         None, description="the first admin token; without it one is made at first start"
@@ -229,6 +233,9 @@ class Settings(BaseSettings):
     reject_with: Literal["close", "http"] = Field(
         "close",
         description="who is not listed gets: close 1008 after the upgrade, or HTTP 404",
+    )
+    refuse_browsers: bool = Field(
+        True, description="turn away a browser that asks for a charge point's WebSocket"
     )
     allow_missing_subprotocol: bool = Field(
         False, description="let in charge points that offer no WebSocket sub-protocol at all"

@@ -60,6 +60,10 @@ _CLIENT: Mapping[str, Any] = {
 }
 
 
+KEY_HASH: Mapping[str, Any] = {"$gte": "$argon2", "$lt": "$argon3"}
+"""Matches a hash of an authorization key, and no reference to one."""
+
+
 def _text(field: str) -> Document:
     return {field: {"$type": "string"}}
 
@@ -129,6 +133,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
+        # What earlier versions wrote into records; empty once it was moved to `credentials`.
+        *(
+            IndexModel(field, name=f"{field}_here", partialFilterExpression={field: KEY_HASH})
+            for field in ("authorizationKeyHash", "nextAuthorizationKeyHash")
+        ),
     ],
     "heartbeats": [
         IndexModel([("chargePointId", ASCENDING), *_newest("receivedAt")]),
@@ -209,6 +218,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
     "local_lists": [],
+    "credentials": [],
     "certificates": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
         IndexModel(_newest("createdAt")),

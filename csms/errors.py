@@ -13,7 +13,7 @@
     ├── ConfigFileError       a config file that cannot be read           exit status 2
     ├── NoReplicaSet          a MongoDB that csms cannot work with        exit status 2
     ├── AuthorityError (certificates/authority.py)                        exit status 2
-    ├── MongodNotFound, MongodFailed, DataDirInUse (embedded_mongod.py)   exit status 2
+    ├── MongodNotFound, MongodFailed, DataDirInUse, UriLost               exit status 2
     └── CommandError          a command that got no CallResult
         ├── ChargePointOffline    no socket to send it on                 HTTP 409
         │   └── NotBooted         a socket, but no BootNotification yet   HTTP 409

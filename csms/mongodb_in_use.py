@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
+from csms.errors import CsmsError
 from csms.mongodb_support import EMBEDDED_IS_FOR, EMBEDDED_REMEDY, REMEDY, end_of_life, has_ended
+
+
+class SupervisorGone(CsmsError):
+    """The supervisor of a worker ended before it said which database to use."""
+
+    def __init__(self) -> None:
+        super().__init__("the supervisor ended before this worker had started")
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,13 @@ class MongodbInUse:
         """Read what the supervisor wrote; what else it may write later is left unread.
 
         Raises:
-            EOFError: the supervisor is gone.
+            SupervisorGone: it ended first.
         """
         stdin, line = sys.stdin.fileno(), b""
         while not line.endswith(b"\n"):
             read = os.read(stdin, 1)
             if not read:
-                raise EOFError
+                raise SupervisorGone
             line += read
         return cls(**json.loads(line))
 

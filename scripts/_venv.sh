@@ -47,7 +47,7 @@ make_venv() {
 check_mongod() {
     local mongod
     mongod="$(.venv/bin/python -c \
-        'from csms.embedded_mongod import find_mongod; print(find_mongod(None))' 2>/dev/null)" ||
+        'from csms.mongod_program import find_mongod; print(find_mongod(None))' 2>/dev/null)" ||
         return 0
     case "$("$mongod" --version 2>&1)" in
         *libcurl.so.4*)

@@ -14,8 +14,9 @@ from csms import db
 from csms.checks import addresses, database, secret_files, tls, tokens
 from csms.checks.finding import Finding, Level
 from csms.config import Settings
-from csms.embedded_mongod import find_mongod, mongod_version, running_uri
+from csms.embedded_mongod import running_uri
 from csms.errors import NoReplicaSet
+from csms.mongod_program import find_mongod, mongod_version
 
 WIDTH = 14
 

@@ -25,6 +25,7 @@ from csms.connections.credentials import CredentialChecker, Credentials, Standin
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.name_characters import objection
 from csms.domain.proof import Proof
 from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     BAD_HOST = "Missing or invalid Host header"
     BAD_VERSION = "Unsupported WebSocket version"
     BAD_KEY = "Missing or invalid Sec-WebSocket-Key"
+    BROWSER = "Opened by a browser"
     MISSING_IDENTITY = "Missing chargePointIdentity"
     BAD_IDENTITY = "Invalid chargePointIdentity"
     SUBPROTOCOL = "Unsupported sub-protocol"
@@ -140,6 +142,9 @@ class Admission:
         quirks = _quirks_of(visitor, identity, record)
         if record is None:
             if await self._deps.charge_points.serial_only_exist():
+                # It may become a record's identity.
+                if objection(identity) is not None:
+                    return Refused(Reason.BAD_IDENTITY, 400, identity)
                 return Admitted(identity, None, Proof(shown.is_tls), shown, quirks)
             http = 404 if self._deps.settings.reject_with == "http" else None
             return Refused(Reason.NOT_WHITELISTED, http, identity)

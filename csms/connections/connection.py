@@ -24,6 +24,7 @@ from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
 from csms.connections.unreadable import REFUSED, UnreadableMessages
+from csms.domain.as_sent import bounded
 from csms.domain.proof import NOTHING_PROVEN
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
@@ -369,8 +370,11 @@ class Connection:
         return await self._outbox.call(action, payload, on_sent, is_question=is_question)
 
     async def inquire(self, action: str, payload: Payload) -> Payload:
-        """Send a question of csms' own; see `call`."""
-        return await self.call(action, payload, is_question=True)
+        """Send a question of csms' own; see `call`. What was just handed out is masked in the
+        answer, which becomes part of a record."""
+        answer = await self.call(action, payload, is_question=True)
+        secrets = self.node.deps.secrets.of(self.charge_point_id) if self.is_known else None
+        return answer if secrets is None else dict(secrets.masked(bounded(answer)))
 
     # Closing
 

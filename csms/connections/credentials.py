@@ -58,17 +58,14 @@ class CredentialChecker:
         Raises:
             DatabaseUnavailable: a new key could not be taken over.
         """
-        asks_for_password = has_key(record)
         certificate = shown.certificate
         verdict = None if certificate is None else judge_certificate(record, certificate)
         fitting = certificate if verdict is Verdict.FITS else None
-        key_hash = None if shown.password is None else await self._fitting(record, shown, fitting)
-        reached = 3 if fitting else (2 if shown.is_tls else 1) if key_hash else 0
-        proof = Proof(
-            shown.is_tls, reached, key_hash, None if fitting is None else fitting.fingerprint
-        )
-        nothing_fits = key_hash is None and fitting is None
-        if nothing_fits and (asks_for_password or (verdict is not None and verdict.is_alarming)):
+        key = None if shown.password is None else await self._fitting(record, shown, fitting)
+        reached = 3 if fitting else (2 if shown.is_tls else 1) if key else 0
+        proof = Proof(shown.is_tls, reached, key, None if fitting is None else fitting.fingerprint)
+        nothing_fits = key is None and fitting is None
+        if nothing_fits and (has_key(record) or (verdict is not None and verdict.is_alarming)):
             return Standing(is_refused=True, certificate=verdict)
         if reached < (record.get("securityProfile") or 0):
             return Standing(proof, reached == 0, reached > 0, verdict)
@@ -83,16 +80,16 @@ class CredentialChecker:
     async def _fitting(
         self, record: Mapping[str, Any], shown: Credentials, certificate: ShownCertificate | None
     ) -> str | None:
-        """The hash on record that the password fits, which is the current one from then on."""
+        """The key on record that the password fits, which is the current one from then on."""
         password = shown.password or b""
         current = record.get("authorizationKeyHash")
         coming = record.get("nextAuthorizationKeyHash")
         if coming and await self._verify(coming, password):
             await self._end_older(record, EndReason.KEY, certificate)
-            await self._deps.charge_points.set_fields(
-                record["_id"],
-                {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
-            )
+            if await self._deps.charge_points.take_over_key(record["_id"], coming) and current:
+                await self._deps.stored_keys.forget([{"authorizationKeyHash": current}])
+            # It may have been set by another node.
+            self._deps.secrets.remember(record["_id"], [password.decode("utf-8", "replace")])
             return str(coming)
         return str(current) if current and await self._verify(str(current), password) else None
 
@@ -119,7 +116,10 @@ class CredentialChecker:
         before = None if own is None else own["createdAt"]
         await self._deps.certificates.end(record["_id"], because, self._deps.clock(), before=before)
 
-    async def _verify(self, stored_hash: str, password: bytes) -> bool:
-        if self._verifier.known_good(stored_hash, password):
+    async def _verify(self, stored: str, password: bytes) -> bool:
+        if self._verifier.known_good(stored, password):
             return True
-        return await asyncio.to_thread(self._verifier.verify, stored_hash, password)
+        key_hash = await self._deps.stored_keys.hash_of(stored)
+        return key_hash is not None and await asyncio.to_thread(
+            self._verifier.verify, key_hash, password, stored
+        )

@@ -18,13 +18,21 @@ from pydantic import (
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
 from csms.domain.folded_keys import all_keys
+from csms.domain.name_characters import objection
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
 from csms.domain.text import COMPOSED, bare, fold_text
+from csms.errors import FieldError
 
 MAX_IDENTITY = 255
 BOUND = "bound"
 """The `identitySource` of a record whose identity its charge point has chosen."""
+NAMED = ("serialNumber", "chargePointIdentity")
+"""What charge points are known by in the field; records have an `id` as well."""
+
+KEY_FIELDS = ("authorizationKeyHash", "nextAuthorizationKeyHash")
+"""What a record has of its authorization key, and of one that the charge point was told and has not
+used yet: a reference to the hash, or the hash itself if an earlier version wrote it."""
 
 
 def _no_control_characters(text: str) -> str:
@@ -261,15 +269,18 @@ class ChargePointView(BaseModel):
     updatedAt: datetime | None = None
 
 
-def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict[str, Any]:
-    """The document of a new charge point: every field is there, null where nothing is known."""
+def new_record(new: NewChargePoint, key: str | None, now: datetime) -> dict[str, Any]:
+    """The document of a new charge point: every field is there, null where nothing is known.
+
+    `key` is the reference to the hash of its authorization key.
+    """
     fields = set(ChargePointView.model_fields) - {"id", "connected", "hasAuthorizationKey"}
     record: dict[str, Any] = dict.fromkeys(sorted(fields))
     record |= new.model_dump(exclude={"id", "authorizationKey"})
     record |= {"connectors": [], "flags": [], "createdAt": now, "updatedAt": now}
     # Counters below a null could not be incremented.
     record |= {"quirks": {}, "protocolTrouble": {}}
-    record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
+    record = {"_id": new.id, **record, "authorizationKeyHash": key}
     return {**record, **all_keys(record), GRAMS: grams(record)}
 
 
@@ -287,14 +298,20 @@ def view(record: dict[str, Any]) -> ChargePointView:
             "connectors": as_known_now(record),
             "protocolTrouble": trouble_of(record),
             "connected": record.get("ocppSessionId") is not None,
-            "hasAuthorizationKey": record.get("authorizationKeyHash") is not None,
+            "hasAuthorizationKey": has_key(record),
         }
     )
 
 
+def name_objections(fields: Mapping[str, Any]) -> list[FieldError]:
+    """What is wrong with new names of a charge point: invisible or confusable characters."""
+    found = ((field, objection(fields.get(field) or "")) for field in (*NAMED, "id"))
+    return [FieldError(field, message) for field, message in found if message is not None]
+
+
 def has_key(record: Mapping[str, Any]) -> bool:
-    """Whether a charge point has to show a password: one is set, or waits to be used."""
-    return bool(record.get("authorizationKeyHash") or record.get("nextAuthorizationKeyHash"))
+    """Whether the charge point is asked for a password, its authorization key."""
+    return any(record.get(field) for field in KEY_FIELDS)
 
 
 def is_bare(record: Mapping[str, Any]) -> bool:

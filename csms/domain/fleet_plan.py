@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from csms.domain.charge_point import NewChargePoint, fold_serial
+from csms.domain.charge_point import NewChargePoint, fold_serial, has_key, name_objections
 from csms.domain.csv_table import CsvFile
 from csms.domain.fleet_columns import SECRET
 from csms.domain.fleet_csv import FleetRow, Key, field_errors, name_keys, record_keys
@@ -190,6 +190,8 @@ class Planner:
         changes = _changes(row.fields, record, secret_fits)
         if changes and not self._update:
             return result.reject(_exists(next(iter(matches)), record, changes))
+        if objections := name_objections({name: row.fields.get(name) for name in changes}):
+            return result.reject(*objections)
         others = [key for key in record_keys(record) if key not in row.keys]
         names_left = name_keys({**record, **row.fields})
         self._repeats.note(row.row, [*row.keys, *name_keys(row.fields)], also=others + names_left)
@@ -201,6 +203,8 @@ class Planner:
             new = NewChargePoint.model_validate(given)
         except ValidationError as error:
             return result.reject(*field_errors(error))
+        if objections := name_objections(given):
+            return result.reject(*objections)
         self._repeats.note(row.row, [*row.keys, *name_keys(row.fields)])
         return replace(result, result=Result.CREATED, new=new)
 
@@ -251,7 +255,7 @@ def _changes(fields: Record, record: Record, secret_fits: bool) -> dict[str, Cha
         if name != SECRET and not _same(name, value, record.get(name))
     }
     if fields.get(SECRET) is not None and not secret_fits:
-        before = HIDDEN if record.get("authorizationKeyHash") else None
+        before = HIDDEN if has_key(record) else None
         changes[SECRET] = Change(before, HIDDEN)
     return changes
 

@@ -17,8 +17,8 @@ class Proof:
     """Whether it came over TLS, to this server or to a trusted proxy."""
     profile: int = 0
     """The highest security profile that it meets."""
-    key_hash: str | None = None
-    """The hash in the record that its password fitted."""
+    key: str | None = None
+    """What the record has of the key that its password fitted: a reference, or a hash."""
     fingerprint: str | None = None
     """Of the client certificate that fitted the record."""
 
@@ -48,7 +48,7 @@ def certificate_objection(
     if proof.fingerprint is not None:
         return None
     if record.get("authorizationKeyHash") is not None:
-        if proof.key_hash == record["authorizationKeyHash"]:
+        if proof.key == record["authorizationKeyHash"]:
             return None
         return NO_CURRENT_KEY
     if not record.get("serialNumber"):

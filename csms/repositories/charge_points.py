@@ -277,8 +277,8 @@ class ChargePoints:
         with suppress(DatabaseUnavailable):
             await search.refresh(self.collection, {"_id": charge_point_id})
 
-    async def delete(self, charge_point_id: str) -> None:
-        """Remove a record.
+    async def delete(self, charge_point_id: str) -> db.Document:
+        """Remove a record; returns it.
 
         Raises:
             NotFound: there is no such record.
@@ -288,6 +288,7 @@ class ChargePoints:
         if deleted is None:
             raise NotFound("charge point", charge_point_id)
         await self._adopt_names_left_by(deleted)
+        return deleted
 
     async def claim(
         self,
@@ -396,6 +397,25 @@ class ChargePoints:
         self._telemetry.update_behind(
             COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
         )
+
+    async def set_next_key(self, charge_point_id: str, reference: str) -> str | None:
+        """Set the key that the charge point will use from now on; returns what it replaces."""
+        async with db.errors():
+            before = await self.collection.find_one_and_update(
+                {"_id": charge_point_id},
+                {"$set": {"nextAuthorizationKeyHash": reference}},
+                {"nextAuthorizationKeyHash": 1},
+            )
+        return None if before is None else before.get("nextAuthorizationKeyHash")
+
+    async def take_over_key(self, charge_point_id: str, coming: str) -> bool:
+        """Make the key that was waiting the charge point's own; False if it waits no more."""
+        async with db.errors():
+            result = await self.collection.update_one(
+                {"_id": charge_point_id, "nextAuthorizationKeyHash": coming},
+                {"$set": {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None}},
+            )
+        return result.modified_count == 1
 
     async def set_flag(self, charge_point_id: str, flag: str, raised: bool) -> None:
         """Raise or lower a flag; returns when it is acknowledged."""

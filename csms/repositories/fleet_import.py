@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from csms import db
 from csms.domain.authorization_key import KeyVerifier, hash_key
-from csms.domain.charge_point import new_record
+from csms.domain.charge_point import KEY_FIELDS, new_record
 from csms.domain.fleet_columns import EXPORTED, SECRET
 from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
 from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
@@ -23,6 +23,7 @@ from csms.domain.folded_keys import NAMED_BY, NAMES, NAMES_KEY, keys_after, name
 from csms.domain.installed_certificate import EndReason, reason_to_end
 from csms.errors import DatabaseUnavailable, Duplicate, FieldError
 from csms.repositories import search
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.folded_keys import name_the_other
 
 BATCH = 500
@@ -34,7 +35,7 @@ RENAMED = "was changed while the file was imported; import the row again"
 REFUSED = "MongoDB refused it with error {0}"
 
 _DUPLICATE_KEY = 11000
-_PROJECTION = dict.fromkeys((*EXPORTED[1:], NAMES_KEY, "authorizationKeyHash"), True)
+_PROJECTION = dict.fromkeys((*EXPORTED[1:], NAMES_KEY, *KEY_FIELDS), True)
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ class FleetImport:
         on_ended: Callable[[Mapping[str, EndReason]], Awaitable[None]],
     ) -> None:
         self._collection: db.Collection = database["charge_points"]
+        self._stored_keys = StoredKeys(database)
         self._clock = clock
         self._on_changed = on_changed
         self._on_ended = on_ended
@@ -127,13 +129,18 @@ class FleetImport:
         self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], existing: Existing
     ) -> set[int]:
         """The numbers of the rows whose authorization key is already their record's."""
-        checks: dict[int, Awaitable[bool]] = {}
-        for row in batch:
-            stored = (existing.match(row) or {}).get("authorizationKeyHash")
-            presented = row.fields.get(SECRET)
-            if stored and presented and not row.errors:
-                key = presented.encode()
-                checks[row.row] = _in(pool, self._verifier.verify, stored, key)
+        keyed = [row for row in batch if row.fields.get(SECRET) and not row.errors]
+        stored = {
+            row.row: str(key)
+            for row in keyed
+            if (key := (existing.match(row) or {}).get("authorizationKeyHash"))
+        }
+        hashes = await self._stored_keys.hashes_of(set(stored.values()))
+        checks: dict[int, Awaitable[bool]] = {
+            row.row: _in(pool, self._verifier.verify, hashes[key], row.fields[SECRET].encode())
+            for row in keyed
+            if (key := stored.get(row.row)) in hashes and key is not None
+        }
         fits = await asyncio.gather(*checks.values())
         return {row for row, fit in zip(checks, fits, strict=True) if fit}
 
@@ -146,30 +153,50 @@ class FleetImport:
     ) -> list[RowResult]:
         """Store a batch; rows that another writer was quicker with come back rejected."""
         now = self._clock()
-        hashes = await self._hashes(pool, batch, results)
+        keys = await self._stored_keys.add_all(await self._hashes(pool, batch, results), now)
         created, changed = [], []
         ended: dict[str, EndReason] = {}
         for row, result in zip(batch, results, strict=True):
-            key_hash = hashes.get(row.row)
             if result.new is not None:
-                created.append((result, new_record(result.new, key_hash, now)))
+                created.append((result, new_record(result.new, keys.get(result.new.id), now)))
             elif result.changes:
-                record = existing.match(row) or {}
-                changed.append((result, _update(row, result, record, key_hash, now)))
-                if because := _ends_certificates(row, result, record, key_hash):
+                record, key = existing.match(row) or {}, keys.get(str(result.id))
+                changed.append((result, _update(row, result, record, key, now)))
+                if because := _ends_certificates(row, result, record, key):
                     ended[record["_id"]] = because
         written = await self._insert(created) | await self._change(changed)
+        await self._forget_unused_keys(batch, written, existing, keys)
         if changed:
             ids = [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
             await self._on_changed(ids)
             await self._on_ended({one: ended[one] for one in ids if one in ended})
         return [written.get(result.row, result) for result in results]
 
+    async def _forget_unused_keys(
+        self,
+        batch: Sequence[FleetRow],
+        written: Mapping[int, RowResult],
+        existing: Existing,
+        keys: Mapping[str, str],
+    ) -> None:
+        """Delete the keys that were replaced, and new ones whose record was not written."""
+        unused: list[Mapping[str, Any]] = []
+        for row in batch:
+            result = written.get(row.row)
+            if result is None or not row.fields.get(SECRET):
+                continue
+            if result.result is Result.REJECTED:
+                unused.append({"authorizationKeyHash": keys.get(str(result.id))})
+            elif SECRET in result.changes:
+                unused.append(existing.match(row) or {})
+        await self._stored_keys.forget(unused)
+
     async def _hashes(
         self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], results: Sequence[RowResult]
-    ) -> dict[int, str]:
+    ) -> dict[str, str]:
+        """The hashes of new keys, by charge point."""
         jobs = {
-            row.row: _in(pool, hash_key, row.fields[SECRET])
+            str(result.new.id if result.new else result.id): _in(pool, hash_key, row.fields[SECRET])
             for row, result in zip(batch, results, strict=True)
             if row.fields.get(SECRET) and (result.new is not None or SECRET in result.changes)
         }
@@ -271,7 +298,7 @@ def _update(
     row: FleetRow,
     result: RowResult,
     record: Mapping[str, Any],
-    key_hash: str | None,
+    key: str | None,
     now: datetime,
 ) -> UpdateOne:
     fields = {name: row.fields[name] for name in result.changes if name != SECRET}
@@ -283,17 +310,17 @@ def _update(
     if fields.get("chargePointIdentity") is not None:
         fields["identitySource"] = None
     if SECRET in result.changes:
-        fields |= {"authorizationKeyHash": key_hash, "nextAuthorizationKeyHash": None}
+        fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
     stored = {**fields, **keys, "updatedAt": now}
     return UpdateOne(where, {"$set": stored, **search.forget_if_changed(fields)})
 
 
 def _ends_certificates(
-    row: FleetRow, result: RowResult, record: Mapping[str, Any], key_hash: str | None
+    row: FleetRow, result: RowResult, record: Mapping[str, Any], key: str | None
 ) -> EndReason | None:
     after = {**record, **{name: row.fields[name] for name in result.changes if name != SECRET}}
     if SECRET in result.changes:
-        after["authorizationKeyHash"] = key_hash
+        after["authorizationKeyHash"] = key
     return reason_to_end(record, after)
 
 

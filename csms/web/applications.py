@@ -12,6 +12,7 @@ from csms.connections.admission import Admission
 from csms.connections.sockets import Sockets
 from csms.domain.job import mask_location
 from csms.listeners import Serves
+from csms.trusted_proxies import TrustedProxies
 from csms.web import docs
 from csms.web.api.base import ProblemHandler
 from csms.web.api.routes import ROUTES
@@ -56,6 +57,8 @@ class Applications:
         if serves is Serves.METRICS:
             return Application(
                 [("/metrics", OwnMetricsHandler, {"services": self._services})],
+                default_handler_class=ProblemHandler,
+                default_handler_args={"services": self._services},
                 log_function=_log_request,
             )
         if serves is Serves.CHARGE_POINTS:
@@ -74,6 +77,7 @@ class Applications:
     ) -> Application:
         return PrefixedApplication(
             self._settings.path_prefix,
+            TrustedProxies(self._settings.trust_proxy_headers),
             routes,
             default_handler_class=elsewhere,
             default_handler_args={"services": self._services},

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPServerRequest
 
 from csms.listeners import first_that, listeners_of
+from csms.web.forwarding import path_prefix
 from csms.web.services import Services
 
 
@@ -18,7 +19,7 @@ def address_for_charge_points(services: Services, request: HTTPServerRequest) ->
     """
     settings = services.deps.settings
     if settings.admin_port is None:
-        return f"{request.protocol}://{request.host}{settings.path_prefix}"
+        return f"{request.protocol}://{request.host}{path_prefix(request)}"
     listener = first_that(listeners_of(settings), admin=False)
     scheme, default = ("https", 443) if listener.tls else ("http", 80)
     host = urlsplit(f"//{request.host}").hostname or listener.shown_host

@@ -218,7 +218,7 @@ TLS: dict[str, Any] = {"tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
         ({}, ["risk"], "set tls_cert"),
         ({"host": "10.0.0.1"}, ["risk"], "set tls_cert"),
         ({"host": "localhost"}, ["fine"], ""),
-        ({"trust_proxy_headers": True}, ["note"], "nobody but the proxy"),
+        ({"trust_proxy_headers": ["10.0.4.1"]}, ["note"], "nobody but the proxy"),
         (TLS, ["fine"], ""),
         ({**TLS, "tls_port": 9443}, ["risk"], "leave tls_port out"),
         ({**TLS, "admin_port": 9001, "admin_tls": False}, ["risk"], "admin_host = 127.0.0.1"),

@@ -17,7 +17,8 @@ from pymongo.errors import OperationFailure
 
 from csms import cli, db
 from csms.config import Settings
-from csms.embedded_mongod import find_mongod, free_port, mongod_environment
+from csms.embedded_mongod import free_port
+from csms.mongod_program import find_mongod, mongod_environment
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "compose_setup.py"

@@ -37,6 +37,7 @@ from csms.repositories.audit import Entry
 from csms.web.api.stations import ELSEWHERE, GIVE_ID, keep_to_stations
 from csms.web.browser import SAFE_METHODS, signed_in
 from csms.web.problems import PROBLEM_JSON, invalid, problem_of
+from csms.web.security_headers import set_security_headers
 from csms.web.services import Services
 from csms.web.stored_ids import use_stored_id
 
@@ -150,7 +151,7 @@ class ProblemHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """What suits answers that are data."""
-        self.set_header("X-Content-Type-Options", "nosniff")
+        set_security_headers(self)
         self.set_header("Cache-Control", "no-store")
 
     async def prepare(self) -> None:

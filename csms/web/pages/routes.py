@@ -94,7 +94,11 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/language", LanguageHandler),
 )
 
-SETTINGS: dict[str, Any] = {"compress_response": True, "xsrf_cookie_version": 2}
+SETTINGS: dict[str, Any] = {
+    "compress_response": True,
+    "xsrf_cookie_version": 2,
+    "autoescape": "visible_escape",
+}
 
 
 def _charts() -> Path:

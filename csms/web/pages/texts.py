@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from csms.connections.outbox import CLOSED_BEFORE_ANSWER
+from csms.domain.name_characters import OBJECTIONS
 from csms.errors import NOT_BOOTED, ONE_NAMESPACE
 
 SCRIPT_TEXTS: tuple[str, ...] = (
@@ -112,5 +113,6 @@ ANSWERS: tuple[str, ...] = (
     "The request cannot be read.",
     "The body is too large.",
     "The server failed; its log says why.",
+    *OBJECTIONS,
 )
 """What charge points and the REST answer, and the scripts show; {0}, ... stand for any text."""
