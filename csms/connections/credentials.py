@@ -12,7 +12,7 @@ from typing import Any
 
 from csms.actions.context import Deps
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.charge_point import certified_names, fold_serial
+from csms.domain.charge_point import certified_names, fold_serial, has_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class CredentialChecker:
         Raises:
             DatabaseUnavailable: a new key could not be taken over.
         """
-        has_key = bool(record.get("authorizationKeyHash") or record.get("nextAuthorizationKeyHash"))
+        asks_for_password = has_key(record)
         by_certificate = names_fit(record, shown.certificate_names)
         by_password = shown.password is not None and await self._fits(record, shown.password)
         reached = 3 if by_certificate else (2 if shown.is_tls else 1) if by_password else 0
-        if has_key and not by_password and not by_certificate:
+        if asks_for_password and not by_password and not by_certificate:
             return Standing(0, is_refused=True)
         if reached < (record.get("securityProfile") or 0):
             return Standing(reached, is_refused=reached == 0, is_too_low=reached > 0)

@@ -272,6 +272,16 @@ def view(record: dict[str, Any]) -> ChargePointView:
     )
 
 
+def has_key(record: Mapping[str, Any]) -> bool:
+    """Whether a charge point has to show a password: one is set, or waits to be used."""
+    return bool(record.get("authorizationKeyHash") or record.get("nextAuthorizationKeyHash"))
+
+
+def is_bare(record: Mapping[str, Any]) -> bool:
+    """Whether knowing the identity is enough to be let in: no key and no security profile."""
+    return not has_key(record) and not record.get("securityProfile")
+
+
 def has_booted(record: Mapping[str, Any]) -> bool:
     """Whether a BootNotification of the charge point has ever been accepted."""
     return record.get("registrationStatus") == "Accepted"
