@@ -24,6 +24,7 @@ from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
 from csms.connections.unreadable import REFUSED, UnreadableMessages
+from csms.domain.charge_point import is_expected_serial
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
     CALL_RESULT,
@@ -61,6 +62,7 @@ class Ask(Protocol):
 
 
 OURSELVES = "csms"
+CREDENTIALS_REQUIRED = "Credentials required"
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 
@@ -122,6 +124,7 @@ class Connection:
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
         "claim", "record_before", "accepted", "is_turned_away", "authenticated", "credentials",
+        "reported_serial", "replaced_address",
         "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
         "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
         "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
@@ -145,6 +148,8 @@ class Connection:
         """Whether the socket is about to be closed because the charge point may not be here."""
         self.authenticated = False
         self.credentials = Credentials()
+        self.reported_serial: str | None = None
+        self.replaced_address: str | None = None
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
@@ -183,6 +188,15 @@ class Connection:
         """The id of its record; only to be asked when `is_known`."""
         assert self.claim is not None, "a charge point without a record was served"
         return self.claim.charge_point_id
+
+    @property
+    def previous_address(self) -> str | None:
+        """Where its charge point was connected from before."""
+        return (self.record_before or {}).get("remoteAddress")
+
+    def has_shown_identity(self, record: Mapping[str, Any]) -> bool:
+        """Whether it has shown a credential or the serial on record, on this very connection."""
+        return self.authenticated or is_expected_serial(record, self.reported_serial)
 
     async def bind(self, serial: str) -> bool:
         """Try to get a record by its serial."""
@@ -378,6 +392,13 @@ class Connection:
         self.is_turned_away = True
         self.log.info("no_longer_whitelisted")
         self.close(POLICY_VIOLATION, NOT_WHITELISTED)
+
+    def require_credentials(self) -> None:
+        """Close because its record asks for a credential now, and it has shown none."""
+        self.accepted = False
+        self.is_turned_away = True
+        self.log.info("credentials_required_now")
+        self.close(POLICY_VIOLATION, CREDENTIALS_REQUIRED)
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""

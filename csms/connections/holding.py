@@ -8,6 +8,7 @@ from csms import db
 from csms.actions.context import Deps
 from csms.connections.connection import GOING_AWAY, REPLACED, Connection
 from csms.connections.registry import Registry
+from csms.domain.identity_proof import requires_credentials
 from csms.errors import NotFound
 
 
@@ -47,6 +48,10 @@ class Holding:
             or record.get("chargePointIdentity") != connection.identity
         ):
             connection.forget_whitelisting()
+        elif not connection.authenticated and requires_credentials(
+            record, self._deps.settings.require_credentials
+        ):
+            connection.require_credentials()
 
     async def _keep_hold(self, connection: Connection, record: db.Document) -> None:
         """Give way to a session on another node; take back what was given up for dead."""
