@@ -69,6 +69,7 @@ from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, Re
 from csms.web.live import Live
 from csms.web.ocpp_handshake import AsksForUpgrade
 from csms.web.ocpp_socket import OcppSocket
+from csms.web.oidc import Provider
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
 from csms.web.pages.base import NoPageHandler
@@ -162,6 +163,7 @@ class CentralSystem:
             live=Live(self.database),
             overview=Overview(self.database),
             audit=Audit(self.database),
+            provider=Provider(settings) if settings.oidc_issuer else None,
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )

@@ -14,9 +14,9 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 import uvloop
@@ -27,12 +27,15 @@ from pymongo.errors import PyMongoError
 from csms import __version__, db, logs, users_command
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
-from csms.domain.api_token import Role
+from csms.domain.api_token import Role, Scope, highest_role
+from csms.domain.text import nfc
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import share_among_workers
 
 TOKEN_FILE = "admin-token"
+_AS_JSON = {"message_log_skip": '["Heartbeat"]', "oidc_roles": '{"fleet-admins": "admin"}'}
+"""Settings that the command line takes as JSON, with an example of each."""
 MONGOD_LOOKED_AT_EVERY = 1.0
 MONGOD_TRIED_AT_LEAST_EVERY = 10.0
 
@@ -89,7 +92,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
     for name, field in Settings.model_fields.items():
         # Command lines are seen by everyone on the machine: secrets come from the environment.
-        if name in ("admin_token", "mongodb_uri"):
+        if SecretStr in (field.annotation, *get_args(field.annotation)):
             continue
         help_text = (field.description or "").replace("%", "%%")
         group.add_argument(
@@ -106,11 +109,12 @@ def _settings(args: argparse.Namespace) -> Settings:
         for name, value in vars(args).items()
         if name.startswith("setting_") and value is not None
     }
-    if isinstance(given.get("message_log_skip"), str):
-        try:
-            given["message_log_skip"] = json.loads(given["message_log_skip"])
-        except ValueError:
-            raise SettingsError('message_log_skip: write it as in ["Heartbeat"]') from None
+    for name, example in _AS_JSON.items():
+        if isinstance(given.get(name), str):
+            try:
+                given[name] = json.loads(given[name])
+            except ValueError:
+                raise SettingsError(f"{name}: write it as in {example}") from None
     return load_settings(**given)
 
 
@@ -332,6 +336,16 @@ def _add_token(commands: Any) -> None:
     create = actions.add_parser("create", help="make a token and show it, once")
     create.add_argument("name", help="who or what it is for")
     create.add_argument("--role", choices=[role.value for role in Role], default="viewer")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=[scope.value for scope in Scope],
+        help="in place of a role; may be given more than once",
+    )
+    create.add_argument(
+        "--station", action="append", help="the only station it may see; may be given again"
+    )
+    create.add_argument("--days", type=int, help="how long it is good; default: until revoked")
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
@@ -365,13 +379,23 @@ def _on_database(
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
-    from csms.repositories.api_tokens import ApiTokens
+    from csms.repositories.api_tokens import ApiTokens, Limits
+
+    def now() -> datetime:
+        return datetime.now(UTC)
 
     client = db.connect(settings, uri)
-    tokens = ApiTokens(client[settings.mongodb_database], lambda: datetime.now(UTC))
+    tokens = ApiTokens(client[settings.mongodb_database], now)
     try:
         if args.token_action == "create":
-            record, token = await tokens.create(args.name, Role(args.role), created_by="csms token")
+            scopes = frozenset(map(Scope, args.scope)) if args.scope else None
+            record, token = await tokens.create(
+                args.name,
+                highest_role(scopes) if scopes else Role(args.role),
+                created_by="csms token",
+                expires_at=now() + timedelta(days=args.days) if args.days else None,
+                limits=Limits(scopes, frozenset(map(nfc, args.station)) if args.station else None),
+            )
             print(f"{token}\n(id {record['_id']}, role {record['role']}; it is not shown again)")
         elif args.token_action == "revoke":
             await tokens.revoke(args.id)

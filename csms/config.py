@@ -80,6 +80,31 @@ class Settings(BaseSettings):
         le=8760,
         description="hours without use after which the admin pages ask to sign in again",
     )
+    oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="OpenID Connect provider whose people may sign in to the admin pages",
+    )
+    oidc_client_id: str | None = Field(
+        None, min_length=1, description="what this csms is called at that provider"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="its secret there; none for a public client"
+    )
+    oidc_scope: str = Field(
+        "openid profile email",
+        pattern=r"^([!#-\[\]-~]+ )*openid( [!#-\[\]-~]+)*$",
+        description="scopes to ask that provider for",
+    )
+    oidc_role_claim: str = Field(
+        "roles",
+        min_length=1,
+        description="claim that gives people their role, such as `groups` or `realm_access.roles`",
+    )
+    oidc_roles: dict[str, Literal["viewer", "operator", "admin"]] = Field(
+        {"viewer": "viewer", "operator": "operator", "admin": "admin"},
+        description="role for each value of that claim, as JSON object; the highest counts",
+    )
     path_prefix: str = Field(
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",
@@ -244,6 +269,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_cert and tls_key go together: set both, or neither")
         if self.tls_port is not None and self.tls_cert is None:
             raise ValueError("tls_port needs tls_cert and tls_key")
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("oidc_issuer and oidc_client_id go together: set both, or neither")
         if self.workers > 1 and (self.port == 0 or self.tls_port == 0):
             raise ValueError("workers need a port that they can share: set port, and not to 0")
         if not self.node_id:

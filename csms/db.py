@@ -228,7 +228,14 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("chargePointId", ASCENDING), *_newest("lastRaisedAt")]),
         IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
-    "users": [],
+    "users": [
+        IndexModel(
+            [("issuer", ASCENDING), ("subject", ASCENDING)],
+            name="subject_unique",
+            unique=True,
+            partialFilterExpression=_text("subject"),
+        )
+    ],
     "sessions": [
         IndexModel("expiresAt", expireAfterSeconds=0),
         IndexModel([("kind", ASCENDING), ("holderId", ASCENDING)]),

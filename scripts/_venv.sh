@@ -69,3 +69,14 @@ install_package() {
     check_mongod
     echo "$state $extras" >.venv/installed
 }
+
+# Install a program that the tests start into a virtual environment of its own: .venv/NAME
+install_apart() {
+    local name="$1" requirement="$2"
+    [ "$(cat ".venv/$name/installed" 2>/dev/null)" = "$requirement" ] && return
+    say "Installing $name for the tests ..."
+    .venv/bin/python -m venv --clear ".venv/$name"
+    ".venv/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$requirement" ||
+        fail "$name could not be installed: see above."
+    echo "$requirement" >".venv/$name/installed"
+}

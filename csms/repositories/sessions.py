@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from csms import db
-from csms.domain.api_token import Role, hash_token, new_token
-from csms.repositories.api_tokens import CACHE_SECONDS, ApiToken
+from csms.domain.api_token import hash_token, new_token
+from csms.repositories.api_tokens import CACHE_SECONDS, ApiToken, read_holder
 
 RENEWED_EVERY = timedelta(minutes=1)
 MAX_CACHED = 10_000
@@ -72,9 +72,7 @@ class Sessions:
             if session["usedAt"] + RENEWED_EVERY <= now:
                 renewed = {"usedAt": now, "expiresAt": now + self._lifetime}
                 await self.collection.update_one({"_id": digest}, {"$set": renewed})
-        found = ApiToken(
-            holder["_id"], holder["name"], Role(holder["role"]), session["kind"] == "user"
-        )
+        found = read_holder(holder, is_user=session["kind"] == "user")
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
         self._cache[digest] = (time.monotonic() + CACHE_SECONDS, found)

@@ -16,6 +16,7 @@ from csms.repositories.overview import Overview
 from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
 from csms.web.live import Live
+from csms.web.oidc import Provider
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,7 @@ class Services:
     live: Live
     overview: Overview
     audit: Audit
+    provider: Provider | None
+    """Of single sign-on, if it is set up."""
     whitelisting: Whitelisting
     commands: CommandRouter

@@ -50,6 +50,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 FORBIDDEN = "Your role may not see this page."
+LIMITED = "This token is limited to stations, and the pages show all of them. Use it with the REST."
 
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "Overview", Role.VIEWER),
@@ -99,7 +100,9 @@ class PageHandler(RequestHandler):
         if self.viewer is None:
             self.ask_to_sign_in()
             return
-        if not self.viewer.role.covers(self.role):
+        if self.viewer.stations is not None:
+            raise Forbidden(LIMITED)
+        if not self.viewer.may(self.role):
             raise Forbidden(FORBIDDEN)
         await use_stored_id(self, self.services)
 
@@ -184,7 +187,7 @@ class PageHandler(RequestHandler):
 
     def may(self, role: str) -> bool:
         """Whether the viewer has this role."""
-        return self.viewer is not None and self.viewer.role.covers(Role(role))
+        return self.viewer is not None and self.viewer.may(Role(role))
 
     def get_template_path(self) -> str:
         """Where the templates are."""

@@ -9,6 +9,7 @@ from typing import Any
 from tornado.routing import URLSpec
 
 from csms.web.docs import FileHandler
+from csms.web.pages import single_sign_on
 from csms.web.pages.access import (
     AccessPage,
     AccountPage,
@@ -85,6 +86,8 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/id-tags.csv", ExportIdTagsHandler),
     ("/id-tags/([^/]+)/edit", EditIdTagPage),
     ("/sign-in", SignInHandler),
+    (single_sign_on.PATH, single_sign_on.SingleSignOnHandler),
+    (single_sign_on.PATH + "/callback", single_sign_on.SingleSignOnCallbackHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),
 )
