@@ -30,6 +30,7 @@ FEW = (
     "jobs",
     "nodes",
     "audit",
+    "alarms",
 )
 """Collections whose changes are told to everybody who watches them."""
 
