@@ -46,7 +46,8 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
     AlarmKind.SERIAL_NOT_SHOWN: AlarmText(
         Severity.WARNING,
         "Accepted without a serial number or a password",
-        "Enter the serial number of this charge point, or give it an authorization key.",
+        "Enter the serial number of this charge point if it tells one, or give it an authorization"
+        " key.",
     ),
     AlarmKind.TOO_MUCH_DATA: AlarmText(
         Severity.WARNING,

@@ -211,7 +211,7 @@ class CommandsHandler(_CommandHandler):
         errors=_ERRORS,
     )
     async def post(self, charge_point_id: str, body: CommandRequest) -> CommandOutcome:
-        if body.unverified and not self.token.role.covers(Role.ADMIN):
+        if body.unverified and not self.token.may(Role.ADMIN):
             raise Forbidden(
                 f"`unverified` needs the role {Role.ADMIN}; the token has {self.token.role}."
             )
