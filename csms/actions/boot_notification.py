@@ -10,6 +10,7 @@ from csms.actions.context import Context, Inbound, Peer
 from csms.actions.identity_alarms import claimed_twice, not_shown, shown
 from csms.domain.charge_point import (
     SHOWN_SERIAL,
+    has_shown_serial,
     is_expected_serial,
     reported_serial,
     serials_agree,
@@ -49,7 +50,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
     if record is not None and reason is None:
         return await _accept(context, payload, serial, record)
     reason = reason or NOT_WHITELISTED
-    if context.peer.replaced_address and record is not None:
+    if record is not None and _is_in_place_of_another(context.peer, record, serial):
         _tell_of_wrong_serial(context, record, serial)
     await _store_boot(context, payload, "Rejected", reason)
     context.peer.turn_away(reason, serial)
@@ -74,8 +75,18 @@ def _objection(peer: Peer, record: Record, serial: str | None) -> str | None:
     return None
 
 
+def _is_in_place_of_another(peer: Peer, record: Record, serial: str | None) -> bool:
+    """Whether one that was rejected has taken the place of the charge point on record.
+
+    Not if that has never shown the serial, for ops may have entered another; nor if it may itself
+    be back with new firmware that does not tell its serial.
+    """
+    if peer.replaced_address is None or not has_shown_serial(record):
+        return False
+    return serial is not None or peer.replaced_address != peer.remote_address
+
+
 def _tell_of_wrong_serial(context: Context, record: Record, serial: str | None) -> None:
-    """It took the place of a charge point that may be alive, and is not the one on record."""
     peer = context.peer
     claimed_twice(
         context.deps,

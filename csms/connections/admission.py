@@ -264,6 +264,7 @@ class Admission:
             if await holder.is_alive(timeout):
                 return False
         holder.log.info("replaced", by=newcomer.session_id[:8])
+        newcomer.replaced_address = holder.remote_address
         holder.close(GOING_AWAY, REPLACED)
         return True
 
@@ -330,10 +331,9 @@ class Admission:
 
     def _note_replaced(self, connection: Connection, before: db.Document) -> None:
         """Note that a session was replaced, and raise the alarm if two do so to each other."""
-        address = before.get("remoteAddress")
-        if before.get("ocppSessionId") is None:
-            return
-        connection.replaced_address = address
+        if before.get("ocppSessionId") is not None:
+            connection.replaced_address = before.get("remoteAddress")
+        address = connection.replaced_address
         if address is None or address == connection.remote_address:
             return
         now = self._deps.clock()

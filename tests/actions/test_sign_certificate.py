@@ -19,7 +19,7 @@ async def test_the_certificate_follows_the_answer(authority_system: System, name
     system = authority_system
     await system.whitelist(serialNumber="SN-1")
     charge_point = await system.connect()
-    await charge_point.boot()
+    await charge_point.boot(chargePointSerialNumber="SN-1")
     assert await charge_point.call(ACTION, {"csr": csr(name)}) == {"status": "Accepted"}
     unique_id, sent = await charge_point.expect("CertificateSigned")
     assert sent["certificateChain"].count("BEGIN CERTIFICATE") == 1
