@@ -13,6 +13,7 @@ from typing import Any
 from csms import db
 from csms.actions.context import Deps
 from csms.connections.holding import Holding
+from csms.domain.alarm import ABOUT_CHARGE_POINTS
 from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
@@ -80,6 +81,8 @@ class Whitelisting:
         """
         await self._deps.charge_points.delete(charge_point_id)
         self._holding.enforce(charge_point_id, None)
+        for kind in ABOUT_CHARGE_POINTS:
+            self._deps.alarms.close(kind, charge_point_id)
 
     async def records_changed(self, charge_point_ids: Iterable[str]) -> None:
         """Close the sockets that records changed elsewhere no longer allow."""

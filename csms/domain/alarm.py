@@ -82,6 +82,15 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
 }
 
 
+ABOUT_CHARGE_POINTS = (
+    AlarmKind.IDENTITY_CLAIMED_TWICE,
+    AlarmKind.SERIAL_NOT_SHOWN,
+    AlarmKind.TOO_MUCH_DATA,
+    AlarmKind.CERTIFICATE_REQUESTS,
+)
+"""Kinds whose subject is a charge point: they end when it is deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One reason to look. While an alarm of this kind and subject is open, it is counted there."""

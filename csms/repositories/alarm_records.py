@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import DESCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from csms import db
 from csms.errors import FieldError, InvalidInput, NotFound
@@ -78,7 +78,7 @@ class AlarmRecords:
         )
 
     async def open_ones(self, limit: int, charge_point_id: str | None = None) -> list[db.Document]:
-        """The open alarms that were raised last, of one charge point or of all.
+        """The open alarms, of one charge point or of all: critical ones first, then the latest.
 
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
@@ -86,7 +86,8 @@ class AlarmRecords:
         found = dict(_OPEN)
         if charge_point_id is not None:
             found["chargePointId"] = charge_point_id
-        order = [("raisedAt", DESCENDING), ("_id", DESCENDING)]
+        # By the alphabet, "critical" comes before "warning".
+        order = [("severity", ASCENDING), ("raisedAt", DESCENDING), ("_id", DESCENDING)]
         async with db.errors():
             return await self.collection.find(found).sort(order).limit(limit).to_list(limit)
 

@@ -252,6 +252,21 @@ async def test_one_record_may_require_credentials_and_closes_a_socket_without(
         await system.connect()
 
 
+async def test_it_is_imported_and_exported(system: System) -> None:
+    rows = "id,chargePointIdentity,requireCredentials\nA,A,true\nB,B,false\nC,C,\n"
+    response = await system.fetch(
+        "POST", "/admin/charge-points/import", rows, headers={"Content-Type": "text/csv"}
+    )
+    assert response.code == 200, response.body
+    found = {one: (await system.record(one))["requireCredentials"] for one in "ABC"}
+    assert found == {"A": True, "B": False, "C": None}
+    visitor = await sign_in(system, "viewer")
+    _, text = await visitor.page("/charge-points.csv")
+    header, *lines = text.splitlines()
+    column = header.split(",").index("requireCredentials")
+    assert [line.split(",")[column] for line in lines] == ["true", "false", ""]
+
+
 async def test_bare_records_are_shown(system: System) -> None:
     await system.whitelist("BARE")
     await system.whitelist("KEY", authorizationKey=KEY)
@@ -462,6 +477,16 @@ async def test_two_devices_on_two_nodes(system: System, other: System) -> None:
     assert await impostor.closed() == (1008, "Already connected")
     [alarm] = await alarms(system)
     assert (alarm["facts"]["address"], alarm["facts"]["otherAddress"]) == (HERE, THERE)
+
+
+async def test_two_with_one_password_on_two_nodes(system: System, other: System) -> None:
+    await system.whitelist(authorizationKey=KEY)
+    for node, source in ((system, HERE), (other, THERE)) * 2:
+        one = await node.connect(password=KEY, network_interface=source)
+        await one.boot(**SERIAL)
+        await node.central_system.telemetry.close()
+    [alarm] = await alarms(system)
+    assert (alarm["kind"], alarm["facts"]["evidence"]) == (TWICE, "backAndForth")
 
 
 class TestSecrets:

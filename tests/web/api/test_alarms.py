@@ -87,6 +87,23 @@ async def test_a_cursor_of_elsewhere_is_refused(system: System, cursor: str) -> 
     assert (status, problem["errors"][0]["field"]) == (422, "cursor")
 
 
+async def test_the_overview_shows_critical_ones_first(system: System) -> None:
+    raised(system, "node", AlarmKind.NODE_CLOCK)
+    await stored(system, *(f"CP{number}" for number in range(8)))
+    visitor = await sign_in(system, "viewer")
+    _, text = await visitor.page("/")
+    assert "The clock of a node is off" in text
+    assert text.count("Accepted without a serial number") < 8
+
+
+async def test_those_of_a_charge_point_end_when_it_is_deleted(system: System) -> None:
+    await system.whitelist("CP1")
+    await stored(system, "CP1", "CP2")
+    assert (await system.fetch("DELETE", "/admin/charge-points/CP1")).code == 204
+    await system.central_system.telemetry.close()
+    assert await subjects(system, "open=true") == ["CP2"]
+
+
 async def test_filters(system: System) -> None:
     await stored(system, "CP1", "CP2")
     raised(system, "node", AlarmKind.NODE_CLOCK)
