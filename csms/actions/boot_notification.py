@@ -131,7 +131,9 @@ async def _accept(
 def _shown_fields(record: Record, serial: str | None) -> dict[str, Any]:
     """What is remembered of the serials that the charge point has shown."""
     if serial is None:
-        return {}
+        # Version 0.2.0 has kept what it last told, and nothing else.
+        before = record.get(SHOWN_SERIAL) or record.get("reportedSerialNumber")
+        return {SHOWN_SERIAL: before} if before else {}
     fields: dict[str, Any] = {SHOWN_SERIAL: serial}
     if record.get(BOOT_WITHOUT_SERIAL) and is_expected_serial(record, serial):
         # It tells it again: the permission has had its time.

@@ -183,6 +183,14 @@ class TestMissingSerial:
         await collection.update_one({"_id": "CP1"}, {"$unset": {"shownSerialNumber": ""}})
         impostor = await system.connect()
         assert (await impostor.boot())["status"] == "Rejected"
+        await impostor.closed()
+        await system.rest("PATCH", PATH, {"mayBootWithoutSerial": True})
+        permitted = await system.connect()
+        assert (await permitted.boot())["status"] == "Accepted"
+        await leave(system, permitted)
+        await system.rest("PATCH", PATH, {"mayBootWithoutSerial": False})
+        impostor = await system.connect()
+        assert (await impostor.boot())["status"] == "Rejected"
 
 
 async def test_without_a_serial_on_record_it_is_accepted_flagged_and_alarmed(
