@@ -26,6 +26,8 @@ from csms.connections.holding import Holding
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
+from csms.connections.revocation import Revocation
+from csms.connections.revocation_list import RevocationList
 from csms.connections.sockets import Sockets
 from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
@@ -33,7 +35,7 @@ from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
 from csms.metrics import Metrics
-from csms.repositories import folded_keys, search
+from csms.repositories import folded_keys, names, search
 from csms.repositories.alarm_records import AlarmRecords
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
@@ -65,6 +67,7 @@ from csms.tls import authority_folder, tls_context
 from csms.web import docs
 from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.api.routes import ROUTES
+from csms.web.crl import CRL_PATH, RevocationListHandler
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.live import Live
@@ -116,6 +119,7 @@ class CentralSystem:
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
+        authority = LocalAuthority.load(authority_folder(settings))
         deps = Deps(
             settings=settings,
             metrics=self.metrics,
@@ -135,9 +139,9 @@ class CentralSystem:
             local_lists=LocalLists(self.database),
             jobs=Jobs(self.database),
             files=Files(self.database),
-            certificates=Certificates(self.database),
+            certificates=Certificates(self.database, authority.name if authority else None),
             boot_notifications=BootNotifications(self.database),
-            authority=LocalAuthority.load(authority_folder(settings)),
+            authority=authority,
         )
         outbound = find_outbound()
         registry = Registry()
@@ -153,6 +157,8 @@ class CentralSystem:
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(deps, registry)
+        self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
+        revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         self.services = Services(
@@ -169,7 +175,9 @@ class CentralSystem:
             open_alarms=OpenAlarms(alarm_records, self.metrics),
             audit=Audit(self.database),
             provider=Provider(settings) if settings.oidc_issuer else None,
-            whitelisting=Whitelisting(deps, holding),
+            whitelisting=Whitelisting(deps, holding, revocation),
+            revocation=revocation,
+            revocation_list=self.revocation_list,
             commands=commands,
         )
         self._servers: list[Server] = []
@@ -199,6 +207,7 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
+        self.revocation_list.start()
         application = self._application()
         self._listen(application, plain, None if secure else tls)
         if secure:
@@ -218,13 +227,14 @@ class CentralSystem:
             await db.prepare(self.database, self.settings)
         await schema.migrate()
         collection = self.charge_points.collection
-        if await folded_keys.refresh(collection):
+        left_out = await folded_keys.refresh(collection) + await names.refresh(collection)
+        if left_out:
             for collision in await folded_keys.collisions(collection):
                 log.warning(
                     "records_collide",
-                    field=collision.field,
+                    fields=[collision.field, collision.other_field],
                     records=[collision.one, collision.other],
-                    message="they differ only in case or normal form; change or delete one",
+                    message="they are the same without case and normal form; change or delete one",
                 )
         await search.refresh(collection, {})
 
@@ -246,6 +256,10 @@ class CentralSystem:
         port = sockets[0].getsockname()[1]
         log.info("listening", host=self.settings.host, port=port, tls=tls is not None)
 
+    def _is_ours(self, certificate: bytes) -> bool:
+        authority = self.services.deps.authority
+        return authority is not None and authority.has_issued(certificate)
+
     def _bind(self, port: int) -> list[socket]:
         host = self.settings.host
         try:
@@ -265,6 +279,7 @@ class CentralSystem:
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
+        await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()
@@ -283,6 +298,7 @@ class CentralSystem:
             "admission": self.admission,
             "sockets": self.sockets,
             "settings": self.settings,
+            "is_ours": self._is_ours,
         }
         services = {"services": self.services}
         return PrefixedApplication(
@@ -298,6 +314,7 @@ class CentralSystem:
                 ("/openapi.json", OpenApiHandler, services),
                 *docs.routes(self.services),
                 (FILES_PATH, FileLinkHandler, services),
+                (CRL_PATH, RevocationListHandler, services),
                 *pages.routes(self.services),
             ],
             default_handler_class=NoPageHandler,

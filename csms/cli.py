@@ -315,7 +315,7 @@ async def _check_data(settings: Settings, uri: str) -> int:
         state = await Schema(database).state()
         print(f"schema        {state}")
         for collision in await collisions(database["charge_points"]):
-            print(f"charge points {collision}: differ only in case or normal form; change one")
+            print(f"charge points {collision}: the same without case and normal form; change one")
     finally:
         client.close()
     return 1 if state.is_too_new else 0

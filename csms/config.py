@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     certificate_days: int = Field(
         365, ge=1, le=36_500, description="how long a charge point's certificate is good, days"
     )
+    max_certificate_requests: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        description="SignCertificate of one charge point within a day; more are rejected",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",

@@ -106,6 +106,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             unique=True,
             partialFilterExpression=_text("identityFolded"),
         ),
+        # Identity and serial together (csms.domain.folded_keys).
+        IndexModel(
+            "namesFolded",
+            name="namesFolded_unique",
+            unique=True,
+            partialFilterExpression=_text("namesFolded"),
+        ),
         IndexModel("searchGrams", name="search"),
         IndexModel("status", name="status", partialFilterExpression=_text("status")),
         IndexModel(
@@ -204,6 +211,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "certificates": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
         IndexModel(_newest("createdAt")),
+        IndexModel("fingerprint", name="fingerprint", partialFilterExpression=_text("fingerprint")),
     ],
     "jobs": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),

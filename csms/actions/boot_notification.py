@@ -124,6 +124,7 @@ async def _accept(
         _store_boot(context, payload, "Accepted", None),
         _judge_identity(context, record, serial, fields),
     )
+    context.peer.reported_serial = serial
     context.peer.accept()
     return _answer(context, "Accepted", interval)
 
@@ -146,8 +147,6 @@ async def _judge_identity(
 ) -> None:
     """Note what the boot shows of who the charge point is, and raise or close alarms."""
     deps, peer = context.deps, context.peer
-    if serial is not None:
-        peer.reported_serial = serial
     if peer.authenticated:
         await shown(deps, record)
         return

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
+from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
 from csms.errors import FieldError
@@ -111,8 +112,10 @@ class Peer(Protocol):
     connected_at: datetime
     """When its socket was opened, by our clock."""
     meters: MeterState
+    proof: Proof
+    """What the request for its socket has shown."""
     reported_serial: str | None
-    """The serial that it told last, on this very connection."""
+    """The serial of the last boot on this connection that was accepted."""
     replaced_address: str | None
     """The address of the session whose place it has taken, if that had not ended."""
 

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -19,6 +20,7 @@ from csms.actions.context import Deps
 from csms.actions.identity_alarms import claimed_twice, shown
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
+from csms.connections.certificates import Verdict
 from csms.connections.connection import (
     CREDENTIALS_REQUIRED,
     GOING_AWAY,
@@ -36,6 +38,7 @@ from csms.domain.identity_proof import (
     replaced_sessions,
     requires_credentials,
 )
+from csms.domain.proof import Proof
 from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
@@ -52,6 +55,7 @@ log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
 CLAIM_ATTEMPTS = 5
+ENDED_AT = "certificatesEndedAt"
 
 
 class Reason(StrEnum):
@@ -68,6 +72,7 @@ class Reason(StrEnum):
     NOT_WHITELISTED = NOT_WHITELISTED
     UNAUTHORIZED = "Unauthorized"
     CREDENTIALS_REQUIRED = CREDENTIALS_REQUIRED
+    CERTIFICATE = "Certificate not valid"
     PROFILE_TOO_LOW = "Security profile too low"
     TOO_MANY_ATTEMPTS = "Too many failed attempts"
     ALREADY_CONNECTED = "Already connected"
@@ -95,7 +100,7 @@ class Admitted:
 
     identity: str
     record: db.Document | None
-    authenticated: bool
+    proof: Proof
     credentials: Credentials
     quirks: tuple[str, ...] = ()
 
@@ -142,13 +147,13 @@ class Admission:
         shown = Credentials(
             read_password(visitor.authorization, identity),
             visitor.is_tls,
-            visitor.certificate_names,
+            visitor.certificate,
         )
-        record = await self._find(identity)
+        record, shown = await self._look_up(identity, shown)
         quirks = _quirks_of(visitor, identity, record)
         if record is None:
             if await self._deps.charge_points.serial_only_exist():
-                return Admitted(identity, None, False, shown, quirks)
+                return Admitted(identity, None, Proof(shown.is_tls), shown, quirks)
             http = 404 if self._deps.settings.reject_with == "http" else None
             return Refused(Reason.NOT_WHITELISTED, http, identity)
         standing = await self._check(visitor, identity, record, shown)
@@ -156,7 +161,7 @@ class Admission:
             return standing
         # From here on it goes by the identity on record, in whatever case it came.
         identity = str(record["chargePointIdentity"])
-        return Admitted(identity, record, standing.profile > 0, shown, quirks)
+        return Admitted(identity, record, standing.proof, shown, quirks)
 
     async def _check(
         self, visitor: Visitor, identity: str, record: db.Document, shown: Credentials
@@ -170,7 +175,8 @@ class Admission:
         if standing.is_refused:
             if shown.password is not None:
                 self._attempts.failed(address, identity)
-            return Refused(Reason.UNAUTHORIZED, 401, identity)
+            ended = standing.certificate not in (None, Verdict.NAMES_DIFFER)
+            return Refused(Reason.CERTIFICATE if ended else Reason.UNAUTHORIZED, 401, identity)
         if standing.is_too_low:
             return Refused(Reason.PROFILE_TOO_LOW, 401, identity)
         if self._lacks_credentials(record, standing):
@@ -180,7 +186,19 @@ class Admission:
     def _lacks_credentials(self, record: db.Document, standing: Standing) -> bool:
         """Whether nothing was shown though it is asked for: the record is bare."""
         by_default = self._deps.settings.require_credentials
-        return standing.profile == 0 and requires_credentials(record, by_default)
+        return standing.proof.profile == 0 and requires_credentials(record, by_default)
+
+    async def _look_up(
+        self, identity: str, shown: Credentials
+    ) -> tuple[db.Document | None, Credentials]:
+        """The record, and what is known of the certificate that is shown, looked up beside it."""
+        if shown.certificate is None:
+            return await self._find(identity), shown
+        record, known = await asyncio.gather(
+            self._find(identity),
+            self._deps.certificates.with_fingerprint(shown.certificate.fingerprint),
+        )
+        return record, replace(shown, certificate=replace(shown.certificate, known=known))
 
     async def _find(self, identity: str) -> db.Document | None:
         record = await self._deps.charge_points.find_by_identity(identity)
@@ -245,13 +263,14 @@ class Admission:
             return False
         if self._lacks_credentials(record, standing):
             return False
-        connection.authenticated = standing.profile > 0
+        connection.proof = standing.proof
         async with self._registry.lock(connection.identity):
             try:
                 bound = await self._deps.charge_points.bind_identity(
                     record["_id"], connection.identity, self._deps.clock()
                 )
-            except Duplicate:
+            except Duplicate as duplicate:
+                connection.log.warning("not_bound", charge_point=record["_id"], why=str(duplicate))
                 return False
             return bound and await self._claim(connection, record)
 
@@ -309,7 +328,10 @@ class Admission:
                 self._claimed_twice(connection, record, record.get("remoteAddress"))
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
-            if await charge_points.claim(claim, identity, session, now):
+            # Who ends a certificate looks for its socket here, which is known from now on; who has
+            # ended it before has changed this field.
+            ended = {ENDED_AT: record.get(ENDED_AT)} if connection.proof.fingerprint else None
+            if await charge_points.claim(claim, identity, session, now, ended):
                 return record
             try:
                 record = await charge_points.get(record["_id"])
@@ -320,6 +342,8 @@ class Admission:
                 or record.get("chargePointIdentity") != identity
             ):
                 return Reason.NOT_WHITELISTED
+            if ended is not None and record.get(ENDED_AT) != ended[ENDED_AT]:
+                return Reason.CERTIFICATE
         return Reason.ALREADY_CONNECTED
 
     def _claimed_twice(

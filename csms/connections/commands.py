@@ -227,7 +227,7 @@ class CommandRouter:
             action, payload, lambda: self._mark_sent(command_id), is_question=is_question
         )
         if (serial := outbound.told_serial(answer)) is not None:
-            connection.reported_serial = serial
+            connection.configured_serial = serial
         try:
             await self._deps.commands.finish(
                 command_id,

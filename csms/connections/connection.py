@@ -25,6 +25,7 @@ from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
 from csms.connections.unreadable import REFUSED, UnreadableMessages
 from csms.domain.charge_point import is_expected_serial
+from csms.domain.proof import NOTHING_PROVEN
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
     CALL_RESULT,
@@ -71,6 +72,7 @@ SILENT = "Silent"
 SLOW_READER = "Does not read"
 UNREADABLE = "Too many unreadable messages"
 REPLACED = "Replaced by a new connection"
+CERTIFICATE_ENDED = "Certificate not valid any more"
 
 
 class Transport(Protocol):
@@ -123,8 +125,8 @@ class Connection:
     __slots__ = (
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
-        "claim", "record_before", "accepted", "is_turned_away", "authenticated", "credentials",
-        "reported_serial", "replaced_address",
+        "claim", "record_before", "accepted", "is_turned_away", "proof", "credentials",
+        "reported_serial", "configured_serial", "replaced_address",
         "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
         "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
         "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
@@ -146,9 +148,12 @@ class Connection:
         self.accepted = False
         self.is_turned_away = False
         """Whether the socket is about to be closed because the charge point may not be here."""
-        self.authenticated = False
+        self.proof = NOTHING_PROVEN
         self.credentials = Credentials()
         self.reported_serial: str | None = None
+        """The serial of the last boot on this connection that was accepted."""
+        self.configured_serial: str | None = None
+        """The serial that its configuration tells, as far as it was asked on this connection."""
         self.replaced_address: str | None = None
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
@@ -170,6 +175,11 @@ class Connection:
         self._has_kept_alive = False
         self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
         self._gone: asyncio.Event | None = None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether it has shown a password or a certificate that fits."""
+        return self.proof.profile > 0
 
     @property
     def log(self) -> Any:
@@ -196,7 +206,8 @@ class Connection:
 
     def has_shown_identity(self, record: Mapping[str, Any]) -> bool:
         """Whether it has shown a credential or the serial on record, on this very connection."""
-        return self.authenticated or is_expected_serial(record, self.reported_serial)
+        serials = (self.reported_serial, self.configured_serial)
+        return self.authenticated or any(is_expected_serial(record, one) for one in serials)
 
     async def bind(self, serial: str) -> bool:
         """Try to get a record by its serial."""
@@ -388,17 +399,21 @@ class Connection:
 
     def forget_whitelisting(self) -> None:
         """Close because the record that let it in no longer does."""
+        self._expel("no_longer_whitelisted", NOT_WHITELISTED)
+
+    def forget_certificate(self) -> None:
+        """Close because the certificate that let it in is good no more."""
+        self._expel("certificate_ended", CERTIFICATE_ENDED)
+
+    def _expel(self, event: str, reason: str) -> None:
         self.accepted = False
         self.is_turned_away = True
-        self.log.info("no_longer_whitelisted")
-        self.close(POLICY_VIOLATION, NOT_WHITELISTED)
+        self.log.info(event)
+        self.close(POLICY_VIOLATION, reason)
 
     def require_credentials(self) -> None:
         """Close because its record asks for a credential now, and it has shown none."""
-        self.accepted = False
-        self.is_turned_away = True
-        self.log.info("credentials_required_now")
-        self.close(POLICY_VIOLATION, CREDENTIALS_REQUIRED)
+        self._expel("credentials_required_now", CREDENTIALS_REQUIRED)
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""

@@ -13,10 +13,12 @@ from typing import Any
 from csms import db
 from csms.actions.context import Deps
 from csms.connections.holding import Holding
+from csms.connections.revocation import Revocation
 from csms.domain.alarm import ABOUT_CHARGE_POINTS
 from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import ChargePointPatch, NewChargePoint, new_record
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
+from csms.domain.installed_certificate import EndReason, reason_to_end
 from csms.errors import FieldError, InvalidInput, NotFound
 
 ATTEMPTS = 10
@@ -26,9 +28,10 @@ _EITHER = ("serialNumber", "chargePointIdentity")
 class Whitelisting:
     """Creates, changes and deletes charge points."""
 
-    def __init__(self, deps: Deps, holding: Holding) -> None:
+    def __init__(self, deps: Deps, holding: Holding, revocation: Revocation) -> None:
         self._deps = deps
         self._holding = holding
+        self._revocation = revocation
 
     async def create(self, new: NewChargePoint) -> db.Document:
         """Whitelist a charge point.
@@ -44,18 +47,29 @@ class Whitelisting:
     async def change(self, charge_point_id: str, patch: ChargePointPatch) -> db.Document:
         """Change what the patch names, and close a socket that may no longer be open.
 
+        The certificates that the charge point has end with what they were given for, unless the
+        patch keeps them.
+
         Raises:
             NotFound, Duplicate: as they say.
             InvalidInput: the record would be left with neither serial nor identity.
         """
-        fields: dict[str, Any] = patch.model_dump(exclude_unset=True, exclude={"authorizationKey"})
+        fields: dict[str, Any] = patch.model_dump(
+            exclude_unset=True, exclude={"authorizationKey", "keepCertificates"}
+        )
         if "authorizationKey" in patch.model_fields_set:
             fields["authorizationKeyHash"] = await self._hash(patch.authorizationKey)
             fields["nextAuthorizationKeyHash"] = None
         if "securityProfile" in fields:
             fields["nextSecurityProfile"] = None
+        if fields.get("chargePointIdentity") is not None:
+            fields["identitySource"] = None
+        before = await self._deps.charge_points.get(charge_point_id)
         record = await self._change(charge_point_id, fields)
         self._holding.enforce(charge_point_id, record)
+        because = reason_to_end(before, record)
+        if because is not None and not patch.keepCertificates:
+            await self._revocation.end_all(charge_point_id, because)
         return record
 
     async def _change(self, charge_point_id: str, fields: Mapping[str, Any]) -> db.Document:
@@ -83,10 +97,17 @@ class Whitelisting:
         self._holding.enforce(charge_point_id, None)
         for kind in ABOUT_CHARGE_POINTS:
             self._deps.alarms.close(kind, charge_point_id)
+        # Another charge point may get its id.
+        await self._revocation.end_all(charge_point_id, EndReason.DELETED)
 
     async def records_changed(self, charge_point_ids: Iterable[str]) -> None:
         """Close the sockets that records changed elsewhere no longer allow."""
         await self._holding.recheck(charge_point_ids)
+
+    async def credentials_changed(self, ended: Mapping[str, EndReason]) -> None:
+        """End the certificates of charge points whose records were changed elsewhere."""
+        for charge_point_id, because in ended.items():
+            await self._revocation.end_all(charge_point_id, because)
 
     async def set_connector_type(
         self, charge_point_id: str, connector_id: int, connector_type: ConnectorType

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
-from csms.domain.folded_keys import folded_keys
+from csms.domain.folded_keys import all_keys
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
 from csms.domain.text import COMPOSED, bare, fold_text
@@ -25,6 +25,8 @@ from csms.domain.text import COMPOSED, bare, fold_text
 MAX_IDENTITY = 255
 SHOWN_SERIAL = "shownSerialNumber"
 """The record's field for the last serial that was reported in a boot; one without keeps it."""
+BOUND = "bound"
+"""The `identitySource` of a record whose identity its charge point has chosen."""
 
 
 def _no_control_characters(text: str) -> str:
@@ -147,6 +149,12 @@ class NewChargePoint(ChargePointFields):
 class ChargePointPatch(ChargePointFields):
     """Fields to change; what is left out stays, null clears."""
 
+    keepCertificates: bool = Field(
+        False,
+        description="a new authorization key, a higher security profile, another identity or"
+        " serial number ends the certificates that were issued before; true keeps them",
+    )
+
     @model_validator(mode="after")
     def _no_null_flags(self) -> ChargePointPatch:
         for name in ("protocol", "isWhitelisted"):
@@ -195,6 +203,11 @@ class ChargePointView(BaseModel):
     serialNumber: str | None = None
     chargePointIdentity: str | None = None
     isWhitelisted: bool = True
+    identitySource: str | None = Field(
+        None,
+        description="`bound`: the charge point chose its identity when it booted with the serial"
+        " number on record; a PATCH of chargePointIdentity confirms it",
+    )
     hasAuthorizationKey: bool = Field(False, description="whether HTTP Basic is asked for")
     securityProfile: int | None = None
     isBare: bool = Field(
@@ -252,6 +265,13 @@ class ChargePointView(BaseModel):
     )
     connectorsSyncedAt: datetime | None = None
     connectorSyncError: str | None = Field(None, description="why it could not be asked")
+    certificateRefusedAt: datetime | None = Field(
+        None, description="when it last asked for a certificate (SignCertificate) in vain"
+    )
+    certificateRefusedReason: str | None = None
+    certificatesEndedAt: datetime | None = Field(
+        None, description="when certificates of it were last revoked, or ended by a change"
+    )
     flags: list[str] = Field([], description="what looked wrong with what it reported")
     quirks: dict[str, int] = Field({}, description="tolerated deviations, and how often")
     protocolTrouble: ProtocolTrouble = Field(
@@ -273,7 +293,7 @@ def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict
     # Counters below a null could not be incremented.
     record |= {"quirks": {}, "protocolTrouble": {}}
     record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
-    return {**record, **folded_keys(record), GRAMS: grams(record)}
+    return {**record, **all_keys(record), GRAMS: grams(record)}
 
 
 def view(record: dict[str, Any]) -> ChargePointView:
@@ -318,12 +338,20 @@ def fold_serial(serial: str | None) -> str:
 
 
 def certified_names(record: Mapping[str, Any]) -> frozenset[str]:
-    """The names that a certificate may prove: what ops entered, never what was reported.
+    """The names that a certificate of somebody else's authority may prove: those on record.
 
-    Otherwise a charge point without a serial on record could report, and get certified, another's.
+    What was only reported is not among them: a charge point without a serial on record could
+    report another's.
     """
     names = (record.get("serialNumber"), record.get("chargePointIdentity"))
     return frozenset(str(name) for name in names if name)
+
+
+def entered_names(record: Mapping[str, Any]) -> frozenset[str]:
+    """The names that ops have entered: what csms certifies, and not an identity that came by."""
+    if record.get("identitySource") == BOUND:
+        record = {"serialNumber": record.get("serialNumber")}
+    return certified_names(record)
 
 
 def reported_serial(boot: dict[str, Any]) -> str | None:

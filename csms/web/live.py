@@ -31,6 +31,7 @@ FEW = (
     "nodes",
     "audit",
     "alarms",
+    "certificates",
 )
 """Collections whose changes are told to everybody who watches them."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import hashlib
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from tornado.iostream import SSLIOStream
 from tornado.websocket import WebSocketHandler
 
 from csms.config import Settings
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Reason, Refused
+from csms.connections.certificates import ShownCertificate
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
 from csms.connections.visitor import ENDPOINT, Visitor
@@ -32,8 +34,15 @@ def _unavailable(reason: Reason, retry_after: float) -> Refused:
 class OcppSocket(WebSocketHandler):
     """One charge point's socket. It decides nothing: admission and connection do."""
 
-    def initialize(self, admission: Admission, sockets: Sockets, settings: Settings) -> None:
-        """Take the parts of the application."""
+    def initialize(
+        self,
+        admission: Admission,
+        sockets: Sockets,
+        settings: Settings,
+        is_ours: Callable[[bytes], bool],
+    ) -> None:
+        """Take the parts of the application. `is_ours` tells a certificate of our authority."""
+        self._is_ours = is_ours
         self._admission = admission
         self._sockets = sockets
         self._settings = settings
@@ -95,7 +104,7 @@ class OcppSocket(WebSocketHandler):
             self.request.headers.get("Authorization"),
             self.request.remote_ip or "",
             self._is_tls(),
-            common_names(self._certificate()),
+            self._certificate(),
         )
 
     def _is_tls(self) -> bool:
@@ -105,13 +114,16 @@ class OcppSocket(WebSocketHandler):
         protocols = self.request.headers.get("X-Forwarded-Proto", "").split(",")
         return self._settings.trust_proxy_headers and protocols[-1].strip() == "wss"
 
-    def _certificate(self) -> dict[str, Any] | None:
+    def _certificate(self) -> ShownCertificate | None:
         # Behind a proxy that ends TLS there is none to be seen.
         stream = getattr(self.request.connection, "stream", None)
         if not isinstance(stream, SSLIOStream):
             return None
-        certificate = self.request.get_ssl_certificate()
-        return certificate if isinstance(certificate, dict) else None
+        der = self.request.get_ssl_certificate(binary_form=True)
+        if not isinstance(der, bytes):
+            return None
+        names = common_names(cast(dict[str, Any], self.request.get_ssl_certificate()))
+        return ShownCertificate(hashlib.sha256(der).hexdigest(), names, self._is_ours(der))
 
     def _refuse(self, refused: Refused) -> None:
         status = refused.http_status or HTTPStatus.BAD_REQUEST

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
 from csms.connections.commands import CommandRouter
+from csms.connections.revocation import Revocation
+from csms.connections.revocation_list import RevocationList
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
 from csms.repositories.alarm_records import AlarmRecords
@@ -40,4 +42,6 @@ class Services:
     provider: Provider | None
     """Of single sign-on, if it is set up."""
     whitelisting: Whitelisting
+    revocation: Revocation
+    revocation_list: RevocationList
     commands: CommandRouter

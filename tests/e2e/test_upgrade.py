@@ -253,7 +253,7 @@ async def test_check_tells_the_version_and_who_collides(
         return status, capsys.readouterr().out
 
     status, told = await check()
-    assert status == 0 and "version 0; csms serve will migrate it to 1: drop superseded" in told
+    assert status == 0 and "version 0; csms serve will migrate it to 2: drop superseded" in told
     assert "CP_DUP and cp_dup (id)" in told
     await start()
     status, told = await check()

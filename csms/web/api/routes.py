@@ -16,7 +16,11 @@ from csms.web.api.alarms import (
 from csms.web.api.audit import AuditHandler
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
-from csms.web.api.certificates import CertificateHandler, CertificatesHandler
+from csms.web.api.certificates import (
+    CertificateHandler,
+    CertificatesHandler,
+    RevokeCertificateHandler,
+)
 from csms.web.api.charge_points import (
     ChargePointHandler,
     ChargePointsHandler,
@@ -103,6 +107,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/charging-profiles", ChargingProfilesHandler),
     Route("/admin/certificates", CertificatesHandler),
     Route("/admin/certificates/{id}", CertificateHandler),
+    Route("/admin/certificates/{id}/revoke", RevokeCertificateHandler),
     Route("/admin/jobs", JobsHandler),
     Route("/admin/jobs/{id}", JobHandler),
     Route("/admin/files", FilesHandler),

@@ -61,6 +61,7 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/turned-away", "Turned away", Role.VIEWER),
     ("/meter-values", "Meter values", Role.VIEWER),
     ("/commands", "Commands", Role.VIEWER),
+    ("/certificates", "Certificates", Role.VIEWER),
     ("/access", "Access", Role.ADMIN),
     ("/nodes", "Nodes", Role.VIEWER),
 )

@@ -19,6 +19,7 @@ from csms.web.pages.access import (
 )
 from csms.web.pages.alarms import AlarmsPage
 from csms.web.pages.base import WEB, PageHandler
+from csms.web.pages.certificates import CertificatesPage
 from csms.web.pages.charge_point import (
     ChargePointPage,
     CommandPage,
@@ -69,6 +70,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/commands", CommandsPage),
     ("/commands/([0-9a-f]{32})", CommandDetailPage),
     ("/audit", AuditPage),
+    ("/certificates", CertificatesPage),
     ("/access", AccessPage),
     ("/access/new-token", NewTokenPage),
     ("/access/new-user", NewUserPage),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from csms.connections.outbox import CLOSED_BEFORE_ANSWER
-from csms.errors import ENTER_SERIAL_FIRST, NOT_BOOTED, VERIFY_FIRST
+from csms.errors import ENTER_SERIAL_FIRST, NOT_BOOTED, ONE_NAMESPACE, VERIFY_FIRST
 
 SCRIPT_TEXTS: tuple[str, ...] = (
     "The connection is lost. Trying again…",
@@ -86,6 +86,9 @@ ANSWERS: tuple[str, ...] = (
     "is already taken by the record {0}",
     "is already taken by the record {0}; case and Unicode normal form make no difference",
     "is already taken by the record {0}, as {1}; case and Unicode normal form make no difference",
+    "is already taken by the record {0} as its {1} {2}; " + ONE_NAMESPACE,
+    "keeps changing; try again",
+    "is no charge point's own certificate; only those are revoked",
     "is not known here; leave it out",
     "give serialNumber, chargePointIdentity, or both",
     "must not contain a slash, because it is part of a URL",

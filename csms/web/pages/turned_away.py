@@ -44,6 +44,11 @@ MEANINGS: Mapping[str, str] = {
         "Its password or certificate is missing or wrong. Enter the same key here and in the"
         " charge point."
     ),
+    Reason.CERTIFICATE: (
+        "Its client certificate was revoked, replaced by a newer one, ended by a change of the"
+        " record, or issued for another charge point. If it is the right device, let it in with a"
+        " password, and have it ask for a new certificate."
+    ),
     Reason.PROFILE_TOO_LOW: (
         "It connects with less security than its record asks for. Set it to that security profile,"
         " or lower the record's."
