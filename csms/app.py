@@ -37,6 +37,7 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
 from csms.metrics import Metrics
 from csms.repositories import folded_keys, names, search
+from csms.repositories.alarm_records import AlarmRecords
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
@@ -76,6 +77,7 @@ from csms.web.live import Live
 from csms.web.ocpp_handshake import AsksForUpgrade
 from csms.web.ocpp_socket import OcppSocket
 from csms.web.oidc import Provider
+from csms.web.open_alarms import OpenAlarms
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
 from csms.web.pages.base import NoPageHandler
@@ -155,6 +157,7 @@ class CentralSystem:
         holding = Holding(deps, registry)
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
         self.admission = Admission(deps, registry, KeyVerifier(), self.bus)
+        alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
@@ -175,6 +178,8 @@ class CentralSystem:
             sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
             live=Live(self.database),
             overview=Overview(self.database),
+            alarm_records=alarm_records,
+            open_alarms=OpenAlarms(alarm_records, self.metrics),
             audit=Audit(self.database),
             provider=Provider(settings) if settings.oidc_issuer else None,
             whitelisting=Whitelisting(deps, holding, revocation),
@@ -286,6 +291,7 @@ class CentralSystem:
         for server in self._servers:
             server.stop()
         await self.services.live.stop()
+        await self.services.open_alarms.stop()
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
