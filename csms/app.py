@@ -36,6 +36,7 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
 from csms.repositories import folded_keys, names, search
+from csms.repositories.alarm_records import AlarmRecords
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
@@ -69,6 +70,7 @@ from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.applications import Applications
 from csms.web.live import Live
 from csms.web.oidc import Provider
+from csms.web.open_alarms import OpenAlarms
 from csms.web.server import Server
 from csms.web.services import Services
 
@@ -144,6 +146,7 @@ class CentralSystem:
         holding = Holding(deps, registry)
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
         self.admission = Admission(deps, registry, KeyVerifier(), self.bus)
+        alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
@@ -164,6 +167,8 @@ class CentralSystem:
             sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
             live=Live(self.database),
             overview=Overview(self.database),
+            alarm_records=alarm_records,
+            open_alarms=OpenAlarms(alarm_records, self.metrics),
             audit=Audit(self.database),
             provider=Provider(settings) if settings.oidc_issuer else None,
             whitelisting=Whitelisting(deps, holding, revocation),
@@ -282,6 +287,7 @@ class CentralSystem:
         for server in self._servers:
             server.stop()
         await self.services.live.stop()
+        await self.services.open_alarms.stop()
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()

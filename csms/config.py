@@ -230,6 +230,11 @@ class Settings(BaseSettings):
         le=1000,
         description="wrong passwords an address may try at an identity in a minute; 0: any number",
     )
+    require_credentials: bool = Field(
+        False,
+        description="turn away who shows no key or certificate, also where the record asks for"
+        " none; a record's `requireCredentials` goes before",
+    )
     reject_with: Literal["close", "http"] = Field(
         "close",
         description="who is not listed gets: close 1008 after the upgrade, or HTTP 404",

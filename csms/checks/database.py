@@ -12,7 +12,7 @@ from csms.config import Settings
 from csms.mongodb_in_use import advice
 from csms.mongodb_support import has_ended
 from csms.repositories.api_tokens import ApiTokens
-from csms.repositories.bare_records import count_bare, list_bare
+from csms.repositories.bare_records import count_bare, let_in, list_bare
 from csms.repositories.folded_keys import collisions
 from csms.repositories.schema import Schema
 
@@ -54,7 +54,7 @@ async def data(settings: Settings, database: db.Database) -> AsyncIterator[Findi
             Level.NOTE,
             "change or delete one of the two",
         )
-    async for finding in bare_records(database):
+    async for finding in bare_records(settings, database):
         yield finding
     for finding in stored_tokens(
         settings, await ApiTokens(database, lambda: datetime.now(UTC)).list()
@@ -62,21 +62,23 @@ async def data(settings: Settings, database: db.Database) -> AsyncIterator[Findi
         yield finding
 
 
-async def bare_records(database: db.Database) -> AsyncIterator[Finding]:
+async def bare_records(settings: Settings, database: db.Database) -> AsyncIterator[Finding]:
     """Charge points that anybody can be who knows their identity.
 
     Raises:
         DatabaseUnavailable: MongoDB did not answer.
     """
-    count = await count_bare(database["charge_points"])
+    open_to_all = let_in(required_by_default=settings.require_credentials)
+    count = await count_bare(database["charge_points"], open_to_all)
     if count == 0:
         yield Finding("charge points", "each needs a key or a certificate")
         return
-    names = ", ".join(await list_bare(database["charge_points"], NAMED))
+    names = ", ".join(await list_bare(database["charge_points"], NAMED, open_to_all))
     more = f" and {count - NAMED} more" if count > NAMED else ""
     yield Finding(
         "charge points",
         f"{count} can be played by anybody who knows the identity: {names}{more}",
         Level.RISK,
-        "give each an authorizationKey, or a securityProfile above 0",
+        "give each an authorizationKey, or a securityProfile above 0; require_credentials turns"
+        " away those that have neither",
     )

@@ -46,7 +46,8 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
     AlarmKind.SERIAL_NOT_SHOWN: AlarmText(
         Severity.WARNING,
         "Accepted without a serial number or a password",
-        "Enter the serial number of this charge point, or give it an authorization key.",
+        "Enter the serial number of this charge point if it tells one, or give it an authorization"
+        " key.",
     ),
     AlarmKind.TOO_MUCH_DATA: AlarmText(
         Severity.WARNING,
@@ -79,6 +80,15 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
         "Block the address, or keep the admin pages out of the public network.",
     ),
 }
+
+
+ABOUT_CHARGE_POINTS = (
+    AlarmKind.IDENTITY_CLAIMED_TWICE,
+    AlarmKind.SERIAL_NOT_SHOWN,
+    AlarmKind.TOO_MUCH_DATA,
+    AlarmKind.CERTIFICATE_REQUESTS,
+)
+"""Kinds whose subject is a charge point: they end when it is deleted."""
 
 
 @dataclass(frozen=True, slots=True)

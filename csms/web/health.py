@@ -49,6 +49,7 @@ class MetricsHandler(OpenHandler):
 
     async def get(self) -> None:
         """Write them in the text format."""
+        await self.services.open_alarms.refresh()
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
         self.finish(self.services.deps.metrics.of_all_workers())
 
@@ -58,5 +59,6 @@ class OwnMetricsHandler(OpenHandler):
 
     async def get(self) -> None:
         """Write them in the text format."""
+        await self.services.open_alarms.refresh()
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
         self.finish(self.services.deps.metrics.own())

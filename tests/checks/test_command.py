@@ -103,6 +103,17 @@ async def test_bare_records(check: Check, database: db.Database) -> None:
     )
     said = await fails_in_production_alone(check, "1 can be played by anybody")
     assert "BARE" in said and "HAS-A" not in said and "MAY-NOT" not in said
+    # Nobody is let in without credentials any more, but where a record says so.
+    status, said = await check("--production", CSMS_REQUIRE_CREDENTIALS="true")
+    assert status == 0, said
+    bare = {"_id": "BARE"}
+    await database.charge_points.update_one(bare, {"$set": {"requireCredentials": False}})
+    await fails_in_production_alone(
+        check, "1 can be played by anybody", CSMS_REQUIRE_CREDENTIALS="true"
+    )
+    await database.charge_points.update_one(bare, {"$set": {"requireCredentials": True}})
+    status, said = await check("--production", CSMS_REQUIRE_CREDENTIALS="false")
+    assert status == 0, said
 
 
 @pytest.mark.gen_test
