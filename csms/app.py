@@ -25,6 +25,8 @@ from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
+from csms.connections.node_clock import NodeClock
+from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.sockets import Sockets
 from csms.connections.sweeper import Sweeper
@@ -44,6 +46,7 @@ from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.files import Files
+from csms.repositories.held_records import HeldRecords
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.left_behind import LeftBehind
@@ -109,6 +112,7 @@ class CentralSystem:
             settings.commit_interval_ms / 1000,
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
+        self.held = HeldRecords(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         transactions = Transactions(self.database)
@@ -119,6 +123,7 @@ class CentralSystem:
             clock=clock,
             telemetry=self.telemetry,
             charge_points=self.charge_points,
+            held=self.held,
             transactions=transactions,
             stops=Stops(transactions),
             left_behind=LeftBehind(transactions),
@@ -142,15 +147,24 @@ class CentralSystem:
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
+        self.pulse = Pulse()
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
-        self.admission = Admission(deps, registry, KeyVerifier(), self.bus)
+        self.admission = Admission(deps, registry, KeyVerifier(), self.bus, self.pulse)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
-            deps, registry, self.admission, find_inbound(), messages, commands.ask
+            deps,
+            registry,
+            self.admission,
+            find_inbound(),
+            messages,
+            commands.ask,
+            holding,
+            self.pulse,
         )
         self.watch = Watch(deps, registry)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
-        self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
+        node_clock = NodeClock(nodes, self.alarms, settings.node_id, clock)
+        self.lease = Lease(nodes, self.held, self.bus, holding, node_clock, settings.node_id, clock)
         self.services = Services(
             deps=deps,
             database=self.database,
@@ -190,6 +204,7 @@ class CentralSystem:
             configured.get_secret_value() if configured else None
         )
         await self.lease.start()
+        self.pulse.start()
         self.watch.start()
         self.sweeper.start()
         application = self._application()
@@ -256,10 +271,11 @@ class CentralSystem:
         await self.services.live.stop()
         await self.sockets.close_all()
         await self.watch.stop()
+        await self.pulse.stop()
         await self.sweeper.stop()
         for server in self._servers:
             await server.close_all_connections()
-        self.charge_points.store_signs_of_life()
+        self.held.store_signs_of_life()
         self.rejected_connections.store_noted()
         self.alarms.store_repeats()
         self.progress.store()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from csms.actions.context import Context, Inbound
 from csms.domain.charge_point import reported_serial, serials_agree
 from csms.domain.heartbeat import spread_interval
 from csms.domain.times import rfc3339
-from csms.errors import NotFound
+from csms.errors import NotFound, SessionLost
 from csms.ocppj.frames import Payload
 
 NOT_WHITELISTED = "Not whitelisted"
@@ -48,6 +47,8 @@ async def _objection(context: Context, serial: str | None) -> str | None:
         return NOT_WHITELISTED
     if record.get("isWhitelisted") is False:
         return NOT_WHITELISTED
+    if record.get("ocppSessionId") != context.peer.session_id:
+        raise SessionLost
     if not serials_agree(record.get("serialNumber"), serial):
         return SERIAL_MISMATCH
     return None
@@ -71,10 +72,9 @@ async def _accept(context: Context, payload: Payload, serial: str | None) -> Pay
         "updatedAt": now,
         "ocppProtocolRaw": "ocpp1.6",
     }
-    await asyncio.gather(
-        context.deps.charge_points.set_fields(context.charge_point_id, fields),
-        _store_boot(context, payload, "Accepted", None),
-    )
+    # The record first: a boot that came too late for its session is none.
+    await context.deps.held.set_fields(context.hold, fields)
+    await _store_boot(context, payload, "Accepted", None)
     context.peer.accept()
     return _answer(context, "Accepted", interval)
 

@@ -44,16 +44,16 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         return
     if _is_authorization_key(payload):
         key_hash = await asyncio.to_thread(hash_key, payload["value"])
-        await deps.charge_points.set_fields(charge_point_id, {"nextAuthorizationKeyHash": key_hash})
+        await deps.charge_points.set_by_ops(charge_point_id, {"nextAuthorizationKeyHash": key_hash})
     elif interval := _heartbeat_interval(payload):
-        await deps.charge_points.set_fields(charge_point_id, {"heartbeatIntervalSec": interval})
+        await deps.charge_points.set_by_ops(charge_point_id, {"heartbeatIntervalSec": interval})
     elif payload["key"].casefold() == SECURITY_PROFILE.casefold() and payload["value"] in (
         "0",
         "1",
         "2",
         "3",
     ):
-        await deps.charge_points.set_fields(
+        await deps.charge_points.set_by_ops(
             charge_point_id, {"nextSecurityProfile": int(payload["value"])}
         )
 

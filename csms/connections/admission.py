@@ -18,11 +18,14 @@ from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
-from csms.connections.connection import GOING_AWAY, REPLACED, Connection
+from csms.connections.connection import REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
+from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.hold import Claim, Hold
+from csms.domain.protocol_trouble import closed
 from csms.domain.text import nfc
 from csms.errors import DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
@@ -32,13 +35,16 @@ from csms.ocppj.quirks import (
     MISSING_SUBPROTOCOL,
     TRAILING_SLASH,
 )
-from csms.repositories.charge_points import Claim, kept_of
+from csms.repositories.charge_points import kept_of
 from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
 CLAIM_ATTEMPTS = 5
+
+STALE_NEWCOMERS = 2.0
+"""Seconds after this node stood still in which a newcomer may be one that came before."""
 
 
 class Reason(StrEnum):
@@ -101,10 +107,13 @@ def _quirks_of(visitor: Visitor, identity: str, record: db.Document | None) -> t
 class Admission:
     """Decides who gets a connection on this node."""
 
-    def __init__(self, deps: Deps, registry: Registry, verifier: KeyVerifier, bus: Bus) -> None:
+    def __init__(
+        self, deps: Deps, registry: Registry, verifier: KeyVerifier, bus: Bus, pulse: Pulse
+    ) -> None:
         self._deps = deps
         self._registry = registry
         self._bus = bus
+        self._pulse = pulse
         self._checker = CredentialChecker(deps, verifier)
         self._attempts = FailedAttempts(deps.settings.max_failed_attempts)
 
@@ -239,15 +248,20 @@ class Admission:
             if await holder.is_alive(timeout):
                 return False
         holder.log.info("replaced", by=newcomer.session_id[:8])
-        holder.close(GOING_AWAY, REPLACED)
+        if holder.is_known:
+            # With its claim the newcomer stores what is known of the session before.
+            now = self._deps.clock()
+            ending = {"closedByCsmsAt": now, "closedByCsmsReason": REPLACED}
+            self._deps.held.note_end(holder.hold, ending)
+            self._deps.note_trouble(holder.hold, closed(REPLACED))
+        holder.lose()
         return True
 
     async def _claim(self, connection: Connection, record: db.Document) -> bool:
         # In the registry before the claim: whoever un-whitelists after it finds the socket there,
         # whoever did before is seen in the record that the claim returns.
         claim = Claim(
-            record["_id"],
-            connection.session_id,
+            Hold(record["_id"], connection.session_id),
             self._deps.settings.node_id,
             connection.remote_address,
             SUBPROTOCOL,
@@ -276,10 +290,10 @@ class Admission:
         """
         charge_points, identity = self._deps.charge_points, connection.identity
         for _ in range(CLAIM_ATTEMPTS):
-            if not connection.authenticated and await self._is_alive_elsewhere(record):
+            if not self._may_replace(connection) and await self._is_alive_elsewhere(record):
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
-            if await charge_points.claim(claim, identity, session, now):
+            if await self._deps.held.claim(claim, identity, session, now):
                 return record
             try:
                 record = await charge_points.get(record["_id"])
@@ -291,6 +305,14 @@ class Admission:
             ):
                 return Reason.NOT_WHITELISTED
         return Reason.ALREADY_CONNECTED
+
+    def _may_replace(self, connection: Connection) -> bool:
+        """Whether a newcomer takes the place of a live session on another node.
+
+        Who came while this node stood still may have waited in vain and be on that node by now.
+        """
+        since_stop = connection.last_heard - self._pulse.stopped_at
+        return connection.authenticated and since_stop >= STALE_NEWCOMERS
 
     async def _is_alive_elsewhere(self, record: db.Document) -> bool:
         if record.get("nodeId") in (None, self._deps.settings.node_id):

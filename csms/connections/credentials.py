@@ -68,19 +68,20 @@ class CredentialChecker:
         current = record.get("authorizationKeyHash")
         coming = record.get("nextAuthorizationKeyHash")
         if coming and await self._verify(coming, password):
-            await self._deps.charge_points.set_fields(
+            # Not if ops have set another key while this one was looked at.
+            return await self._deps.charge_points.take_over(
                 record["_id"],
-                {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
+                {"nextAuthorizationKeyHash": coming},
+                {"authorizationKeyHash": coming},
             )
-            return True
         return bool(current) and await self._verify(str(current), password)
 
     async def _take_over(self, record: Mapping[str, Any], reached: int) -> None:
         """A profile that was set at the charge point holds once it has connected with it."""
         coming = record.get("nextSecurityProfile")
         if coming is not None and reached >= coming:
-            await self._deps.charge_points.set_fields(
-                record["_id"], {"securityProfile": coming, "nextSecurityProfile": None}
+            await self._deps.charge_points.take_over(
+                record["_id"], {"nextSecurityProfile": coming}, {"securityProfile": coming}
             )
 
     async def _verify(self, stored_hash: str, password: bytes) -> bool:

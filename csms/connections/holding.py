@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from csms import db
 from csms.actions.context import Deps
-from csms.connections.connection import GOING_AWAY, REPLACED, Connection
+from csms.connections.connection import Connection
 from csms.connections.registry import Registry
 from csms.errors import NotFound
 
@@ -32,6 +32,16 @@ class Holding:
             if record is not None and connection.record_before is not None:
                 await self._keep_hold(connection, record)
 
+    async def regain(self, connection: Connection) -> bool:
+        """Whether a connection holds its record, perhaps again. If not, it is closed.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        record = await self._deps.charge_points.find(connection.charge_point_id)
+        self.enforce(connection.charge_point_id, record)
+        return record is not None and await self._keep_hold(connection, record)
+
     async def recheck_all(self) -> None:
         """Look at the records of all that are connected here."""
         await self.recheck([c.charge_point_id for c in self._registry if c.is_known])
@@ -48,14 +58,16 @@ class Holding:
         ):
             connection.forget_whitelisting()
 
-    async def _keep_hold(self, connection: Connection, record: db.Document) -> None:
-        """Give way to a session on another node; take back what was given up for dead."""
+    async def _keep_hold(self, connection: Connection, record: db.Document) -> bool:
+        """Give way to a newer session; take back what was given up for dead."""
         claim = connection.claim
         if claim is None or record.get("ocppSessionId") == claim.session_id:
-            return
+            return True
         if record.get("ocppSessionId") is None and not connection.closed:
-            if await self._deps.charge_points.reclaim(claim):
+            if await self._deps.held.reclaim(claim):
                 connection.log.info("reclaimed")
-                return
-        connection.log.info("replaced", by="another node")
-        connection.close(GOING_AWAY, REPLACED)
+                return True
+        if not connection.is_lost:
+            connection.log.info("replaced", by="another node")
+            connection.lose()
+        return False

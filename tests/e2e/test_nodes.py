@@ -205,7 +205,7 @@ async def test_a_node_whose_lease_ran_out_takes_its_sockets_back(
 ) -> None:
     charge_point = await there(other)
     session = (await system.record())["ocppSessionId"]
-    await system.central_system.charge_points.release_node("other", datetime.now(UTC))
+    await system.central_system.held.release_node("other", datetime.now(UTC))
 
     async def record() -> dict[str, Any]:
         return await system.record()

@@ -26,7 +26,7 @@ class NodesPage(PageHandler):
         )
         self.show(
             "nodes.html",
-            nodes=await Nodes(self.services.database).living(now),
+            nodes=await Nodes(self.services.database).living(),
             counts=await deps.charge_points.count_by_node(),
             here_id=deps.settings.node_id,
             health=await read_health(self.services.database),
