@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from csms.connections.node_clock import MAX_OFFSET
 from csms.repositories.health import read_health
 from csms.repositories.nodes import Nodes
 from csms.repositories.pages import find_listing
 from csms.web.pages.base import PageHandler
 from csms.web.pages.local_times import duration
+
+
+def _clock(node: Mapping[str, Any]) -> tuple[float | None, bool]:
+    """How far the clock of a node is ahead of the database's, seconds, and whether it is right."""
+    offset = node.get("clockOffsetSeconds")
+    return offset, offset is not None and abs(offset) <= MAX_OFFSET
 
 
 class NodesPage(PageHandler):
@@ -32,6 +42,7 @@ class NodesPage(PageHandler):
             health=await read_health(self.services.database),
             commits=self._commits(),
             events=events.items,
+            clock=_clock,
             runs=lambda node: duration(now - node["startedAt"]),
         )
 
