@@ -34,7 +34,9 @@ def test_a_node_of_version_0_2_0_is_understood() -> None:
     assert node.open(former_seal(PAYLOAD, node.public_key)) == PAYLOAD
 
 
-@pytest.mark.parametrize("spoil", [lambda s: b"", lambda s: s[:40], lambda s: s[:-1] + bytes([s[-1] ^ 1])])
+@pytest.mark.parametrize(
+    "spoil", [lambda s: b"", lambda s: s[:40], lambda s: s[:-1] + bytes([s[-1] ^ 1])]
+)
 def test_what_is_no_seal_at_all_is_unreadable(spoil: Callable[[bytes], bytes]) -> None:
     node, former = Seal(), FormerSeal()
     openings: list[Callable[[], Any]] = [
