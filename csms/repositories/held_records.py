@@ -211,14 +211,12 @@ class HeldRecords:
             SessionLost, DatabaseUnavailable: as `set_fields`.
         """
         there: db.Document = {"connectorId": connector_id}
-        if time.tells_order:
+        tells_order = time.tells_order
+        if tells_order:
             there["statusTimestamp"] = _no_newer_than(time.time, now)
-        operations = [
-            UpdateOne(
-                {**_held_by(hold), "connectors": {"$elemMatch": there}},
-                {"$set": {f"connectors.$.{name}": value for name, value in status.items()}},
-            )
-        ]
+        where = {**_held_by(hold), "connectors": {"$elemMatch": there}}
+        fields = {f"connectors.$.{name}": value for name, value in status.items()}
+        operations = [UpdateOne(where, {"$set": fields})]
         if connector_id <= MAX_CONNECTORS:
             created = {**new_connector(connector_id, now), **status}
             operations.append(
@@ -231,7 +229,7 @@ class HeldRecords:
         def is_superseded(record: Mapping[str, Any]) -> bool:
             for connector in record.get("connectors") or ():
                 if connector.get("connectorId") == connector_id:
-                    return time.tells_order and _is_newer(connector, time.time, now)
+                    return tells_order and _is_newer(connector, time.time, now)
             return connector_id > MAX_CONNECTORS
 
         await self._write(hold, *operations, is_superseded=is_superseded)

@@ -117,7 +117,7 @@ class NotApplied(Exception):
     """The document was not as a conditional update expects it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Conditional:
     """An update of one document, if that still is as expected.
 
