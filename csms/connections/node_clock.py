@@ -54,7 +54,8 @@ class NodeClock:
         round_trip = time.monotonic() - began
         if round_trip > MAX_ROUND_TRIP:
             return
-        self.offset = round((before - there).total_seconds() + round_trip / 2, 1)
+        # Without the sum, a little less than nothing would be shown as -0.0.
+        self.offset = round((before - there).total_seconds() + round_trip / 2, 1) + 0.0
         if abs(self.offset) > MAX_OFFSET:
             self._is_right = False
             self._warn(self.offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from csms.connections.node_clock import MAX_OFFSET
@@ -43,7 +44,7 @@ class NodesPage(PageHandler):
             commits=self._commits(),
             events=events.items,
             clock=_clock,
-            runs=lambda node: duration(now - node["startedAt"]),
+            runs=lambda node: duration(max(now - node["startedAt"], timedelta())),
         )
 
     def _commits(self) -> list[tuple[str, int, float, float]]:
