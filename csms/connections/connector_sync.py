@@ -13,7 +13,7 @@ from csms import db
 from csms.actions.context import Deps
 from csms.domain.configuration import configuration_values
 from csms.domain.connector import read_connector_count, reconcile
-from csms.domain.hold import Hold
+from csms.domain.hold import Claim, Hold
 from csms.domain.unanswered import CONFIGURATION
 from csms.errors import CallErrorReceived, CommandError, CommandTimeout, DatabaseUnavailable
 from csms.ocppj.frames import Payload
@@ -76,8 +76,9 @@ async def refresh_connectors(call: Caller, deps: Deps, charge_point_id: str) -> 
     error: CommandError | None = None
     record = await deps.charge_points.get(charge_point_id)
     hold = Hold(charge_point_id, record.get("ocppSessionId") or "")
+    claim = Claim(hold, "", "", "", record.get("connectedAt"))
     try:
-        sync = await sync_connectors(call, deps, hold)
+        sync = await sync_connectors(call, deps, claim)
         error = sync.unanswered
         return sync.connectors
     except CommandError as refused:
@@ -90,7 +91,7 @@ async def refresh_connectors(call: Caller, deps: Deps, charge_point_id: str) -> 
                 await deps.charge_points.set_by_ops(charge_point_id, fields)
 
 
-async def sync_connectors(call: Caller, deps: Deps, hold: Hold) -> Sync:
+async def sync_connectors(call: Caller, deps: Deps, claim: Claim) -> Sync:
     """Ask for the number and the types of the connectors, and make the record match.
 
     A count that makes no sense is flagged and changes nothing. Types that the charge point does
@@ -107,15 +108,15 @@ async def sync_connectors(call: Caller, deps: Deps, hold: Hold) -> Sync:
     unanswered = None if count is None else await _ask_types(call, values, count)
     if unanswered is None:
         read |= {SYNC_ERROR: None, CONFIGURATION: None}
-    record = await deps.charge_points.get(hold.charge_point_id)
+    record = await deps.charge_points.get(claim.charge_point_id)
     implausible = raw_count is not None and count is None
     if implausible != (IMPLAUSIBLE_COUNT in (record.get("flags") or ())):
-        await deps.held.set_flag(hold, IMPLAUSIBLE_COUNT, implausible)
+        await deps.held.set_flag(claim, IMPLAUSIBLE_COUNT, implausible)
     if count is None:
-        log.warning("connector_count_ignored", charge_point=hold.charge_point_id, told=raw_count)
-        deps.held.note(hold, read)
+        log.warning("connector_count_ignored", charge_point=claim.charge_point_id, told=raw_count)
+        deps.held.note(claim, read)
         return Sync(list(record.get("connectors") or []))
-    deps.held.note(hold, {**read, "connectorsSyncedAt": read["configurationReadAt"]})
+    deps.held.note(claim, {**read, "connectorsSyncedAt": read["configurationReadAt"]})
     types = _types_of(values, count)
     for _ in range(ATTEMPTS):
         before: list[db.Document] = record.get("connectors") or []
@@ -124,9 +125,9 @@ async def sync_connectors(call: Caller, deps: Deps, hold: Hold) -> Sync:
         # Most that come back have the connectors they had: nothing to write.
         if after == before and record.get("connectorCount") == count:
             return Sync(after, unanswered)
-        if await deps.held.put_connectors(hold, before, after, now, count=count):
+        if await deps.held.put_connectors(claim, before, after, now, count=count):
             return Sync(after, unanswered)
-        record = await deps.charge_points.get(hold.charge_point_id)
+        record = await deps.charge_points.get(claim.charge_point_id)
     raise CommandTimeout("the connectors' record kept changing; try again")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from csms import db
 from csms.actions.context import Deps
 from csms.connections.connection import Connection
 from csms.connections.registry import Registry
-from csms.errors import NotFound
+
+AT_ONCE = 500
+"""Records that are looked at together."""
 
 
 class Holding:
@@ -20,17 +23,11 @@ class Holding:
 
     async def recheck(self, charge_point_ids: Iterable[str]) -> None:
         """Look at the records of charge points, if they are connected here."""
-        for charge_point_id in charge_point_ids:
-            connection = self._registry.of(charge_point_id)
-            if connection is None:
-                continue
-            try:
-                record: db.Document | None = await self._deps.charge_points.get(charge_point_id)
-            except NotFound:
-                record = None
-            self.enforce(charge_point_id, record)
-            if record is not None and connection.record_before is not None:
-                await self._keep_hold(connection, record)
+        connections = [self._registry.of(charge_point_id) for charge_point_id in charge_point_ids]
+        here = [connection for connection in connections if connection is not None]
+        # Many at a time: one after the other, the lease of a large node would run out meanwhile.
+        for first in range(0, len(here), AT_ONCE):
+            await asyncio.gather(*(self.regain(one) for one in here[first : first + AT_ONCE]))
 
     async def regain(self, connection: Connection) -> bool:
         """Whether a connection holds its record, perhaps again. If not, it is closed.
@@ -40,7 +37,10 @@ class Holding:
         """
         record = await self._deps.charge_points.find(connection.charge_point_id)
         self.enforce(connection.charge_point_id, record)
-        return record is not None and await self._keep_hold(connection, record)
+        if record is None or connection.record_before is None:
+            # Without one it is being let in, and its claim decides.
+            return record is not None
+        return await self._keep_hold(connection, record)
 
     async def recheck_all(self) -> None:
         """Look at the records of all that are connected here."""

@@ -219,15 +219,16 @@ class Sockets:
 
     async def _read_configuration(self, connection: Connection) -> str | None:
         """Ask for the connectors; why that was in vain, None if there was an answer."""
+        assert connection.claim is not None, "a charge point without a record has booted"
         try:
-            sync = await sync_connectors(connection.inquire, self._deps, connection.hold)
+            sync = await sync_connectors(connection.inquire, self._deps, connection.claim)
         except ChargePointOffline:
             # It was not asked, and will be after the boot of its next connection.
             return None
         except CallErrorReceived as error:
             connection.log.info("connectors_refused", error=str(error))
             fields = {SYNC_ERROR: str(error), CONFIGURATION: None}
-            self._deps.held.note(connection.hold, fields)
+            self._deps.held.note(connection.claim, fields)
             return None
         except CommandTimeout as error:
             return str(error)

@@ -3,6 +3,9 @@
 A session is a socket that has claimed its charge point's record (`ocppSessionId`). What a charge
 point reports is written with the session that it came on in the filter of the same write, so that
 a node that stood still, or has not heard yet that the charge point has moved, overwrites nothing.
+
+A `Claim` in place of a `Hold` stands for a session that may have ended meanwhile, as where a charge
+point hangs up when it is asked something: it still writes, until another session has followed.
 """
 
 from __future__ import annotations
@@ -119,11 +122,7 @@ class HeldRecords:
         """
         async with db.errors():
             result = await self._collection.update_one(
-                {
-                    "_id": claim.charge_point_id,
-                    SESSION: {"$in": [None, claim.session_id]},
-                    "connectedAt": claim.connected_at,
-                },
+                _held_by(claim),
                 {"$set": {SESSION: claim.session_id, "nodeId": claim.node_id}},
             )
         return result.matched_count == 1
@@ -161,7 +160,7 @@ class HeldRecords:
 
     # What is waited for
 
-    async def set_fields(self, hold: Hold, fields: Mapping[str, Any]) -> None:
+    async def set_fields(self, hold: Hold | Claim, fields: Mapping[str, Any]) -> None:
         """Set what a charge point reported of itself; returns when it is acknowledged.
 
         Raises:
@@ -170,7 +169,7 @@ class HeldRecords:
         """
         await self._write(hold, UpdateOne(_held_by(hold), {"$set": dict(fields)}))
 
-    async def set_flag(self, hold: Hold, flag: str, raised: bool) -> None:
+    async def set_flag(self, hold: Hold | Claim, flag: str, raised: bool) -> None:
         """Raise or lower a flag; returns when it is acknowledged.
 
         Raises:
@@ -236,7 +235,7 @@ class HeldRecords:
 
     async def put_connectors(
         self,
-        hold: Hold,
+        hold: Hold | Claim,
         before: Sequence[db.Document],
         after: Sequence[db.Document],
         now: datetime,
@@ -262,22 +261,22 @@ class HeldRecords:
         if not is_put:
             async with db.errors():
                 record = await self._collection.find_one(
-                    {"_id": hold.charge_point_id}, {SESSION: 1}
+                    {"_id": hold.charge_point_id}, {SESSION: 1, "connectedAt": 1}
                 )
-            if record is None or record.get(SESSION) != hold.session_id:
+            if not _is_held_by(hold, record):
                 raise SessionLost
         return is_put
 
     async def _write(
         self,
-        hold: Hold,
+        hold: Hold | Claim,
         *operations: UpdateOne,
         is_superseded: Callable[[Mapping[str, Any]], bool] | None = None,
     ) -> None:
         """Apply the one of these that fits, unless what the record has now goes before them all."""
 
         def is_done(record: db.Document | None) -> bool | None:
-            if record is None or record.get(SESSION) != hold.session_id:
+            if record is None or not _is_held_by(hold, record):
                 return False
             # Held again after it was given up for a moment, maybe: then it has to be tried again.
             return True if is_superseded is not None and is_superseded(record) else None
@@ -288,7 +287,7 @@ class HeldRecords:
 
     # What nobody waits for
 
-    def note(self, hold: Hold, fields: Mapping[str, Any]) -> None:
+    def note(self, hold: Hold | Claim, fields: Mapping[str, Any]) -> None:
         """Set what nobody waits for; stored soon, if the session still holds the record then."""
         self._telemetry.update_behind(COLLECTION, UpdateOne(_held_by(hold), {"$set": dict(fields)}))
 
@@ -344,8 +343,28 @@ class HeldRecords:
                 self._telemetry.update_behind(COLLECTION, UpdateOne(_held_by(hold), changes))
 
 
-def _held_by(hold: Hold) -> db.Document:
-    return {"_id": hold.charge_point_id, SESSION: hold.session_id}
+def _held_by(hold: Hold | Claim) -> db.Document:
+    """Matches the record that is held; with a claim, also one that was given up and not taken."""
+    if isinstance(hold, Hold):
+        return {"_id": hold.charge_point_id, SESSION: hold.session_id}
+    return {
+        "_id": hold.charge_point_id,
+        SESSION: {"$in": [None, hold.session_id]},
+        "connectedAt": hold.connected_at,
+    }
+
+
+def _is_held_by(hold: Hold | Claim, record: Mapping[str, Any] | None) -> bool:
+    """The same of a record that was read."""
+    if record is None:
+        return False
+    if record.get(SESSION) == hold.session_id:
+        return True
+    return (
+        isinstance(hold, Claim)
+        and record.get(SESSION) is None
+        and record.get("connectedAt") == hold.connected_at
+    )
 
 
 def _no_newer_than(time: datetime, now: datetime) -> db.Document:

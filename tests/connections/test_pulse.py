@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from csms.connections.pulse import BEAT, STILL, Pulse
+from csms.connections import pulse as module
+from csms.connections.pulse import BEAT, Pulse
 
 
 def test_only_a_gap_between_beats_is_a_stop() -> None:
@@ -14,7 +15,7 @@ def test_only_a_gap_between_beats_is_a_stop() -> None:
         now += BEAT
         pulse.beat(now)
     assert pulse.stops == 0
-    now += STILL + 0.1
+    now += module.STILL + 0.1
     pulse.beat(now)
     assert (pulse.stops, pulse.stopped_at) == (1, now)
     pulse.beat(now + BEAT)

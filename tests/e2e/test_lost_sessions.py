@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 from tornado.ioloop import IOLoop
 
 from csms.config import Settings
+from csms.connections import pulse as standstills
 from csms.connections.bus import Bus
 from csms.domain.times import rfc3339
 from tests.e2e.test_messages import metering
@@ -152,7 +153,7 @@ async def test_who_waited_while_a_node_stood_still_replaces_nobody(
 
     system.central_system.bus.is_alive = is_alive  # type: ignore[method-assign]
     pulse = system.central_system.pulse
-    pulse.beat(pulse._last + 1)
+    pulse.beat(pulse._last + 2 * standstills.STILL)
     stale = await system.connect(password=KEY)
     assert await stale.closed() == (1008, "Already connected")
     assert asked == ["other"]

@@ -147,7 +147,7 @@ async def test_a_woken_node_overwrites_nothing(
         assert await new[0].call("Heartbeat", {})
         _, page = await both.rest("GET", "/admin/meter-values?limit=1000")
         assert page["items"] == []
-        for charge_point in (*new, stays):
+        for charge_point in (*old, *new, stays):
             await charge_point.close()
 
 
@@ -171,7 +171,7 @@ async def test_a_request_that_waited_in_a_frozen_node_throws_nobody_out(
         assert await live.call("Heartbeat", {})
         record = await both.record("CP")
         assert (record["connected"], record["nodeId"]) == (True, "second")
-        for charge_point in (live, stays):
+        for charge_point in (stale, live, stays):
             await charge_point.close()
 
 
@@ -210,6 +210,7 @@ async def test_a_command_ends_when_its_charge_point_leaves_a_frozen_node(
         assert (status, problem["outcome"]) == (504, "notSent")
         both.wake()
         await old.closed()
+        await old.close()
         await new.close()
 
 
