@@ -25,6 +25,8 @@ from csms.connections.holding import Holding
 from csms.connections.key_mover import KeyMover
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
+from csms.connections.node_clock import NodeClock
+from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.revocation import Revocation
 from csms.connections.revocation_list import RevocationList
@@ -48,6 +50,7 @@ from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
+from csms.repositories.held_records import HeldRecords
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.left_behind import LeftBehind
@@ -107,6 +110,7 @@ class CentralSystem:
             settings.commit_interval_ms / 1000,
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
+        self.held = HeldRecords(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         self.stored_keys = StoredKeys(self.database)
@@ -120,6 +124,7 @@ class CentralSystem:
             telemetry=self.telemetry,
             charge_points=self.charge_points,
             stored_keys=self.stored_keys,
+            held=self.held,
             transactions=transactions,
             stops=Stops(transactions),
             left_behind=LeftBehind(transactions),
@@ -144,19 +149,28 @@ class CentralSystem:
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
+        self.pulse = Pulse()
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
-        self.admission = Admission(deps, registry, KeyVerifier(), self.bus)
+        self.admission = Admission(deps, registry, KeyVerifier(), self.bus, self.pulse)
         alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
-            deps, registry, self.admission, find_inbound(), messages, commands.ask
+            deps,
+            registry,
+            self.admission,
+            find_inbound(),
+            messages,
+            commands.ask,
+            holding,
+            self.pulse,
         )
         self.watch = Watch(deps, registry)
         self.key_mover = KeyMover(self.stored_keys, settings.node_id, clock)
         self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
         revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
-        self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
+        node_clock = NodeClock(nodes, self.alarms, settings.node_id, clock)
+        self.lease = Lease(nodes, self.held, self.bus, holding, node_clock, settings.node_id, clock)
         self.services = Services(
             deps=deps,
             database=self.database,
@@ -217,6 +231,7 @@ class CentralSystem:
             configured.get_secret_value() if configured else None
         )
         await self.lease.start()
+        self.pulse.start()
         self.watch.start()
         self.sweeper.start()
         await self.key_mover.start()
@@ -290,12 +305,13 @@ class CentralSystem:
         await self.services.open_alarms.stop()
         await self.sockets.close_all()
         await self.watch.stop()
+        await self.pulse.stop()
         await self.sweeper.stop()
         await self.key_mover.stop()
         await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()
-        self.charge_points.store_signs_of_life()
+        self.held.store_signs_of_life()
         self.rejected_connections.store_noted()
         self.alarms.store_repeats()
         self.progress.store()

@@ -14,6 +14,7 @@ from tornado.ioloop import IOLoop
 from csms import db
 from csms.app import CentralSystem
 from csms.config import Settings
+from csms.connections import pulse
 from csms.embedded_mongod import EmbeddedMongod
 from csms.repositories import schema
 from tests.support.system import ADMIN_TOKEN, System
@@ -42,6 +43,12 @@ def io_loop() -> Iterator[IOLoop]:
     io_loop.close(all_fds=True)
     loop.close()
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def _no_standstills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine stands still by itself; the tests of what follows say when."""
+    monkeypatch.setattr(pulse, "STILL", 1_000.0)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from csms.domain.identity_proof import (
     other_device,
 )
 from csms.domain.times import rfc3339
+from csms.errors import SessionLost
 from csms.ocppj.frames import Payload
 
 NOT_WHITELISTED = "Not whitelisted"
@@ -63,7 +64,11 @@ async def _record(context: Context, serial: str | None) -> Record | None:
         if serial is None or not await context.peer.bind(serial):
             return None
     record = await context.deps.charge_points.find(context.charge_point_id)
-    return None if record is None or record.get("isWhitelisted") is False else record
+    if record is None or record.get("isWhitelisted") is False:
+        return None
+    if record.get("ocppSessionId") != context.peer.session_id:
+        raise SessionLost
+    return record
 
 
 def _objection(peer: Peer, record: Record, serial: str | None) -> str | None:
@@ -117,10 +122,9 @@ async def _accept(
         "updatedAt": now,
         "ocppProtocolRaw": "ocpp1.6",
     }
+    # The record first: a boot that came too late for its session is none.
+    await context.deps.held.set_fields(context.hold, fields | _shown_fields(record, serial))
     await asyncio.gather(
-        context.deps.charge_points.set_fields(
-            context.charge_point_id, fields | _shown_fields(record, serial)
-        ),
         _store_boot(context, payload, "Accepted", None),
         _judge_identity(context, record, serial, fields),
     )
@@ -148,7 +152,7 @@ async def _judge_identity(
     """Note what the boot shows of who the charge point is, and raise or close alarms."""
     deps, peer = context.deps, context.peer
     if peer.authenticated:
-        await shown(deps, record)
+        await shown(deps, context.hold, record)
         return
     evidence = other_device(record, serial, fields["vendor"], fields["model"])
     if evidence is not None:
@@ -162,9 +166,9 @@ async def _judge_identity(
             model=(record.get("model"), fields["model"]),
         )
     if serial is not None:
-        await shown(deps, record)
+        await shown(deps, context.hold, record)
     else:
-        await not_shown(deps, record, peer.remote_address)
+        await not_shown(deps, context.hold, record, peer.remote_address)
 
 
 async def _store_boot(context: Context, payload: Payload, verdict: str, reason: str | None) -> None:
