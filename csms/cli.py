@@ -214,6 +214,7 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
 
 async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
     from csms.app import CentralSystem
+    from csms.pulse import note_frozen, send_pulse
     from csms.workers import stop_with_supervisor
 
     share_among_workers()
@@ -222,8 +223,10 @@ async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMong
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stop_with_supervisor(stop)
+    send_pulse()
     central_system = CentralSystem(settings, uri)
     first_token = await central_system.start()
+    note_frozen(central_system.alarms, settings.node_id)
     _collect_garbage_seldom()
     try:
         _say_where(settings, central_system.port, uri, first_token)
