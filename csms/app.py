@@ -20,6 +20,7 @@ from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission, Reason
 from csms.connections.attempts import FailedAttempts
+from csms.connections.bounds import Bounds
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
@@ -30,6 +31,7 @@ from csms.connections.sockets import Sockets
 from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
+from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
 from csms.metrics import Metrics
@@ -111,6 +113,7 @@ class CentralSystem:
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
+        self.bounds = Bounds(settings, self.charge_points, self.alarms, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         deps = Deps(
@@ -135,10 +138,11 @@ class CentralSystem:
             certificates=Certificates(self.database),
             boot_notifications=BootNotifications(self.database),
             authority=LocalAuthority.load(authority_folder(settings)),
+            bounds=self.bounds,
         )
         outbound = find_outbound()
         registry = Registry()
-        messages = MessageLog(settings, self.telemetry, outbound, clock)
+        messages = MessageLog(settings, self.telemetry, outbound, clock, self.metrics)
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
@@ -155,6 +159,7 @@ class CentralSystem:
             deps=deps,
             database=self.database,
             accepting=lambda: self.sockets.accepting,
+            is_at_limit=lambda: any(server.is_at_limit for server in self._servers),
             api_tokens=ApiTokens(self.database, clock),
             users=Users(self.database, clock),
             sessions=Sessions(self.database, clock, timedelta(hours=settings.session_hours)),
@@ -192,6 +197,7 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
+        self.bounds.start()
         application = self._application()
         self._listen(application, plain, None if secure else tls)
         if secure:
@@ -233,11 +239,19 @@ class CentralSystem:
             max_body_size=MAX_BODY_BYTES,
         )
         server.on_too_many = partial(self.admission.note_refusal, Reason.TOO_MANY_CONNECTIONS)
+        server.on_limit = self._note_open_files
+        server.on_limit_over = partial(
+            self.alarms.close, AlarmKind.OPEN_FILES, self.settings.node_id
+        )
         server.on_failed_handshake = self.admission.note_failed_handshake
         server.add_sockets(sockets)
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
         log.info("listening", host=self.settings.host, port=port, tls=tls is not None)
+
+    def _note_open_files(self, limit: int) -> None:
+        facts = (("limit of open files", str(limit)),)
+        self.alarms.note(Alarm(AlarmKind.OPEN_FILES, self.settings.node_id, None, facts))
 
     def _bind(self, port: int) -> list[socket]:
         host = self.settings.host
@@ -257,6 +271,7 @@ class CentralSystem:
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
+        await self.bounds.stop()
         for server in self._servers:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()

@@ -8,6 +8,7 @@ from typing import Any
 from csms.actions.context import Context, Inbound
 from csms.domain.charge_point import reported_serial, serials_agree
 from csms.domain.heartbeat import spread_interval
+from csms.domain.stored_bytes import BOOT_NOTIFICATIONS
 from csms.domain.times import rfc3339
 from csms.errors import NotFound
 from csms.ocppj.frames import Payload
@@ -81,7 +82,10 @@ async def _accept(context: Context, payload: Payload, serial: str | None) -> Pay
 
 async def _store_boot(context: Context, payload: Payload, verdict: str, reason: str | None) -> None:
     peer = context.peer
-    await context.deps.telemetry.insert(
+    # Visitors without a record share one bound; each that is turned away is on record anyway.
+    if not peer.is_known and peer.stored.is_full(BOOT_NOTIFICATIONS):
+        return
+    size = await context.deps.telemetry.insert(
         "boot_notifications",
         {
             "chargePointId": peer.charge_point_id if peer.is_known else None,
@@ -93,6 +97,7 @@ async def _store_boot(context: Context, payload: Payload, verdict: str, reason: 
             "remoteAddress": peer.remote_address,
         },
     )
+    peer.stored.add(BOOT_NOTIFICATIONS, size)
 
 
 def _answer(context: Context, status: str, interval: int) -> Payload:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from csms.config import Settings
 from csms.domain.as_sent import bounded
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
+from csms.domain.stored_bytes import StoredBytes
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
@@ -60,6 +61,7 @@ class Deps:
     certificates: Certificates
     boot_notifications: BootNotifications
     authority: CertificateAuthority | None
+    bounds: StoredBounds
 
     def note_trouble(self, charge_point_id: str, trouble: str) -> None:
         """Count protocol trouble in a charge point's record and in `/metrics`; stored behind."""
@@ -102,6 +104,15 @@ class MeterState:
         return None
 
 
+class StoredBounds(Protocol):
+    """The bounds on what charge points have stored (csms.connections.bounds)."""
+
+    visitors: StoredBytes
+
+    def of(self, record: Mapping[str, Any]) -> StoredBytes:
+        """What the charge point of a record has stored of late."""
+
+
 class Peer(Protocol):
     """The connection that a Call came on."""
 
@@ -111,6 +122,8 @@ class Peer(Protocol):
     connected_at: datetime
     """When its socket was opened, by our clock."""
     meters: MeterState
+    stored: StoredBytes
+    """What it has stored of late; whatever is stored for it is counted there."""
 
     @property
     def charge_point_id(self) -> str:

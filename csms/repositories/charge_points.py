@@ -37,6 +37,11 @@ TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": {"$type": "date"}}
 
 NOT_TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": None}
 
+STORED_BYTES = "storedBytes"
+"""What a charge point has stored of late (csms.domain.stored_bytes), once that is worth a note."""
+OVER_BOUND = "tooMuchData"
+"""The flag of one that has stored more than its bound in the last hour."""
+
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
 _KEPT_IF_SET = (CONFIGURATION, BOOT, RESET_SENT_AT)
 
@@ -326,6 +331,40 @@ class ChargePoints:
             else UpdateOne({"_id": charge_point_id, "flags": flag}, {"$pull": {"flags": flag}})
         )
         await self._telemetry.update(COLLECTION, operation)
+
+    def note_stored_bytes(
+        self, charge_point_id: str, stored: Mapping[str, Any], over_at: datetime | None = None
+    ) -> None:
+        """Keep what a charge point has stored of late, and flag one that is over; stored soon."""
+        fields = stored if over_at is None else {**stored, "overAt": over_at}
+        changes: db.Document = {
+            "$set": {f"{STORED_BYTES}.{name}": value for name, value in fields.items()}
+        }
+        if over_at is not None:
+            changes["$addToSet"] = {"flags": OVER_BOUND}
+        self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))
+
+    async def forgive_over_bound(self, charge_point_id: str, since: datetime) -> bool:
+        """Lower that flag, unless it was over its bound after `since`, on any node.
+
+        Says whether it is lowered.
+        """
+        operation = UpdateOne(
+            {
+                "_id": charge_point_id,
+                "flags": OVER_BOUND,
+                f"{STORED_BYTES}.overAt": {"$not": {"$gt": since}},
+            },
+            {"$pull": {"flags": OVER_BOUND}},
+        )
+        return await self._telemetry.update_if(
+            COLLECTION,
+            Conditional(
+                charge_point_id,
+                operation,
+                lambda record: OVER_BOUND not in (record.get("flags") or ()),
+            ),
+        )
 
     async def set_connector_status(
         self, charge_point_id: str, connector_id: int, status: Mapping[str, Any], now: datetime
