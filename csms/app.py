@@ -19,6 +19,7 @@ from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission, Reason
 from csms.connections.attempts import FailedAttempts
+from csms.connections.bounds import Bounds
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
@@ -34,6 +35,7 @@ from csms.connections.sockets import Sockets
 from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
+from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
 from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
@@ -114,6 +116,7 @@ class CentralSystem:
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         self.stored_keys = StoredKeys(self.database)
+        self.bounds = Bounds(settings, self.charge_points, self.alarms, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         authority = LocalAuthority.load(authority_folder(settings))
@@ -141,11 +144,12 @@ class CentralSystem:
             certificates=Certificates(self.database, authority.name if authority else None),
             boot_notifications=BootNotifications(self.database),
             authority=authority,
+            bounds=self.bounds,
         )
         logs.mask_with(deps.secrets.mask_any)
         outbound = find_outbound()
         registry = Registry()
-        messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock)
+        messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock, self.metrics)
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
@@ -175,6 +179,7 @@ class CentralSystem:
             deps=deps,
             database=self.database,
             accepting=lambda: self.sockets.accepting,
+            is_at_limit=lambda: any(server.is_at_limit for server in self._servers),
             api_tokens=ApiTokens(self.database, clock),
             users=Users(self.database, clock),
             sessions=Sessions(self.database, clock, timedelta(hours=settings.session_hours)),
@@ -234,6 +239,7 @@ class CentralSystem:
         self.pulse.start()
         self.watch.start()
         self.sweeper.start()
+        self.bounds.start()
         await self.key_mover.start()
         self.revocation_list.start()
         for listener, sockets in bound:
@@ -271,6 +277,10 @@ class CentralSystem:
             max_body_size=MAX_BODY_BYTES,
         )
         server.on_too_many = partial(self.admission.note_refusal, Reason.TOO_MANY_CONNECTIONS)
+        server.on_limit = self._note_open_files
+        server.on_limit_over = partial(
+            self.alarms.close, AlarmKind.OPEN_FILES, self.settings.node_id
+        )
         server.on_failed_handshake = self.admission.note_failed_handshake
         server.add_sockets(sockets)
         self._servers.append(server)
@@ -282,6 +292,10 @@ class CentralSystem:
             port=port,
             tls=tls is not None,
         )
+
+    def _note_open_files(self, limit: int) -> None:
+        facts = (("limit of open files", str(limit)),)
+        self.alarms.note(Alarm(AlarmKind.OPEN_FILES, self.settings.node_id, None, facts))
 
     def _is_ours(self, certificate: bytes) -> bool:
         authority = self.services.deps.authority
@@ -309,6 +323,7 @@ class CentralSystem:
         await self.sweeper.stop()
         await self.key_mover.stop()
         await self.revocation_list.stop()
+        await self.bounds.stop()
         for server in self._servers:
             await server.close_all_connections()
         self.held.store_signs_of_life()

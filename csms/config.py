@@ -156,6 +156,11 @@ class Settings(BaseSettings):
     reuse_port: bool = Field(
         False, description="let other processes listen on the same port, as workers do"
     )
+    frozen_after: Seconds = Field(
+        15.0,
+        description="silence after which a worker counts as frozen and is replaced, seconds; 0:"
+        " never",
+    )
     metrics_port: int | None = Field(
         None,
         ge=1,
@@ -193,6 +198,19 @@ class Settings(BaseSettings):
         64, description="size of the capped collection `boot_notifications`, MB"
     )
     messages_mb: Megabytes = Field(256, description="size of the capped collection `messages`, MB")
+    max_stored_share: float = Field(
+        5.0,
+        ge=0,
+        le=100,
+        description="what one charge point may add to a capped collection in an hour, % of its"
+        " size; 0: any amount",
+    )
+    max_records_mb: int = Field(
+        16,
+        ge=0,
+        description="what one charge point may add to the collections without a cap in an hour,"
+        " MB; 0: any amount",
+    )
     commit_interval_ms: float = Field(
         3.0,
         ge=0,
@@ -272,6 +290,11 @@ class Settings(BaseSettings):
         64,
         ge=1,
         description="Calls of one charge point that may wait before its socket is read no further",
+    )
+    max_waiting_mb: Megabytes = Field(
+        16,
+        description="messages of all charge points that may wait to be served, MB; large ones"
+        " are read no further then",
     )
     call_timeout: Seconds = Field(
         30.0, description="how long a charge point has to answer a Call, seconds"

@@ -108,6 +108,23 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="mostrecent",
         )
+        self.held_calls = Counter(
+            "csms_held_calls",
+            "Times a Call had to wait because its charge point has stored more than its bound",
+            ["action"],
+            registry=self.registry,
+        )
+        self.short_of_room = Counter(
+            "csms_reading_paused",
+            "Times a large message was read no further because too much was waiting",
+            registry=self.registry,
+        )
+        self.left_out_of_log = Counter(
+            "csms_messages_left_out",
+            "OCPP messages left out of the message log: their charge points fill more than their"
+            " share of it",
+            registry=self.registry,
+        )
         self.commit_size = Histogram(
             "csms_commit_documents",
             "Documents and updates written by one group commit",

@@ -1,4 +1,8 @@
-"""Several processes on one port: each is a node of its own, and is started again if it dies."""
+"""Several processes on one port: each is a node of its own, and is started again if it dies.
+
+A worker whose event loop does not turn is as bad as dead: the kernel goes on giving it connections.
+So each sends its supervisor a pulse, and one that has none is killed.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,15 @@ from csms import db
 from csms.config import Settings
 from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
 from csms.mongodb_in_use import MongodbInUse
+from csms.pulse import FROZE, PULSES_EVERY, Pulse
 from csms.repositories.nodes import Nodes
 
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 MEMORY = Path("/dev/shm")
+MANY_BEATS = 60
+"""Of a worker that has started well."""
 LIVED_WELL = 60.0
 """Seconds after which a worker that dies is started again without a longer pause."""
 
@@ -40,6 +47,8 @@ class Supervisor:
         self._metrics = Path()
         self._stop = asyncio.Event()
         self._running: dict[int, asyncio.subprocess.Process] = {}
+        self._frozen_for: dict[int, float] = {}
+        """Seconds without a pulse, of workers that were killed for it, by number."""
 
     async def run(self) -> None:
         """Run the workers; returns when all have ended after a SIGTERM or SIGINT."""
@@ -92,17 +101,36 @@ class Supervisor:
 
     async def _run_once(self, number: int, ready: asyncio.Event | None) -> int | None:
         """Run a worker; returns its exit status."""
-        worker = await self._start(number)
-        self._running[number] = worker
-        try:
-            assert worker.stdin is not None
-            # The password is nothing for its environment, which children inherit and tools show.
-            worker.stdin.write(self._mongodb.as_line())
-            await self._relay(worker, ready)
-            return await worker.wait()
-        finally:
-            del self._running[number]
-            forget_worker(self._metrics, number)
+        with Pulse(self._settings.frozen_after) as pulse:
+            worker = await self._start(number, pulse)
+            self._running[number] = worker
+            feeling = asyncio.create_task(self._feel_pulse(number, worker, pulse))
+            try:
+                assert worker.stdin is not None
+                # An environment would show the password: children inherit it, tools list it.
+                worker.stdin.write(self._mongodb.as_line())
+                await self._relay(worker, ready)
+                return await worker.wait()
+            finally:
+                feeling.cancel()
+                del self._running[number]
+                forget_worker(self._metrics, number)
+
+    async def _feel_pulse(
+        self, number: int, worker: asyncio.subprocess.Process, pulse: Pulse
+    ) -> None:
+        """Kill a worker whose event loop has stopped turning."""
+        while not self._stop.is_set():
+            await asyncio.sleep(PULSES_EVERY)
+            silent = pulse.feel()
+            if pulse.has_frozen:
+                log.error("worker_frozen", worker=number, pid=worker.pid, seconds=silent)
+                self._frozen_for[number] = silent
+                worker.kill()
+                return
+            if pulse.beats == MANY_BEATS:
+                # By now it has raised the alarm for the one before it.
+                self._frozen_for.pop(number, None)
 
     async def _declare_dead(self, number: int) -> None:
         # What it held is let in elsewhere at once, and not when its lease runs out.
@@ -115,7 +143,7 @@ class Supervisor:
     def _node_id(self, number: int) -> str:
         return f"{self._settings.node_id}#{number}"
 
-    async def _start(self, number: int) -> asyncio.subprocess.Process:
+    async def _start(self, number: int, pulse: Pulse) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -125,7 +153,8 @@ class Supervisor:
             # The last one counts.
             "--workers=1",
             f"--node-id={self._node_id(number)}",
-            env=self._environment(number),
+            env={**self._environment(number), **pulse.environment},
+            pass_fds=(pulse.given,),
             # It gets one line. It ends with this process, however that ends.
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -136,6 +165,8 @@ class Supervisor:
     def _environment(self, number: int) -> Mapping[str, str]:
         environment = {**os.environ, **worker_environment(self._metrics, number)}
         environment.pop("CSMS_MONGODB_URI", None)
+        if number in self._frozen_for:
+            environment[FROZE] = str(self._frozen_for[number])
         environment["CSMS_REUSE_PORT"] = "true"
         if self._settings.metrics_port is not None:
             environment["CSMS_METRICS_PORT"] = str(self._settings.metrics_port + number - 1)

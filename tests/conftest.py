@@ -66,6 +66,7 @@ def settings() -> Settings:
         meter_values_mb=4,
         boot_notifications_mb=1,
         messages_mb=1,
+        max_stored_share=0,
         connector_sync=False,
         connector_sync_delay=0,
         commit_interval_ms=0,

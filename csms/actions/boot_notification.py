@@ -22,6 +22,7 @@ from csms.domain.identity_proof import (
     lacks_serial,
     other_device,
 )
+from csms.domain.stored_bytes import BOOT_NOTIFICATIONS
 from csms.domain.times import rfc3339
 from csms.errors import SessionLost
 from csms.ocppj.frames import Payload
@@ -173,7 +174,10 @@ async def _judge_identity(
 
 async def _store_boot(context: Context, payload: Payload, verdict: str, reason: str | None) -> None:
     peer = context.peer
-    await context.deps.telemetry.insert(
+    # Visitors without a record share one bound; each that is turned away is on record anyway.
+    if not peer.is_known and peer.stored.is_full(BOOT_NOTIFICATIONS):
+        return
+    size = await context.deps.telemetry.insert(
         "boot_notifications",
         {
             "chargePointId": peer.charge_point_id if peer.is_known else None,
@@ -185,6 +189,7 @@ async def _store_boot(context: Context, payload: Payload, verdict: str, reason: 
             "remoteAddress": peer.remote_address,
         },
     )
+    peer.stored.add(BOOT_NOTIFICATIONS, size)
 
 
 def _answer(context: Context, status: str, interval: int) -> Payload:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
 from csms.domain.secret_values import KnownSecrets
+from csms.domain.stored_bytes import StoredBytes
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
@@ -68,6 +69,7 @@ class Deps:
     certificates: Certificates
     boot_notifications: BootNotifications
     authority: CertificateAuthority | None
+    bounds: StoredBounds
     secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
     def note_trouble(self, hold: Hold, trouble: str) -> None:
@@ -111,6 +113,15 @@ class MeterState:
         return None
 
 
+class StoredBounds(Protocol):
+    """The bounds on what charge points have stored (csms.connections.bounds)."""
+
+    visitors: StoredBytes
+
+    def of(self, record: Mapping[str, Any]) -> StoredBytes:
+        """What the charge point of a record has stored of late."""
+
+
 class Peer(Protocol):
     """The connection that a Call came on."""
 
@@ -126,6 +137,8 @@ class Peer(Protocol):
     """The serial of the last boot on this connection that was accepted."""
     replaced_address: str | None
     """The address of the session whose place it has taken, if that had not ended."""
+    stored: StoredBytes
+    """What it has stored of late; whatever is stored for it is counted there."""
 
     @property
     def charge_point_id(self) -> str:

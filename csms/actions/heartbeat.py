@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from csms.actions.context import Context, Inbound
+from csms.domain.stored_bytes import HEARTBEATS
 from csms.domain.times import rfc3339
 from csms.ocppj.frames import Payload
 
 
 def handle(context: Context, payload: Payload) -> Payload:
     """Tell the time."""
-    context.deps.telemetry.insert_behind(
+    size = context.deps.telemetry.insert_behind(
         "heartbeats",
         {
             "chargePointId": context.charge_point_id,
@@ -17,7 +18,9 @@ def handle(context: Context, payload: Payload) -> Payload:
             "receivedAt": context.received_at,
         },
     )
-    return {"currentTime": rfc3339(context.deps.clock())}
+    context.peer.stored.add(HEARTBEATS, size)
+    # It is answered in the moment that it is received.
+    return {"currentTime": rfc3339(context.received_at)}
 
 
 INBOUND = Inbound("Heartbeat", at_once=handle)

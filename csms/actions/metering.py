@@ -22,6 +22,7 @@ from csms.actions.running import is_up_to_date, look_up_running
 from csms.domain.as_sent import Sent, usable_transaction_id
 from csms.domain.meter_value import MeterSource, read_meter_value, sent_as
 from csms.domain.protocol_trouble import SKEWED_CLOCK
+from csms.domain.stored_bytes import METER_VALUES
 from csms.domain.times import DeviceTime, read_device_time
 from csms.domain.transaction_start import MISSING_CONNECTOR
 
@@ -99,7 +100,10 @@ class Readings:
             documents.append(reading.document)
         if self.has_odd_times and any("clockSkew" in time.flags for time in self.times):
             context.note_trouble(SKEWED_CLOCK)
-        return context.deps.telemetry.insert_all("meter_values", documents) if documents else None
+        if not documents:
+            return None
+        peer.stored.add(METER_VALUES, sum(map(len, documents)))
+        return context.deps.telemetry.insert_all("meter_values", documents)
 
 
 def write_at_once(

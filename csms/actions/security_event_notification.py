@@ -5,6 +5,7 @@ from __future__ import annotations
 from csms.actions.context import Context, Inbound
 from csms.domain.protocol_trouble import SKEWED_CLOCK
 from csms.domain.security_event import security_event
+from csms.domain.stored_bytes import RECORDS
 from csms.ocppj.frames import Payload
 
 
@@ -19,7 +20,8 @@ async def handle(context: Context, payload: Payload) -> Payload:
     )
     if "clockSkew" in event["flags"]:
         context.note_trouble(SKEWED_CLOCK)
-    await context.deps.telemetry.insert("security_events", event)
+    size = await context.deps.telemetry.insert("security_events", event)
+    context.peer.stored.add(RECORDS, size)
     if event["critical"]:
         await context.deps.held.set_fields(
             context.hold,

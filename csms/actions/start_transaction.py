@@ -13,6 +13,7 @@ from csms.actions.running import remember_start
 from csms.domain.id_tag import IdTagInfo
 from csms.domain.protocol_trouble import SKEWED_CLOCK
 from csms.domain.reservation import may_use
+from csms.domain.stored_bytes import RECORDS, TRANSACTION_BYTES
 from csms.domain.transaction_start import Start
 from csms.ocppj.frames import Payload
 from csms.repositories.commands import REMOTE_START_WINDOW
@@ -41,6 +42,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
             firmware_version=await _firmware_version(context),
             last_register=await _last_register(context, start),
         )
+    context.peer.stored.add(RECORDS, TRANSACTION_BYTES)
     if "clockSkew" in start.time.flags:
         context.note_trouble(SKEWED_CLOCK)
     if transaction.get("commandId") is None:

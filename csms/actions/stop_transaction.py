@@ -9,6 +9,7 @@ from csms.actions.reading_owners import Owner
 from csms.actions.running import progress_of, remember_stop
 from csms.domain.id_tag import IdTagInfo, clean_id_tag
 from csms.domain.protocol_trouble import SKEWED_CLOCK
+from csms.domain.stored_bytes import RECORDS, TRANSACTION_BYTES
 from csms.domain.transaction import MATCHED_WITHOUT_ID
 from csms.domain.transaction_stop import UNKNOWN_TRANSACTION, Stop
 from csms.ocppj.frames import Payload
@@ -30,6 +31,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
         None if info is None else info.parent_id_tag,
     )
     stopped = await context.deps.stops.stop(stop, context.received_at, progress_of(context))
+    context.peer.stored.add(RECORDS, TRANSACTION_BYTES)
     if "clockSkew" in stop.time.flags:
         context.note_trouble(SKEWED_CLOCK)
     # A stop names no connector; that of its transaction, or 0 where there is none on record.

@@ -313,6 +313,7 @@ class Admission:
             SUBPROTOCOL,
         )
         connection.claim = claim
+        connection.stored = self._deps.bounds.of(record)
         self._registry.seat(connection)
         before = await self._take(connection, claim, record)
         if isinstance(before, Reason):

@@ -19,6 +19,7 @@ import structlog
 from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps, Inbound, MeterState
+from csms.connections.backlog import Share
 from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
@@ -73,6 +74,8 @@ POLICY_VIOLATION = 1008
 SILENT = "Silent"
 SLOW_READER = "Does not read"
 UNREADABLE = "Too many unreadable messages"
+UNFINISHED = "Message not finished"
+NO_ROOM = "Too much is waiting"
 REPLACED = "Replaced by a new connection"
 CERTIFICATE_ENDED = "Certificate not valid any more"
 
@@ -97,6 +100,14 @@ class Transport(Protocol):
 
     def is_closing(self) -> bool:
         """Whether it is closed, or either side has begun to close it: nothing is sent then."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the peer is read no further for now, so that it cannot be heard."""
+
+    @property
+    def share(self) -> Share:
+        """Counts what waits of this connection."""
 
     @property
     def closed_for(self) -> str | None:
@@ -129,7 +140,7 @@ class Connection:
 
     __slots__ = (
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
-        "session", "meters",
+        "session", "meters", "stored",
         "claim", "record_before", "accepted", "is_turned_away", "proof", "credentials",
         "reported_serial", "configured_serial", "replaced_address",
         "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
@@ -149,6 +160,7 @@ class Connection:
         self.transport = transport
         self.session = Session()
         self.meters = MeterState()
+        self.stored = node.deps.bounds.visitors
         self.claim: Claim | None = None
         self.record_before: db.Document | None = None
         self.accepted = False
@@ -490,6 +502,7 @@ class Connection:
     def was_closed(self) -> None:
         """End our Call that is out. Calls that were read are still worked off."""
         self.closed = True
+        self._inbox.was_closed()
         if self._gone is not None:
             self._gone.set()
         if self._outbox is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from csms.actions.context import Context, Inbound, Stored
+from csms.connections.backlog import SMALL
+from csms.connections.call_queue import CallQueue
 from csms.domain.protocol_trouble import OCPP201_SHAPED, refused_call
 from csms.errors import DatabaseUnavailable, OcppError, SessionLost
 from csms.ocppj.editions import OCPP201_BOOT
@@ -25,9 +26,6 @@ BOOT_NOTIFICATION = "BootNotification"
 INTERNAL_ERROR = "InternalError"
 """The code of Calls that we could not serve: no fault of the charge point's."""
 
-MAX_WAITING_SIZE = 1_048_576
-"""Characters of the Calls that wait; a large one takes twenty times as much memory when read."""
-
 SHOWN_EVERY = 60.0
 """Seconds between two messages with one quirk in the log, of Actions that it leaves out."""
 
@@ -40,20 +38,18 @@ _FREE_TEXTS = {
 
 
 class Inbox:
-    """A bounded queue, worked off in order; a task runs only while a handler has to wait."""
+    """Calls are worked off in order; a task runs only while a handler has to wait."""
 
     __slots__ = (
-        "_connection", "_queue", "_size", "_worker", "_written", "_room", "_has_called", "_shown",
+        "_connection", "_queue", "_worker", "_written", "_has_called", "_shown",
         "_is_worth_logging", "_is_held_back",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._queue: deque[tuple[Call, int]] | None = None
-        self._size = 0
+        self._queue: CallQueue | None = None
         self._worker: asyncio.Task[None] | None = None
         self._written: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
         self._has_called = False
         self._shown: dict[str, float] | None = None
         self._is_worth_logging = False
@@ -64,26 +60,34 @@ class Inbox:
 
         `size` is how many characters it had.
         """
-        if not self._is_busy:
+        if self._is_busy:
+            return self._waiting.put(call, size)
+        if size <= SMALL and not self._connection.stored.is_over:
             self._begin(call)
             return None
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append((call, size))
-        self._size += size
-        if not self._is_full:
-            return None
-        self._room = asyncio.get_running_loop().create_future()
-        return self._room
-
-    @property
-    def _is_full(self) -> bool:
-        most = self._connection.node.deps.settings.inbound_queue
-        return len(self._queue or ()) >= most or self._size >= MAX_WAITING_SIZE
+        # One that is large, or of a charge point that has stored too much.
+        if not self._waiting.may_begin(call, size):
+            return self._waiting.put(call, size)
+        self._begin(call)
+        if not self._is_busy:
+            self._waiting.served()
+        return None
 
     @property
     def _is_busy(self) -> bool:
-        return self._worker is not None or self._written is not None or self._is_held_back
+        return (
+            self._worker is not None
+            or self._written is not None
+            or self._is_held_back
+            or (self._queue is not None and self._queue.is_stopped)
+        )
+
+    @property
+    def _waiting(self) -> CallQueue:
+        # Most charge points never have a Call that waits.
+        if self._queue is None:
+            self._queue = CallQueue(self._connection, self._go_on)
+        return self._queue
 
     def hold_back(self) -> None:
         """Serve no more Calls until `go_on`; they are taken all the same."""
@@ -96,10 +100,13 @@ class Inbox:
 
     def drop(self) -> None:
         """Serve none of the Calls that wait: others are served in their place, on another node."""
-        self._queue = None
-        self._size = 0
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        if self._queue is not None:
+            self._queue.drop()
+
+    def was_closed(self) -> None:
+        """Drop what is held up. What is not is still served."""
+        if self._queue is not None:
+            self._queue.was_closed()
 
     async def drained(self) -> None:
         """Return when every Call that was taken has been served."""
@@ -130,14 +137,14 @@ class Inbox:
 
     def _go_on(self) -> None:
         """Serve the Calls that waited, also those that were read before the socket closed."""
-        while self._queue and not self._is_busy:
-            call, size = self._queue.popleft()
-            self._size -= size
-            if self._room is not None and not self._room.done() and not self._is_full:
-                self._room.set_result(None)
+        queue = self._queue
+        if queue is None:
+            return
+        queue.served()
+        while not self._is_busy and (call := queue.take()) is not None:
             self._begin(call)
-        if not self._queue:
-            self._queue = None
+            if not self._is_busy:
+                queue.served()
 
     def _have_written(
         self,
@@ -170,6 +177,7 @@ class Inbox:
             # No answer: the charge point sends it again where it is now.
             self._connection.lose()
             self._worker = None
+            self._go_on()
             return
         except Exception as failure:
             error = self._translate(call, failure)

@@ -3,12 +3,15 @@
 A message that cannot be read has a record of its own: its text, and as its error why not.
 Payloads are kept as JSON text, secrets masked: whatever a charge point sends fits, and nothing of
 it can act as a database operator.
+
+A charge point that has filled its share of the log (csms.domain.stored_bytes) has its messages left
+out until there is room again, and the log says so. What it is sent is logged all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from csms.actions.context import Outbound
@@ -16,17 +19,26 @@ from csms.config import Settings
 from csms.domain.masking import shown_text
 from csms.domain.secret_text import mask_text
 from csms.domain.secret_values import KnownSecrets
+from csms.domain.stored_bytes import MESSAGES, StoredBytes
 from csms.errors import OcppError
+from csms.metrics import Metrics
 from csms.ocppj.frames import Call, CallError, CallResult, Head, Payload, UniqueId
 from csms.repositories.telemetry import Telemetry
 
 MAX_TEXT = 16_384
+LEFT_OUT = (
+    "messages of this charge point are left out from here on: it has filled its share of the log"
+    " (setting max_stored_share)"
+)
+SAID_EVERY = timedelta(minutes=1)
+"""How often the log says so of one charge point."""
 
 
 class Party(Protocol):
     """The charge point of an exchange."""
 
     identity: str
+    stored: StoredBytes
 
     @property
     def is_known(self) -> bool: ...
@@ -45,6 +57,7 @@ class MessageLog:
         outbound: Mapping[str, Outbound],
         secrets: KnownSecrets,
         clock: Callable[[], datetime],
+        metrics: Metrics,
     ) -> None:
         self._enabled = settings.message_log
         self._skip = frozenset(settings.message_log_skip)
@@ -52,6 +65,7 @@ class MessageLog:
         self._outbound = outbound
         self._secrets = secrets
         self._clock = clock
+        self._left_out: Callable[[], None] = metrics.left_out_of_log.inc
 
     def inbound(
         self,
@@ -68,6 +82,8 @@ class MessageLog:
         Actions that the settings leave out are logged if they were refused, or with `always`.
         """
         if not self._enabled or (error is None and call.action in self._skip and not always):
+            return
+        if self._is_full(party):
             return
         self._store(
             party,
@@ -106,10 +122,22 @@ class MessageLog:
 
     def unreadable(self, party: Party, text: str, head: Head | None, reason: str) -> None:
         """Log a message that is no proper frame; `head` is what can be read of it."""
-        if not self._enabled:
+        if not self._enabled or self._is_full(party):
             return
         unique_id, action = ("", "") if head is None else (head.unique_id, head.action)
         self._store(party, "in", unique_id, action, mask_text(text, MAX_TEXT), None, reason, None)
+
+    def _is_full(self, party: Party) -> bool:
+        """Whether a message is to be left out, which is counted and now and then logged."""
+        stored = party.stored
+        if not stored.is_over or not stored.is_full(MESSAGES):
+            return False
+        self._left_out()
+        now = self._clock()
+        if stored.left_out_said_at is None or now - stored.left_out_said_at >= SAID_EVERY:
+            stored.left_out_said_at = now
+            self._store(party, "in", "", "", "", None, LEFT_OUT, None)
+        return True
 
     def _store(
         self,
@@ -137,4 +165,5 @@ class MessageLog:
         if party.is_known and (secrets := self._secrets.of(party.charge_point_id)) is not None:
             for name in ("uniqueId", "action", "request", "response", "error"):
                 record[name] = secrets.masked(record[name])
-        self._telemetry.insert_behind("messages", record)
+        size = self._telemetry.insert_behind("messages", record)
+        party.stored.add(MESSAGES, size)

@@ -12,6 +12,7 @@ import structlog
 
 from csms.actions.context import Deps, Inbound
 from csms.connections.admission import Admission, Admitted, Reason
+from csms.connections.backlog import Backlog
 from csms.connections.connection import (
     CERTIFICATE_ENDED,
     OURSELVES,
@@ -87,6 +88,8 @@ class Sockets:
         self._tasks: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
         self.accepting = True
+        most = deps.settings.max_waiting_mb * 1024 * 1024
+        self.backlog = Backlog(most, deps.metrics.short_of_room.inc)
         self.gate = Gate(deps.settings.max_connects_per_second)
 
     def connect(self, transport: Transport, admitted: Admitted, remote_address: str) -> Connection:

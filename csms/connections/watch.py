@@ -59,6 +59,10 @@ class Watch:
                 self._notice_no_pong(connection, pinged_at)
             if now - connection.last_heard < self._interval:
                 continue
+            if connection.transport.is_paused:
+                # What it says meanwhile is not read, so its silence means nothing. It is pinged
+                # all the same: so the network finds out if it is gone.
+                connection.last_heard = now - self._interval
             if now - connection.last_heard >= self._patience(connection):
                 self._silent(connection)
             elif pinged_at is None or now - pinged_at >= self._interval:

@@ -73,7 +73,10 @@ def unmask(mask: bytes, payload: bytes) -> bytes:
 class FrameReader:
     """Reads the frames of one connection."""
 
-    __slots__ = ("_limit", "_unmask", "_pending", "_message", "_opcode", "_ended")
+    __slots__ = (
+        "_limit", "_unmask", "_pending", "_message", "_opcode", "_ended", "_expected", "_ignoring",
+        "_skip", "unfinished",
+    )  # fmt: skip
 
     def __init__(self, limit: int, unmask: Callable[[bytes, bytes], bytes] = unmask) -> None:
         """`limit` is the largest message, bytes, in one frame or in many.
@@ -86,11 +89,32 @@ class FrameReader:
         self._message: bytearray | None = None
         self._opcode = CONTINUATION
         self._ended = False
+        self.unfinished = 0
+        """Bytes kept of a message that is not whole yet."""
+        self._expected = 0
+        self._ignoring = False
+        self._skip = 0
+
+    @property
+    def expected(self) -> int:
+        """How many that message will have at most, if there is one."""
+        return self._limit if self._message is not None else self._expected
+
+    def ignore_messages(self) -> None:
+        """Keep nothing of messages from now on; other frames are still read."""
+        self._ignoring = True
+        if self._message:
+            self._message = bytearray()
+        self.feed(b"")
 
     def feed(self, data: bytes) -> list[Event]:
         """Take what the socket had; returns what it completes. Never raises."""
         if self._ended:
             return []
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
         buffer: bytes | bytearray = data
         if self._pending is not None:
             self._pending += data
@@ -106,6 +130,7 @@ class FrameReader:
             if isinstance(event, _LAST):
                 self._ended = True
                 self._pending = self._message = None
+                self.unfinished = 0
                 return events
         self._keep(buffer, position)
         return events
@@ -114,10 +139,13 @@ class FrameReader:
         """Keep what follows the last whole frame, without copying a large one for every byte."""
         if position == len(buffer):
             self._pending = None
-        elif self._pending is None:
+            self.unfinished = 0 if self._message is None else len(self._message)
+            return
+        if self._pending is None:
             self._pending = bytearray(buffer[position:])
         elif position:
             del self._pending[:position]
+        self.unfinished = len(self._pending) + len(self._message or b"")
 
     def _frame_at(self, buffer: bytes | bytearray, start: int) -> tuple[Event | None, int] | None:
         """The event of a frame, None if it is a part of one, and where the next frame starts.
@@ -143,10 +171,19 @@ class FrameReader:
             return self._too_large(), start
         end = place + 4 + length
         if len(buffer) < end:
-            return None
+            self._expected = gathered + length
+            return self._skip_frame(first, end, len(buffer)) if self._ignoring else None
         mask, payload = bytes(buffer[place : place + 4]), bytes(buffer[place + 4 : end])
         payload = self._unmask(mask, payload)
         return self._event(first & _FIN, first & _OPCODE, payload), end
+
+    def _skip_frame(self, first: int, end: int, have: int) -> tuple[None, int] | None:
+        """Drop what has come of a message that is ignored, and the rest when it comes."""
+        if first & 0x8:
+            return None
+        self._skip = end - have
+        self._message = None if first & _FIN else bytearray()
+        return None, have
 
     def _objection(self, first: int, second: int) -> Violation | None:
         opcode = first & _OPCODE
@@ -174,7 +211,8 @@ class FrameReader:
             return payload
         if self._message is None:
             self._message, self._opcode = bytearray(), opcode
-        self._message += payload
+        if not self._ignoring:
+            self._message += payload
         if len(self._message) > self._limit:
             return self._too_large()
         if not fin:

@@ -40,6 +40,11 @@ TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": {"$type": "date"}}
 
 NOT_TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": None}
 
+STORED_BYTES = "storedBytes"
+"""What a charge point has stored of late (csms.domain.stored_bytes), once that is worth a note."""
+OVER_BOUND = "tooMuchData"
+"""The flag of one that has stored more than its bound in the last hour."""
+
 CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
 _KEYED = (*NAMED_BY, NAMES_KEY)
 _CHANGE_ATTEMPTS = 10
@@ -327,6 +332,40 @@ class ChargePoints:
                 {"nextAuthorizationKeyHash": 1},
             )
         return None if before is None else before.get("nextAuthorizationKeyHash")
+
+    def note_stored_bytes(
+        self, charge_point_id: str, stored: Mapping[str, Any], over_at: datetime | None = None
+    ) -> None:
+        """Keep what a charge point has stored of late, and flag one that is over; stored soon."""
+        fields = stored if over_at is None else {**stored, "overAt": over_at}
+        changes: db.Document = {
+            "$set": {f"{STORED_BYTES}.{name}": value for name, value in fields.items()}
+        }
+        if over_at is not None:
+            changes["$addToSet"] = {"flags": OVER_BOUND}
+        self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))
+
+    async def forgive_over_bound(self, charge_point_id: str, since: datetime) -> bool:
+        """Lower that flag, unless it was over its bound after `since`, on any node.
+
+        Says whether it is lowered.
+        """
+        operation = UpdateOne(
+            {
+                "_id": charge_point_id,
+                "flags": OVER_BOUND,
+                f"{STORED_BYTES}.overAt": {"$not": {"$gt": since}},
+            },
+            {"$pull": {"flags": OVER_BOUND}},
+        )
+        return await self._telemetry.update_if(
+            COLLECTION,
+            Conditional(
+                charge_point_id,
+                (operation,),
+                lambda record: OVER_BOUND not in ((record or {}).get("flags") or ()),
+            ),
+        )
 
     async def count_by_node(self) -> dict[str, int]:
         """How many charge points each node holds."""

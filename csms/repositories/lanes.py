@@ -30,6 +30,8 @@ MAX_BATCH_BYTES = 15 * 1024 * 1024
 """A little less than one command of MongoDB holds. What is larger by itself goes alone."""
 MAX_WAITING = 20_000
 MAX_BEHIND = 20_000
+MAX_BEHIND_BYTES = 32 * 1024 * 1024
+"""What nobody waits for may take so much memory in each collection while the database is away."""
 RETRY_BEHIND_AFTER = 1.0
 
 Operation = TypeVar("Operation")
@@ -89,6 +91,7 @@ class Lane(Generic[Operation]):
         self._waiting: deque[_Group[Operation]] = deque()
         self._count = 0
         self._behind: deque[Operation] = deque()
+        self._behind_size = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_once = at_once
         self._on_their_way = 0
@@ -112,13 +115,22 @@ class Lane(Generic[Operation]):
         self._start()
         return done
 
-    def add_behind(self, operation: Operation) -> None:
-        """Have an operation written some time soon, or dropped if there are too many."""
-        if len(self._behind) >= MAX_BEHIND:
-            self._behind.popleft()
-            self._dropped()
+    def add_behind(self, operation: Operation, size: int) -> None:
+        """Have an operation written some time soon, or dropped if there are too many.
+
+        `size` is what `size_of` says of it.
+        """
         self._behind.append(operation)
+        self._behind_size += size
+        if len(self._behind) > MAX_BEHIND or self._behind_size > MAX_BEHIND_BYTES:
+            self._drop_oldest()
         self._start()
+
+    def _drop_oldest(self) -> None:
+        """Give up what is more than may wait."""
+        while len(self._behind) > MAX_BEHIND or self._behind_size > MAX_BEHIND_BYTES:
+            self._behind_size -= self._size_of(self._behind.popleft())
+            self._dropped()
 
     async def drain(self) -> None:
         """Write what is left; returns when it is written or could not be."""
@@ -199,9 +211,11 @@ class Lane(Generic[Operation]):
             batch.waiting.append(self._waiting.popleft())
         self._count -= count
         while self._behind and count < MAX_BATCH:
-            size += self._size_of(self._behind[0])
+            its_size = self._size_of(self._behind[0])
+            size += its_size
             if size > MAX_BATCH_BYTES and count:
                 break
+            self._behind_size -= its_size
             count += 1
             batch.behind.append(self._behind.popleft())
         return batch
@@ -215,9 +229,8 @@ class Lane(Generic[Operation]):
                 self._dropped()
             return
         self._behind.extendleft(reversed(batch.behind))
-        while len(self._behind) > MAX_BEHIND:
-            self._behind.popleft()
-            self._dropped()
+        self._behind_size += sum(map(self._size_of, batch.behind))
+        self._drop_oldest()
         if self._behind and not self._waiting:
             await asyncio.sleep(RETRY_BEHIND_AFTER)
 

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 COMMITS_AT_ONCE = 2
 """So the database works while we gather, and we while it works."""
 
-_UPDATE_BYTES = 4096
+_UPDATE_BYTES = 1024
 """About what an update takes; it is not encoded before it is sent."""
 
 
@@ -57,14 +57,16 @@ class Telemetry:
         self._updates: dict[str, Lane[UpdateOne]] = {}
         self._conditionals: dict[str, Lane[Conditional]] = {}
 
-    async def insert(self, collection: str, document: db.Document) -> None:
-        """Store a document.
+    async def insert(self, collection: str, document: db.Document) -> int:
+        """Store a document; returns its size, bytes.
 
         Raises:
             DatabaseUnavailable: it may not be stored; the charge point should send it again.
             BSONError, OverflowError, DocumentTooLarge: it cannot be stored.
         """
-        await self._inserts_of(collection).add([encode(document)])
+        operation = encode(document)
+        await self._inserts_of(collection).add([operation])
+        return len(operation.raw)
 
     async def update(self, collection: str, *operations: UpdateOne) -> None:
         """Apply updates that do not depend on each other's order.
@@ -97,18 +99,20 @@ class Telemetry:
         """
         return self._inserts_of(collection).add([encoded(document) for document in documents])
 
-    def insert_behind(self, collection: str, document: db.Document) -> None:
-        """Store a document some time soon."""
+    def insert_behind(self, collection: str, document: db.Document) -> int:
+        """Store a document some time soon; returns its size, bytes."""
         try:
             operation = encode(document)
         except Exception as error:
             log.error("document_unencodable", collection=collection, error=repr(error))
-            return
-        self._inserts_of(collection).add_behind(operation)
+            return 0
+        size = len(operation.raw)
+        self._inserts_of(collection).add_behind(operation, size)
+        return size
 
     def update_behind(self, collection: str, operation: UpdateOne) -> None:
         """Apply an update some time soon."""
-        self._updates_of(collection).add_behind(operation)
+        self._updates_of(collection).add_behind(operation, _UPDATE_BYTES)
 
     async def close(self) -> None:
         """Write what is left; returns when it is written or could not be."""

@@ -30,7 +30,11 @@ class ReadyHandler(OpenHandler):
     """Whether charge points can be served: the database answers, sockets are accepted."""
 
     async def get(self) -> None:
-        """Answer 200, or 503 with what is missing."""
+        """Answer 200, or 503 with what is missing.
+
+        At the limit of open files those that are connected are still served, so that is 200 with a
+        remark. For newcomers it is the wrong node, which they are told themselves.
+        """
         if not self.services.accepting():
             self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
             self.finish({"status": "stopping"})
@@ -41,7 +45,8 @@ class ReadyHandler(OpenHandler):
             self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
             self.finish({"status": "the database is away"})
             return
-        self.finish({"status": "ready"})
+        remark = {"remark": "the limit of open files is reached"}
+        self.finish({"status": "ready"} | (remark if self.services.is_at_limit() else {}))
 
 
 class MetricsHandler(OpenHandler):

@@ -19,7 +19,8 @@ from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
-from csms.connections.connection import SLOW_READER
+from csms.connections.backlog import SMALL, Share
+from csms.connections.connection import NO_ROOM, SLOW_READER, UNFINISHED
 from csms.ocppj.websocket import (
     CLOSE,
     NO_STATUS,
@@ -51,15 +52,24 @@ MAX_REASON_BYTES = 123
 class OcppProtocol(WebSocketProtocol13):
     """One charge point's socket after the upgrade; to its connection it is the `Transport`."""
 
-    def __init__(self, handler: WebSocketHandler, max_message: int, max_unsent: int) -> None:
+    def __init__(
+        self, handler: WebSocketHandler, max_message: int, max_unsent: int, share: Share
+    ) -> None:
         """Take the handler whose `open`, `on_message`, `on_ping`, ... are to be run.
 
         `max_message` is the largest message read, `max_unsent` what may wait for a peer that does
-        not read before it is dropped; both in bytes.
+        not read before it is dropped; both in bytes. `share` counts what waits.
         """
         super().__init__(handler, False, _NO_PARAMS)
         self._max_unsent = max_unsent
         self._reader = FrameReader(max_message, _websocket_mask)
+        self.share = share
+        self._counted = 0
+        """Bytes of an unfinished message that are counted."""
+        self._unsent = 0
+        """Bytes that are unsent and counted."""
+        self._is_short = False
+        """Whether there is no room to read an unfinished message to its end."""
         self._events: Iterator[Event] | None = None
         self._paused = False
         self._lost = False
@@ -111,6 +121,8 @@ class OcppProtocol(WebSocketProtocol13):
     def received(self, data: bytes) -> None:
         """Take bytes from the wire."""
         events = self._reader.feed(data)
+        if self._counted or self._reader.unfinished > SMALL:
+            self._look_at_unfinished(events)
         if self._events is not None:
             # They came although the wire was paused: the order counts.
             self._events = chain(self._events, events)
@@ -142,9 +154,62 @@ class OcppProtocol(WebSocketProtocol13):
         self._events = None
         if self._lost:
             self._end()
-        elif self._paused:
+        else:
+            self._go_on_reading()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the peer is read no further for now, so that it cannot be heard."""
+        return self._paused
+
+    def _go_on_reading(self) -> None:
+        if self._paused and self._events is None and not self._is_short:
             self._paused = False
             self._wire.resume()
+
+    def _look_at_unfinished(self, events: list[Event]) -> None:
+        """Count a large message that comes in parts, and read on if there is room for it."""
+        if self._counted and not all(isinstance(event, Ping | Pong) for event in events):
+            # The one that was counted is whole; another may have begun behind it.
+            self._forget_unfinished()
+        unfinished, backlog = self._reader.unfinished, self.share.backlog
+        if unfinished <= SMALL:
+            self._forget_unfinished()
+        elif self._counted:
+            backlog.progressed(self)
+        elif not self.read_on():
+            self._is_short = backlog.park(self, unfinished)
+            if self._is_short:
+                self._pause()
+            else:
+                log.warning("no_room", unfinished=unfinished, waiting=backlog.size)
+                self.abort(NO_ROOM)
+
+    def read_on(self) -> bool:
+        """Read the unfinished message to its end if there is room; whether there is."""
+        expected = self._reader.expected
+        if not self.share.backlog.may_finish(self, self.share, expected):
+            return False
+        self._counted = expected
+        self._is_short = False
+        self._go_on_reading()
+        return True
+
+    def give_way(self) -> bool:
+        """Close: the message takes too long to arrive, and others wait for its room."""
+        if self._paused:
+            return False
+        log.info("message_unfinished", bytes=self._counted)
+        self.abort(UNFINISHED)
+        return True
+
+    def _forget_unfinished(self) -> None:
+        if self._counted or self._is_short:
+            counted, self._counted = self._counted, 0
+            self._is_short = False
+            self.share.backlog.finished(self)
+            self.share.remove(counted)
+            self._go_on_reading()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -208,8 +273,17 @@ class OcppProtocol(WebSocketProtocol13):
         if self.server_terminated or self.client_terminated:
             return
         self._wire.write(server_frame(opcode, payload))
-        if self._wire.unsent() > self._max_unsent:
-            log.warning("slow_reader_dropped", unsent_limit=self._max_unsent)
+        unsent = self._wire.unsent()
+        if unsent > SMALL or self._unsent:
+            self._count_unsent(unsent if unsent > SMALL else 0)
+
+    def _count_unsent(self, unsent: int) -> None:
+        """Count what waits for the peer to read, as it was when something was last sent."""
+        share = self.share
+        share.add(unsent - self._unsent)
+        self._unsent = unsent
+        if unsent > self._max_unsent or (unsent and share.is_too_large):
+            log.warning("slow_reader_dropped", unsent=unsent, unsent_limit=self._max_unsent)
             self.abort(SLOW_READER)
 
     # Closing
@@ -221,6 +295,8 @@ class OcppProtocol(WebSocketProtocol13):
                 self.closed_for = reason
             self.server_terminated = True
             self._wire.write(server_frame(CLOSE, _close_payload(code, reason)))
+            self._reader.ignore_messages()
+            self._forget_unfinished()
         if self.client_terminated:
             self._wire.close()
         if self._timer is None and not self._ended:
@@ -245,6 +321,9 @@ class OcppProtocol(WebSocketProtocol13):
             return
         self._ended = True
         self._abort()
+        self._forget_unfinished()
+        self.share.remove(self._unsent)
+        self._unsent = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -13,6 +13,7 @@ from tornado.websocket import WebSocketHandler
 
 from csms.config import Settings
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Reason, Refused
+from csms.connections.backlog import Share
 from csms.connections.certificates import ShownCertificate
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
@@ -23,8 +24,10 @@ from csms.ocppj.frames import Message
 from csms.web.ocpp_handshake import VERSION, is_browser, objection
 from csms.web.ocpp_protocol import OcppProtocol
 from csms.web.security_headers import set_security_headers
+from csms.web.server import is_spare
 
 RETRY_AFTER = 10
+LIMIT_RETRY_AFTER = 60
 THIS_IS = f"Charge points connect to {ENDPOINT}/{{chargePointIdentity}} by WebSocket."
 
 
@@ -79,7 +82,8 @@ class OcppSocket(WebSocketHandler):
                 return self._refuse(self._verdict)
         self.open_args, self.open_kwargs = args, kwargs
         limits = self._settings.max_message_bytes, self._settings.max_unsent_bytes
-        self.ws_connection = OcppProtocol(self, *limits)
+        share = Share(self._sockets.backlog)
+        self.ws_connection = OcppProtocol(self, *limits, share)
         await self.ws_connection.accept_connection(self)
 
     # A charge point that speaks SOAP, or a proxy that makes something else of the upgrade.
@@ -89,6 +93,8 @@ class OcppSocket(WebSocketHandler):
         """Why no visitor can be let in now; looked at before the request is read."""
         if not self._sockets.accepting:
             return _unavailable(Reason.STOPPING, RETRY_AFTER)
+        if is_spare(self.request):
+            return _unavailable(Reason.TOO_MANY_CONNECTIONS, LIMIT_RETRY_AFTER)
         if wait := self._sockets.gate.wait():
             return _unavailable(Reason.TOO_MANY_AT_ONCE, wait)
         return None

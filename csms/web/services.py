@@ -30,6 +30,8 @@ class Services:
     deps: Deps
     database: Database
     accepting: Callable[[], bool]
+    is_at_limit: Callable[[], bool]
+    """Whether the limit of open files is reached: nobody new can be let in."""
     api_tokens: ApiTokens
     users: Users
     sessions: Sessions

@@ -16,7 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from csms.actions.context import Context, Inbound, MeterState, Peer, Stored
 from csms.domain.job import JobKind, new_job
+from csms.domain.stored_bytes import StoredBytes
 from tests.support.charge_point import ScriptedChargePoint
+from tests.support.stored import unbounded
 from tests.support.system import System
 
 Payload = dict[str, Any]
@@ -30,6 +32,7 @@ class ConnectedCP1:
     identity: str = "CP1"
     charge_point_id: str = "CP1"
     meters: MeterState = field(default_factory=MeterState)
+    stored: StoredBytes = field(default_factory=unbounded)
 
 
 class Repaired:

@@ -11,10 +11,13 @@ from csms.actions.routing import find_outbound
 from csms.config import Settings
 from csms.connections.message_log import MAX_TEXT, MessageLog
 from csms.domain.secret_values import KnownSecrets
+from csms.domain.stored_bytes import StoredBytes
 from csms.errors import OcppError
+from csms.metrics import Metrics
 from csms.ocppj.frames import Call, CallError, CallResult, Head, parse
 from csms.repositories.telemetry import Telemetry
 from tests.repositories.conftest import START
+from tests.support.stored import unbounded
 
 
 class Sink:
@@ -23,9 +26,10 @@ class Sink:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
 
-    def insert_behind(self, collection: str, document: dict[str, Any]) -> None:
+    def insert_behind(self, collection: str, document: dict[str, Any]) -> int:
         assert collection == "messages"
         self.records.append(document)
+        return 1_000
 
 
 class Party:
@@ -34,8 +38,9 @@ class Party:
     identity = "ID-1"
     charge_point_id = "CP1"
 
-    def __init__(self, is_known: bool = True) -> None:
+    def __init__(self, is_known: bool = True, stored: StoredBytes | None = None) -> None:
         self.is_known = is_known
+        self.stored = stored or unbounded()
 
 
 @pytest.fixture
@@ -46,7 +51,12 @@ def sink() -> Sink:
 def message_log(sink: Sink, **settings: Any) -> MessageLog:
     telemetry = cast(Telemetry, sink)
     return MessageLog(
-        Settings(**settings), telemetry, find_outbound(), KnownSecrets(), lambda: START
+        Settings(**settings),
+        telemetry,
+        find_outbound(),
+        KnownSecrets(),
+        lambda: START,
+        Metrics(),
     )
 
 

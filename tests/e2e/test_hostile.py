@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from csms import app
-from csms.connections import inbox
+from csms.connections import call_queue
 from csms.ocppj.frames import Call
 from tests.support.pages import Visitor
 from tests.support.raw_socket import RawSocket, client_frame, upgrade_request
@@ -205,16 +205,16 @@ async def test_path_tricks_lead_nowhere(system: System, path: str) -> None:
 async def test_large_calls_wait_in_the_socket_and_not_in_memory(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "MAX_WAITING_SIZE", 10_000)
+    monkeypatch.setattr(call_queue, "MAX_WAITING_SIZE", 10_000)
     waiting: list[int] = []
-    put = inbox.Inbox.put
+    put = call_queue.CallQueue.put
 
-    def noted(self: inbox.Inbox, call: Call, size: int = 0) -> Any:
+    def noted(self: call_queue.CallQueue, call: Call, size: int) -> Any:
         result = put(self, call, size)
         waiting.append(self._size)
         return result
 
-    monkeypatch.setattr(inbox.Inbox, "put", noted)
+    monkeypatch.setattr(call_queue.CallQueue, "put", noted)
     charge_point = await system.online()
     payload = {"vendorId": "x", "data": "x" * 4_000}
     answers = [charge_point.start("DataTransfer", payload) for _ in range(40)]

@@ -1,4 +1,4 @@
-"""Open files: `csms serve` takes all it may have, and keeps some back from its visitors."""
+"""Open files: `csms serve` takes all it may have, keeps some back, and answers at the limit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import resource
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
+from tornado.httpclient import HTTPClientError
 
-from csms.web.server import RESERVED_FILES
+from csms.web.server import RESERVED_FILES, SPARE_CONNECTIONS
 from tests.e2e import test_serve
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import Client, eventually
@@ -36,7 +39,7 @@ async def test_visitors_cannot_take_all_of_them(
 
         charge_point = await charge_point_of(client)
         opened = await asyncio.to_thread(open_files, pid)
-        limit = opened + RESERVED_FILES + ROOM
+        limit = opened + RESERVED_FILES + SPARE_CONNECTIONS + ROOM
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
         host, port = client.http.removeprefix("http://").split(":")
         visitors = [await asyncio.open_connection(host, int(port)) for _ in range(VISITORS)]
@@ -45,10 +48,26 @@ async def test_visitors_cannot_take_all_of_them(
         async def closed() -> int:
             return sum(end.done() for end in ends)
 
-        await eventually(closed, lambda count: count >= VISITORS - ROOM)
+        kept = ROOM + SPARE_CONNECTIONS
+        await eventually(closed, lambda count: count >= VISITORS - kept)
         assert await asyncio.to_thread(open_files, pid) <= limit - RESERVED_FILES + 5
         await process.logs("too_many_connections")
         assert "currentTime" in await charge_point.call("Heartbeat", {})
+
+        # At the limit it still answers; charge points are told to come again later.
+        for _ in range(2 * SPARE_CONNECTIONS):
+            status, answer = await client.rest("GET", "/readyz", token=None)
+            assert (status, answer["status"]) == (200, "ready")
+            assert "open files" in answer["remark"]
+        assert (await client.rest("GET", "/admin/charge-points", token=TOKEN))[0] == 200
+        with pytest.raises(HTTPClientError) as refused:
+            await ScriptedChargePoint.connect(client.ocpp, "CP1")
+        assert refused.value.code == 503
+        assert refused.value.response is not None
+        assert int(refused.value.response.headers["Retry-After"]) > 0
+        with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+            [alarm] = mongo["csms_files"].alarms.find({"kind": "openFiles"})
+            assert (alarm["subject"], alarm["closedAt"]) == ("node", None)
         for _, writer in visitors:
             writer.close()
         with suppress(ConnectionError):

@@ -31,6 +31,7 @@ SETTINGS = {
     "CSMS_NODE_ID": "node",
     "CSMS_MONGOD_CACHE_GB": "0.25",
     "CSMS_METER_VALUES_MB": "4",
+    "CSMS_MAX_STORED_SHARE": "0",
 }
 
 

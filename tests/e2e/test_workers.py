@@ -193,3 +193,45 @@ async def connect_to_both(client: Client, nodes: Any) -> list[ScriptedChargePoin
 async def pid_of(client: Client, token: str, node_id: str) -> int:
     _, page = await client.rest("GET", "/admin/nodes", token=token)
     return next(int(node["pid"]) for node in page["items"] if node["id"] == node_id)
+
+
+@pytest.mark.gen_test(timeout=90)
+async def test_a_frozen_worker_is_replaced(
+    tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_PORT", str(free_port()))
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_WORKERS", "2")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_CONNECTOR_SYNC", "false")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_DATABASE", "csms_frozen")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", "token")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_FROZEN_AFTER", "4")
+    async with test_serve.serve(tmp_path) as process:
+        client = await process.ready()
+        body = {"id": "CP0", "chargePointIdentity": "CP0"}
+        await client.rest("POST", "/admin/charge-points", body, token="token")
+        charge_point = await ScriptedChargePoint.connect(client.ocpp, "CP0")
+        await charge_point.boot()
+        with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+            database = mongo["csms_frozen"]
+            record = database.charge_points.find_one({"_id": "CP0"})
+            assert record is not None
+            holder = record["nodeId"]
+            node = database.nodes.find_one({"_id": holder})
+            assert node is not None
+            os.kill(node["pid"], signal.SIGSTOP)
+            await process.logs("worker_frozen")
+            # Its charge points notice at once, and are let in elsewhere.
+            await charge_point.closed()
+            again = await come_back(client, "CP0")
+            assert "currentTime" in await again.call("Heartbeat", {})
+
+            async def alarm() -> Any:
+                return database.alarms.find_one({"kind": "workerFrozen", "subject": holder})
+
+            await eventually(alarm, bool, within=40)
+            replaced = database.nodes.find_one({"_id": holder})
+            assert replaced is not None and replaced["pid"] != node["pid"]
+        await charge_point.close()
+        await again.close()
+        assert await process.end(signal.SIGTERM) == 0

@@ -167,3 +167,43 @@ def test_what_a_server_sends_is_a_whole_unmasked_frame(payload: bytes) -> None:
     assert sent[1] & 0x80 == 0
     header = len(sent) - len(payload)
     assert header == (2 if len(payload) < 126 else 4 if len(payload) < 65536 else 10)
+
+
+def test_of_an_unfinished_message_it_is_known_how_large_it_will_be() -> None:
+    reader = FrameReader(LIMIT)
+    assert reader.feed(frame(TEXT, b"x" * 50_000)[:30_000]) == []
+    assert (reader.unfinished, reader.expected) == (30_000, 50_000)
+    reader = FrameReader(LIMIT)
+    assert reader.feed(frame(TEXT, b"x" * 20_000, fin=False)) == []
+    # How many fragments follow is not known.
+    assert (reader.unfinished, reader.expected) == (20_000, LIMIT)
+
+
+@given(
+    st.lists(st.tuples(messages, st.booleans()), max_size=6),
+    st.lists(st.integers(0, 2000), max_size=10),
+    st.integers(0, 2000),
+)
+def test_messages_that_are_ignored_are_not_kept_and_the_close_is_still_read(
+    sent: list[tuple[tuple[int, bytes], bool]], cuts: list[int], ignored_from: int
+) -> None:
+    data = b""
+    in_message = False
+    for (opcode, payload), fin in sent:
+        if opcode in (PING, PONG):
+            data += frame(opcode, payload)
+            continue
+        data += frame(CONTINUATION if in_message else opcode, payload, fin=fin)
+        in_message = not fin
+    data += frame(CLOSE, b"\x03\xe8")
+    reader = FrameReader(LIMIT)
+    places = sorted({min(cut, len(data)) for cut in (*cuts, ignored_from)} | {0, len(data)})
+    events: list[Event] = []
+    for a, b in itertools.pairwise(places):
+        if a >= ignored_from:
+            reader.ignore_messages()
+            # At most the head of a frame, or a control frame.
+            assert reader.unfinished < 14 + 125
+        events += reader.feed(data[a:b])
+        assert a < ignored_from or reader.unfinished < 14 + 125
+    assert events[-1] == Close(1000, "")

@@ -166,6 +166,16 @@ async def test_what_is_behind_is_bounded_and_the_newest_stays(
     assert mongo.batches == [[{"_id": n} for n in (2, 3, 4)]]
 
 
+async def test_what_is_behind_is_bounded_in_bytes(
+    telemetry: Telemetry, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "MAX_BEHIND_BYTES", 1000)
+    for n in range(5):
+        telemetry.insert_behind("c", {"_id": n, "text": "x" * 400})
+    await telemetry.close()
+    assert [document["_id"] for [*batch] in mongo.batches for document in batch] == [3, 4]
+
+
 async def test_too_many_waiting_are_refused_at_once(
     telemetry: Telemetry, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +230,7 @@ async def test_a_document_that_bson_cannot_hold_fails_alone(
         telemetry.insert("heartbeats", {"_id": "good"}),
         return_exceptions=True,
     )
-    assert isinstance(results[0], OverflowError) and results[1] is None
+    assert isinstance(results[0], OverflowError) and isinstance(results[1], int)
     await telemetry.close()
     assert await database.heartbeats.distinct("_id") == ["behind", "good"]
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from csms.actions.context import Context, Deps, Inbound
 from csms.config import Settings
+from csms.connections.backlog import Backlog, Share
 from csms.connections.connection import Connection, Node
 from csms.connections.message_log import MessageLog
 from csms.connections.pulse import Pulse
@@ -30,6 +31,7 @@ from csms.ocppj import lenient_json
 from csms.ocppj.frames import Message, decode
 from csms.ocppj.payloads import check_inbound
 from tests.robustness.strategies import SERVED, messages, served_calls
+from tests.support.stored import unbounded
 
 Outcome = type[Exception] | None
 OUTCOMES: list[Outcome] = [None, None, OcppError, DatabaseUnavailable, ZeroDivisionError]
@@ -41,10 +43,12 @@ class Wire:
     """The socket under the connection: keeps what is sent."""
 
     closed_for = None
+    is_paused = False
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.closed = False
+        self.share = Share(Backlog(2**30, nothing))
         self._news = asyncio.Event()
 
     def send(self, text: bytes) -> None:
@@ -113,6 +117,7 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         held=SimpleNamespace(note_sign_of_life=nothing),
         note_trouble=nothing,
         secrets=KnownSecrets(),
+        bounds=SimpleNamespace(visitors=unbounded()),
     )
     log = SimpleNamespace(inbound=nothing, outbound=nothing, unreadable=nothing)
     handle = handler(outcomes)
