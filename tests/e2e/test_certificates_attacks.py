@@ -334,15 +334,15 @@ class TestTakenBack:
     ) -> None:
         certificate, files, charge_point = await self.with_certificate(system, tmp_path)
         await charge_point.close()
-        charge_points = system.central_system.charge_points
-        claim = charge_points.claim
+        held = system.central_system.held
+        claim = held.claim
 
         async def after_revocation(*arguments: Any) -> bool:
             # It was judged already, and found good.
             await revoke(system, certificate)
             return await claim(*arguments)
 
-        monkeypatch.setattr(charge_points, "claim", after_revocation)
+        monkeypatch.setattr(held, "claim", after_revocation)
         charge_point = await secure(system, **files)
         assert (await charge_point.closed())[0] == 1008
         assert (await system.record())["ocppSessionId"] is None
