@@ -19,7 +19,6 @@ from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission, Reason
-from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
@@ -32,7 +31,9 @@ from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.job import mask_location
+from csms.domain.limiter import Limiter
 from csms.metrics import Metrics
+from csms.passwords import PasswordPool
 from csms.repositories import folded_keys, search
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
@@ -47,6 +48,7 @@ from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.left_behind import LeftBehind
+from csms.repositories.limits import SharedLimiter
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
@@ -62,9 +64,9 @@ from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
 from csms.web import docs
-from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.api.routes import ROUTES
 from csms.web.files import FILES_PATH, FileLinkHandler
+from csms.web.guard import Guard
 from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.live import Live
 from csms.web.ocpp_handshake import AsksForUpgrade
@@ -81,7 +83,8 @@ log = structlog.get_logger(__name__)
 HEADER_SECONDS = 10.0
 """How long a request's header may take, and a connection may idle between requests."""
 
-BODY_SECONDS = 300.0
+MAX_FORM_BYTES = 65_536
+"""Of a body that is gathered before anybody has been asked who sends it, as forms of pages are."""
 
 BACKLOG = 1024
 """Connections that may wait to be taken, when a whole fleet comes at once."""
@@ -135,6 +138,7 @@ class CentralSystem:
             certificates=Certificates(self.database),
             boot_notifications=BootNotifications(self.database),
             authority=LocalAuthority.load(authority_folder(settings)),
+            limiter=Limiter(),
         )
         outbound = find_outbound()
         registry = Registry()
@@ -143,7 +147,8 @@ class CentralSystem:
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
-        self.admission = Admission(deps, registry, KeyVerifier(), self.bus)
+        self.passwords = PasswordPool.for_charge_points()
+        self.admission = Admission(deps, registry, KeyVerifier(), self.bus, self.passwords)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
@@ -151,17 +156,25 @@ class CentralSystem:
         self.watch = Watch(deps, registry)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
+        api_tokens, users = ApiTokens(self.database, clock), Users(self.database, clock)
+        sessions = Sessions(
+            self.database,
+            clock,
+            timedelta(hours=settings.session_hours),
+            timedelta(days=settings.session_max_days),
+        )
+        self.limits, self.audit = SharedLimiter(self.database), Audit(self.database)
         self.services = Services(
             deps=deps,
             database=self.database,
             accepting=lambda: self.sockets.accepting,
-            api_tokens=ApiTokens(self.database, clock),
-            users=Users(self.database, clock),
-            sessions=Sessions(self.database, clock, timedelta(hours=settings.session_hours)),
-            sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
+            api_tokens=api_tokens,
+            users=users,
+            sessions=sessions,
+            guard=Guard(deps, self.limits, users, api_tokens, sessions, self.audit),
             live=Live(self.database),
             overview=Overview(self.database),
-            audit=Audit(self.database),
+            audit=self.audit,
             whitelisting=Whitelisting(deps, holding),
             commands=commands,
         )
@@ -229,8 +242,7 @@ class CentralSystem:
             ssl_options=tls,
             xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
-            body_timeout=BODY_SECONDS,
-            max_body_size=MAX_BODY_BYTES,
+            max_body_size=MAX_FORM_BYTES,
         )
         server.on_too_many = partial(self.admission.note_refusal, Reason.TOO_MANY_CONNECTIONS)
         server.on_failed_handshake = self.admission.note_failed_handshake
@@ -263,6 +275,10 @@ class CentralSystem:
         self.rejected_connections.store_noted()
         self.alarms.store_repeats()
         self.progress.store()
+        await self.limits.settled()
+        await self.audit.settled()
+        self.passwords.close()
+        self.services.users.passwords.close()
         await self.telemetry.close()
         await self.bus.stop()
         await self.lease.stop()

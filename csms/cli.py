@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 import uvloop
@@ -31,6 +31,7 @@ from csms.domain.api_token import Role
 from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import share_among_workers
+from csms.terminal import on_terminal
 
 TOKEN_FILE = "admin-token"
 MONGOD_LOOKED_AT_EVERY = 1.0
@@ -53,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = ".".join(str(part) for part in problem["loc"]) or "settings"
-            print(f"csms: setting {name}: {problem['msg']}", file=sys.stderr)
+            message = str(problem["msg"]).removeprefix("Value error, ")
+            print(f"csms: setting {name}: {message}", file=sys.stderr)
     except (CsmsError, OSError) as error:
         print(f"csms: {error}", file=sys.stderr)
     except SettingsError as error:
@@ -89,7 +91,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
     for name, field in Settings.model_fields.items():
         # Command lines are seen by everyone on the machine: secrets come from the environment.
-        if name in ("admin_token", "mongodb_uri"):
+        if SecretStr in get_args(field.annotation):
             continue
         help_text = (field.description or "").replace("%", "%%")
         group.add_argument(
@@ -261,7 +263,9 @@ def _say_where(settings: Settings, port: int, uri: str, first_token: str | None)
         lines.append(f"  MongoDB        {uri}   database {settings.mongodb_database}")
     if first_token is not None:
         _write_secret(token_file, first_token)
-        lines.append(f"  admin token    {first_token}   (shown once; kept in {token_file})")
+        # Where the output is kept, everybody who reads the log would have it.
+        shown_token = f"{first_token}   (shown once; kept" if on_terminal() else "(kept"
+        lines.append(f"  admin token    {shown_token} in {token_file})")
     elif settings.admin_token is not None:
         lines.append("  admin token    the one in CSMS_ADMIN_TOKEN")
     elif token_file.exists():
@@ -366,15 +370,23 @@ def _on_database(
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
     from csms.repositories.api_tokens import ApiTokens
+    from csms.repositories.audit import Audit, on_command_line
+
+    def now() -> datetime:
+        return datetime.now(UTC)
 
     client = db.connect(settings, uri)
-    tokens = ApiTokens(client[settings.mongodb_database], lambda: datetime.now(UTC))
+    database = client[settings.mongodb_database]
+    tokens, audit = ApiTokens(database, now), Audit(database)
     try:
         if args.token_action == "create":
             record, token = await tokens.create(args.name, Role(args.role), created_by="csms token")
+            subject = f"{args.name} ({record['_id']}, {record['role']})"
+            await audit.record(on_command_line("csms token create", subject), now())
             print(f"{token}\n(id {record['_id']}, role {record['role']}; it is not shown again)")
         elif args.token_action == "revoke":
             await tokens.revoke(args.id)
+            await audit.record(on_command_line("csms token revoke", args.id), now())
             print("revoked")
         else:
             for record in await tokens.list():

@@ -228,6 +228,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("chargePointId", ASCENDING), *_newest("lastRaisedAt")]),
         IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
+    "limits": [IndexModel("endsAt", expireAfterSeconds=0)],
     "users": [],
     "sessions": [
         IndexModel("expiresAt", expireAfterSeconds=0),

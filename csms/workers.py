@@ -18,6 +18,7 @@ from csms import db
 from csms.config import Settings
 from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
 from csms.repositories.nodes import Nodes
+from csms.terminal import for_workers
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +132,7 @@ class Supervisor:
         )
 
     def _environment(self, number: int) -> Mapping[str, str]:
-        environment = {**os.environ, **worker_environment(self._metrics, number)}
+        environment = {**os.environ, **worker_environment(self._metrics, number), **for_workers()}
         environment["CSMS_MONGODB_URI"] = self._uri
         environment["CSMS_REUSE_PORT"] = "true"
         if self._settings.metrics_port is not None:

@@ -40,8 +40,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
 async def _objection(context: Context, serial: str | None) -> str | None:
     """Why this charge point may not come in; None if it may."""
     if not context.peer.is_known:
-        bound = serial is not None and await context.peer.bind(serial)
-        return None if bound else NOT_WHITELISTED
+        return await context.peer.bind(serial)
     try:
         record = await context.deps.charge_points.get(context.charge_point_id)
     except NotFound:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
+from csms.domain.limiter import Limiter
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
 from csms.errors import FieldError
@@ -60,6 +61,8 @@ class Deps:
     certificates: Certificates
     boot_notifications: BootNotifications
     authority: CertificateAuthority | None
+    limiter: Limiter
+    """Of this process."""
 
     def note_trouble(self, charge_point_id: str, trouble: str) -> None:
         """Count protocol trouble in a charge point's record and in `/metrics`; stored behind."""
@@ -120,8 +123,8 @@ class Peer(Protocol):
     def is_known(self) -> bool:
         """Whether it has a record; if not, its serial may still give it one."""
 
-    async def bind(self, serial: str) -> bool:
-        """Find a record that waits for this serial, and give it the peer's identity."""
+    async def bind(self, serial: str | None) -> str | None:
+        """Give a record that waits for this serial the peer's identity; why not, if that fails."""
 
     def accept(self) -> None:
         """Serve its Calls from now on; its connectors are asked for after the reply."""

@@ -5,7 +5,6 @@ Profile 1 is HTTP Basic, 2 is HTTP Basic over TLS, 3 is TLS with a client certif
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from csms.actions.context import Deps
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import certified_names, fold_serial
+from csms.passwords import PasswordPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,9 @@ class Standing:
 class CredentialChecker:
     """Compares what is shown with what is on record."""
 
-    def __init__(self, deps: Deps, verifier: KeyVerifier) -> None:
+    def __init__(self, deps: Deps, verifier: KeyVerifier, passwords: PasswordPool) -> None:
         self._deps = deps
+        self._passwords = passwords
         self._verifier = verifier
 
     async def judge(self, record: Mapping[str, Any], shown: Credentials) -> Standing:
@@ -47,6 +48,7 @@ class CredentialChecker:
 
         Raises:
             DatabaseUnavailable: a new key could not be taken over.
+            Busy: too many passwords are being checked.
         """
         has_key = bool(record.get("authorizationKeyHash") or record.get("nextAuthorizationKeyHash"))
         by_certificate = names_fit(record, shown.certificate_names)
@@ -86,7 +88,7 @@ class CredentialChecker:
     async def _verify(self, stored_hash: str, password: bytes) -> bool:
         if self._verifier.known_good(stored_hash, password):
             return True
-        return await asyncio.to_thread(self._verifier.verify, stored_hash, password)
+        return await self._passwords.run(self._verifier.verify, stored_hash, password)
 
 
 def names_fit(record: Mapping[str, Any], names: frozenset[str]) -> bool:

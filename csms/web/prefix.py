@@ -8,6 +8,7 @@ from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequ
 from tornado.web import Application
 
 from csms.connections.visitor import path_of, without_doubled_slashes
+from csms.web.bodies import TimesBodies
 from csms.web.ocpp_handshake import LetsBadHostThrough
 
 OCPP_PATH = r"/ocpp(?:/.*)?"
@@ -25,7 +26,8 @@ class PrefixedApplication(Application):
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
         """Begin a request."""
-        return LetsBadHostThrough(super().start_request(server_conn, request_conn))
+        inner = LetsBadHostThrough(super().start_request(server_conn, request_conn))
+        return TimesBodies(inner, request_conn)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """The handler of the path behind the prefix."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from csms.actions.context import Deps
-from csms.connections.attempts import FailedAttempts
 from csms.connections.commands import CommandRouter
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
@@ -15,6 +14,7 @@ from csms.repositories.audit import Audit
 from csms.repositories.overview import Overview
 from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
+from csms.web.guard import Guard
 from csms.web.live import Live
 
 
@@ -28,7 +28,7 @@ class Services:
     api_tokens: ApiTokens
     users: Users
     sessions: Sessions
-    sign_in_attempts: FailedAttempts
+    guard: Guard
     live: Live
     overview: Overview
     audit: Audit

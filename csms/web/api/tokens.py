@@ -55,6 +55,7 @@ class TokensHandler(ApiHandler):
         record, token = await self.services.api_tokens.create(
             body.name, body.role, created_by=self.token.name, expires_at=body.expiresAt
         )
+        self.changed = f"{record['name']} ({record['_id']}, {record['role']})"
         return MadeToken.model_validate({**record, "id": record["_id"], "token": token})
 
 
@@ -65,7 +66,7 @@ class TokenHandler(ApiHandler):
         role=Role.ADMIN,
         summary="Revoke a token; it may still work for five seconds",
         status=204,
-        errors=(404,),
+        errors=(404, 409),
     )
     async def delete(self, token_id: str) -> None:
         await self.services.api_tokens.revoke(token_id)
