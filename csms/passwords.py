@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 from csms.errors import Busy
@@ -35,8 +35,8 @@ class PasswordPool:
     def __init__(self, name: str, threads: int, waiting: int, *, niceness: int = 0) -> None:
         """`waiting` is how many may wait for one of so many threads."""
         self._most = threads + waiting
-        self._running = 0
-        self._lock = threading.Lock()
+        self._taken = 0
+        self._is_closed = False
         self._executor = ThreadPoolExecutor(
             threads, f"passwords-{name}", initializer=_be_nice, initargs=(niceness,)
         )
@@ -51,19 +51,20 @@ class PasswordPool:
         """For the passwords of charge points."""
         return cls("charge-points", CHARGE_POINTS_AT_ONCE, CHARGE_POINTS_WAITING)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether one more would be refused."""
-        return self._running >= self._most
-
-    def refuse_if_full(self) -> None:
-        """Say so before anything is done in vain.
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places, for a hash and for what has to be done before it.
 
         Raises:
-            Busy: one more would be refused.
+            Busy: too many hold one.
         """
-        if self.is_full:
+        if self._taken >= self._most:
             raise Busy("Too many passwords are being checked. Try again in a moment.", RETRY_AFTER)
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in one of the threads.
@@ -71,20 +72,26 @@ class PasswordPool:
         Raises:
             Busy: too many are waiting.
         """
-        self.refuse_if_full()
-        with self._lock:
-            self._running += 1
-        future = self._executor.submit(function, *args, **kwargs)
-        # Who gave up waiting, because its connection closed, is still counted while it is hashed.
-        future.add_done_callback(self._ended)
-        return await asyncio.wrap_future(future)
+        with self.place():
+            return await self.run_in_place(function, *args, **kwargs)
 
-    def _ended(self, future: Future[T]) -> None:
-        with self._lock:
-            self._running -= 1
+    async def run_in_place(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for a caller that holds a place.
+
+        Raises:
+            Busy: the server is being stopped.
+        """
+        future = self._executor.submit(function, *args, **kwargs)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if self._is_closed:
+                raise Busy("The server is stopping. Try again in a moment.", RETRY_AFTER) from None
+            raise
 
     def close(self) -> None:
         """End the threads; what waits is not run any more."""
+        self._is_closed = True
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -264,13 +264,13 @@ class Admission:
         Returns why that is not done, None if it is.
         """
         if self._attempts.unknown_must_wait(connection.remote_address):
-            return Reason.TOO_MANY_ATTEMPTS
+            return Reason.TOO_MANY_ATTEMPTS.value
         reason = await self._bind(connection, serial)
         if reason is None:
             self.waiting.leave(connection)
         elif reason is not Reason.WAITS_FOR_CONFIRMATION:
             self._attempts.was_unknown(connection.remote_address)
-        return reason
+        return None if reason is None else reason.value
 
     async def _bind(self, connection: Connection, serial: str | None) -> Reason | None:
         record = serial and await self._deps.charge_points.find_by_serial_only(serial)

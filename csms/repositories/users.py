@@ -114,11 +114,10 @@ class Users:
     async def has_password(self, record: db.Document | None, password: str) -> bool:
         """Whether this is the password of a user. Takes as long where there is no such user.
 
-        Raises:
-            Busy: too many passwords are being checked.
+        The caller holds a place of `passwords`.
         """
         stored = record["passwordHash"] if record else None
-        return await self.passwords.run(verify_password, stored, password)
+        return await self.passwords.run_in_place(verify_password, stored, password)
 
     async def note_sign_in(self, record: db.Document) -> None:
         """Note that a user has just signed in."""

@@ -21,7 +21,7 @@ from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.api_token import Role, new_token
 from csms.domain.limiter import Limit, network_of
 from csms.domain.user import fold
-from csms.errors import Busy, TooManyAttempts
+from csms.errors import TooManyAttempts
 from csms.repositories.api_tokens import ApiToken, ApiTokens
 from csms.repositories.audit import UNKNOWN, Audit, Entry, Event
 from csms.repositories.limits import Keyed, SharedLimiter
@@ -116,15 +116,12 @@ class Guard:
             TooManyAttempts, Busy: it was not looked at.
             DatabaseUnavailable: MongoDB did not answer.
         """
-        self._users.passwords.refuse_if_full()
-        account = fold(name)
-        charged = await self._charge(account, caller)
-        try:
+        # Before anything is counted, or those that find no place would be taken for guesses.
+        with self._users.passwords.place():
+            account = fold(name)
+            charged = await self._charge(account, caller)
             user = await self._users.find(account)
             is_right = await self._users.has_password(user, password)
-        except Busy:
-            await self._give_back(charged)
-            raise
         if user is None or not is_right:
             self._failed(user, Event.SIGN_IN_FAILED, path, 403, caller)
             return None
