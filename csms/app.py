@@ -77,6 +77,8 @@ from csms.web.pages.base import NoPageHandler
 from csms.web.prefix import OCPP_PATH, PrefixedApplication
 from csms.web.server import Server
 from csms.web.services import Services
+from csms.web.sign_in_record import SignInRecord
+from csms.web.token_guard import TokenGuard
 
 log = structlog.get_logger(__name__)
 
@@ -164,6 +166,7 @@ class CentralSystem:
             timedelta(days=settings.session_max_days),
         )
         self.limits, self.audit = SharedLimiter(self.database), Audit(self.database)
+        record, most = SignInRecord(deps, self.audit), settings.max_failed_attempts
         self.services = Services(
             deps=deps,
             database=self.database,
@@ -171,7 +174,8 @@ class CentralSystem:
             api_tokens=api_tokens,
             users=users,
             sessions=sessions,
-            guard=Guard(deps, self.limits, users, api_tokens, sessions, self.audit),
+            guard=Guard(most, self.limits, users, api_tokens, sessions, record),
+            token_guard=TokenGuard(most, self.limits, api_tokens, record),
             live=Live(self.database),
             overview=Overview(self.database),
             audit=self.audit,

@@ -20,6 +20,7 @@ from pymongo import ReturnDocument, UpdateOne
 from csms import db
 from csms.domain.limiter import MAX_REMEMBERED, Limit, Limiter, Tally
 from csms.errors import DatabaseUnavailable, Duplicate
+from csms.repositories.lookups import Gathered
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +42,22 @@ class SharedLimiter:
 
     def __init__(self, database: db.Database) -> None:
         self.collection: db.Collection = database[COLLECTION]
+        self._found = Gathered(self._read)
         self._here = Limiter()
         self._closed: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """Keys known to be over: until when that is trusted, and when their window ends."""
         self._noted: dict[str, tuple[Limit, int]] = {}
         self._storing: asyncio.Task[None] | None = None
 
-    def wait_here(self, limit: Limit, key: str) -> float:
-        """Seconds that a key has to wait, as far as this process knows; asks no database."""
+    def wait_here(self, limit: Limit, key: str, *, besides: int = 0) -> float:
+        """Seconds that a key has to wait, as far as this process knows; asks no database.
+
+        `besides` is how many are under way that may yet be noted.
+        """
         record_id, now = _id_of(limit, key), time.monotonic()
         trusted_until, ends_at = self._closed.get(record_id, (0.0, 0.0))
         closed = max(1.0, ends_at - now) if now < trusted_until else 0.0
-        return max(closed, self._here.wait(limit, record_id))
+        return max(closed, self._here.tally(limit, record_id).wait(limit, besides=besides))
 
     async def tallies(self, *keys: Keyed) -> Sequence[Tally]:
         """What was counted of some keys.
@@ -60,9 +65,8 @@ class SharedLimiter:
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
-        ids = [_id_of(*key) for key in keys]
-        found = await self._read(ids)
-        return [found.get(record_id, Tally()) for record_id in ids]
+        found = await asyncio.gather(*(self._found.find(_id_of(*key)) for key in keys))
+        return [tally or Tally() for tally in found]
 
     async def count(self, limit: Limit, key: str) -> Tally:
         """Count an event; the tally includes it, and all of other processes before it.
@@ -145,12 +149,12 @@ class SharedLimiter:
         ]
         async with db.errors():
             await self.collection.bulk_write(operations, ordered=False)
-        for record_id, tally in (await self._read(list(noted))).items():
+        for record_id, tally in (await self._read(set(noted))).items():
             limit, _ = noted[record_id]
             if tally.wait(limit):
                 self._close(record_id, tally.left)
 
-    async def _read(self, ids: Sequence[str]) -> dict[str, Tally]:
+    async def _read(self, ids: set[str]) -> dict[str, Tally]:
         async with db.errors():
             documents = await self.collection.find({"_id": {"$in": list(ids)}}, _TALLY).to_list(
                 None

@@ -8,8 +8,8 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from csms.repositories.api_tokens import ApiToken
-from csms.web.guard import Caller
 from csms.web.services import Services
+from csms.web.sign_in_record import Caller
 
 SESSION_COOKIE = "csms_session"
 DEVICE_COOKIE = "csms_device"

@@ -1,4 +1,4 @@
-"""Who signs in or shows a token, and how often somebody may be wrong before they have to wait.
+"""Who signs in, and how often somebody may be wrong before they have to wait.
 
 Tries are counted before they are made, so that many at once gain nothing, by these keys:
 
@@ -16,17 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from csms import db
-from csms.actions.context import Deps
-from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.api_token import Role, new_token
 from csms.domain.limiter import Limit, network_of
 from csms.domain.user import fold
 from csms.errors import TooManyAttempts
 from csms.repositories.api_tokens import ApiToken, ApiTokens
-from csms.repositories.audit import UNKNOWN, Audit, Entry, Event
+from csms.repositories.audit import Event
 from csms.repositories.limits import Keyed, SharedLimiter
 from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
+from csms.web.sign_in_record import Caller, SignInRecord
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 NETWORK_FACTOR = 3
@@ -36,15 +35,9 @@ ACCOUNT_FACTOR = 10
 KNOWN_DAYS = 90
 """How long a browser or network is known after a sign-in."""
 
-SIGN_IN, SIGN_OUT, REST = "/sign-in", "/sign-out", "/admin"
+KNOWN = Limit("known", 0, KNOWN_DAYS * DAY)
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Where a try comes from. `device` is the secret in the browser's cookie, if it has one."""
-
-    address: str
-    device: str | None = None
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +49,26 @@ class SignedIn:
 
 
 class Guard:
-    """Checks passwords and tokens, within limits, and keeps a record of it."""
+    """Checks passwords and tokens of people, within limits."""
 
     def __init__(
         self,
-        deps: Deps,
+        most: int,
         limiter: SharedLimiter,
         users: Users,
         api_tokens: ApiTokens,
         sessions: Sessions,
-        audit: Audit,
+        record: SignInRecord,
     ) -> None:
-        self._deps = deps
+        """`most` is how often one account may fail from one network within a minute."""
         self._limiter = limiter
         self._users = users
         self._tokens = api_tokens
         self._sessions = sessions
-        self._audit = audit
-        most = deps.settings.max_failed_attempts
+        self._record = record
         self._own = Limit("signIn", most, MINUTE)
         self._network = Limit("signInNetwork", most * NETWORK_FACTOR, MINUTE)
         self._account = Limit("signInAccount", most * ACCOUNT_FACTOR, HOUR)
-        self._rest = Limit("token", most * NETWORK_FACTOR, MINUTE)
-        self._known = Limit("known", 0, KNOWN_DAYS * DAY)
 
     async def sign_in(self, name: str, secret: str, caller: Caller) -> SignedIn | None:
         """Begin a session by name and password, or with a token; None if that is not right.
@@ -95,17 +85,17 @@ class Guard:
         await self._users.note_sign_in(user)
         session = await self._sessions.begin("user", user["_id"])
         device = caller.device or new_token()
-        await self._limiter.count(self._known, _joined(user["_id"], device))
-        await self._limiter.count(self._known, _joined(user["_id"], network_of(caller.address)))
+        await self._limiter.count(KNOWN, joined(user["_id"], device))
+        await self._limiter.count(KNOWN, joined(user["_id"], network_of(caller.address)))
         holder = ApiToken(user["_id"], user["name"], Role(user["role"]), is_user=True)
-        await self._record(holder, Event.SIGNED_IN, SIGN_IN, caller)
+        await self._record.store(holder, Event.SIGNED_IN, SIGN_IN, caller)
         return SignedIn(session, device)
 
     async def sign_out(self, holder: ApiToken | None, secret: str, caller: Caller) -> None:
         """End a session."""
         await self._sessions.end(secret)
         if holder is not None:
-            await self._record(holder, Event.SIGNED_OUT, SIGN_OUT, caller)
+            await self._record.store(holder, Event.SIGNED_OUT, SIGN_OUT, caller)
 
     async def check_password(
         self, name: str, password: str, caller: Caller, path: str = SIGN_IN
@@ -123,42 +113,22 @@ class Guard:
             user = await self._users.find(account)
             is_right = await self._users.has_password(user, password)
         if user is None or not is_right:
-            self._failed(user, Event.SIGN_IN_FAILED, path, 403, caller)
+            self._record.failed(user, path, caller)
             return None
         await self._limiter.forget(*charged[0])
         await self._give_back(charged[1:])
         return user
-
-    async def check_token(self, token: str, address: str) -> ApiToken | None:
-        """Who has the token of a REST request; None if nobody has.
-
-        Tokens that were good before are heard, whatever else comes from their address.
-
-        Raises:
-            TooManyAttempts: it was not looked at.
-            DatabaseUnavailable: MongoDB did not answer.
-        """
-        network = network_of(address)
-        wait = self._limiter.wait_here(self._rest, network)
-        if wait and not self._tokens.was_good(token):
-            raise TooManyAttempts(wait)
-        found = await self._tokens.authenticate(token)
-        if found is None:
-            self._limiter.note(self._rest, network)
-            if self._limiter.wait_here(self._rest, network):
-                self._locked_out(None, REST, Caller(address), "tokens of the REST")
-        return found
 
     async def _sign_in_with_token(self, token: str, caller: Caller) -> SignedIn | None:
         keys = [(self._network, network_of(caller.address))]
         charged = await self._charge_keys([] if self._tokens.was_good(token) else keys, caller)
         found = await self._tokens.authenticate(token)
         if found is None:
-            self._failed(None, Event.SIGN_IN_FAILED, SIGN_IN, 403, caller)
+            self._record.failed(None, SIGN_IN, caller)
             return None
         await self._give_back(charged)
         session = await self._sessions.begin("token", found.id)
-        await self._record(found, Event.SIGNED_IN, SIGN_IN, caller)
+        await self._record.store(found, Event.SIGNED_IN, SIGN_IN, caller)
         return SignedIn(session, None)
 
     # Limits
@@ -166,9 +136,9 @@ class Guard:
     async def _charge(self, account: str, caller: Caller) -> list[Keyed]:
         """Count a try at an account; returns what was counted, its own key first."""
         network = network_of(caller.address)
-        from_network, from_device = _joined(account, network), _joined(account, caller.device or "")
+        from_network, from_device = joined(account, network), joined(account, caller.device or "")
         known_network, known_device = await self._limiter.tallies(
-            (self._known, from_network), (self._known, from_device)
+            (KNOWN, from_network), (KNOWN, from_device)
         )
         if known_device.count:
             keys = [(self._own, from_device)]
@@ -194,7 +164,7 @@ class Guard:
             if limit.most and tally.count > limit.most:
                 await self._give_back(charged)
                 user = None if account is None else await self._users.find(account)
-                self._locked_out(user, SIGN_IN, caller, limit.name)
+                self._record.locked_out(user, SIGN_IN, caller, limit.name)
                 raise TooManyAttempts(max(1.0, tally.left))
             charged.append((limit, key))
         return charged
@@ -203,31 +173,8 @@ class Guard:
         for limit, key in charged:
             await self._limiter.give_back(limit, key)
 
-    # The record of it
 
-    async def _record(self, holder: ApiToken, event: Event, path: str, caller: Caller) -> None:
-        entry = Entry(
-            holder.name, holder.id, holder.role, "POST", path, [], 303, caller.address, event=event
-        )
-        await self._audit.record(entry, self._deps.clock())
-
-    def _failed(
-        self, user: db.Document | None, event: Event, path: str, status: int, caller: Caller
-    ) -> None:
-        name, user_id, role = UNKNOWN, UNKNOWN, Role.VIEWER.value
-        if user is not None:
-            name, user_id, role = user["name"], user["_id"], user["role"]
-        entry = Entry(name, user_id, role, "POST", path, [], status, caller.address, event=event)
-        self._audit.gather(entry, self._deps.clock())
-
-    def _locked_out(self, user: db.Document | None, path: str, caller: Caller, what: str) -> None:
-        self._failed(user, Event.LOCKED_OUT, path, 429, caller)
-        name = UNKNOWN if user is None else str(user["name"])
-        facts = (("address", caller.address), ("account", name), ("what", what))
-        network = network_of(caller.address)
-        self._deps.alarms.note(Alarm(AlarmKind.SIGN_IN_GUESSING, network, None, facts))
-
-
-def _joined(account: str, where: str) -> str:
+def joined(account: str, where: str) -> str:
+    """A key of limits for an account or token, and where it is used from."""
     # No account has a control character in it, and so no two pairs are joined alike.
     return f"{account}\n{where}"

@@ -16,6 +16,7 @@ from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
 from csms.web.guard import Guard
 from csms.web.live import Live
+from csms.web.token_guard import TokenGuard
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Services:
     users: Users
     sessions: Sessions
     guard: Guard
+    token_guard: TokenGuard
     live: Live
     overview: Overview
     audit: Audit

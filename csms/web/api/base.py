@@ -281,7 +281,7 @@ class ApiHandler(ProblemHandler):
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.casefold() == "bearer" and token.strip():
             address = self.request.remote_ip or ""
-            found = await self.services.guard.check_token(token.strip(), address)
+            found = await self.services.token_guard.check(token.strip(), address)
             if found is not None:
                 return found
         elif (person := await signed_in(self, self.services)) is not None:
