@@ -13,7 +13,7 @@ import structlog
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from csms import db
+from csms import db, logs
 from csms.actions.context import Deps
 from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
@@ -22,9 +22,12 @@ from csms.connections.admission import Admission, Reason
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
 from csms.connections.holding import Holding
+from csms.connections.key_mover import KeyMover
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.registry import Registry
+from csms.connections.revocation import Revocation
+from csms.connections.revocation_list import RevocationList
 from csms.connections.sockets import Sockets
 from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
@@ -34,7 +37,7 @@ from csms.domain.job import mask_location
 from csms.domain.limiter import Limiter
 from csms.metrics import Metrics
 from csms.passwords import PasswordPool
-from csms.repositories import folded_keys, search
+from csms.repositories import folded_keys, names, search
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
@@ -44,6 +47,7 @@ from csms.repositories.changes import Changes
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
@@ -63,14 +67,18 @@ from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import authority_folder, tls_context
+from csms.trusted_proxies import LOCAL_NETWORKS, TrustedProxies
 from csms.web import docs
+from csms.web.api.base import ProblemHandler
 from csms.web.api.routes import ROUTES
+from csms.web.crl import CRL_PATH, RevocationListHandler
 from csms.web.files import FILES_PATH, FileLinkHandler
 from csms.web.guard import Guard
 from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.live import Live
 from csms.web.ocpp_handshake import AsksForUpgrade
 from csms.web.ocpp_socket import OcppSocket
+from csms.web.oidc import Provider
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
 from csms.web.pages.base import NoPageHandler
@@ -116,14 +124,17 @@ class CentralSystem:
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
+        self.stored_keys = StoredKeys(self.database)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
+        authority = LocalAuthority.load(authority_folder(settings))
         deps = Deps(
             settings=settings,
             metrics=self.metrics,
             clock=clock,
             telemetry=self.telemetry,
             charge_points=self.charge_points,
+            stored_keys=self.stored_keys,
             transactions=transactions,
             stops=Stops(transactions),
             left_behind=LeftBehind(transactions),
@@ -137,14 +148,15 @@ class CentralSystem:
             local_lists=LocalLists(self.database),
             jobs=Jobs(self.database),
             files=Files(self.database),
-            certificates=Certificates(self.database),
+            certificates=Certificates(self.database, authority.name if authority else None),
             boot_notifications=BootNotifications(self.database),
-            authority=LocalAuthority.load(authority_folder(settings)),
+            authority=authority,
             limiter=Limiter(),
         )
+        logs.mask_with(deps.secrets.mask_any)
         outbound = find_outbound()
         registry = Registry()
-        messages = MessageLog(settings, self.telemetry, outbound, clock)
+        messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock)
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
@@ -156,6 +168,9 @@ class CentralSystem:
             deps, registry, self.admission, find_inbound(), messages, commands.ask
         )
         self.watch = Watch(deps, registry)
+        self.key_mover = KeyMover(self.stored_keys, settings.node_id, clock)
+        self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
+        revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
         api_tokens, users = ApiTokens(self.database, clock), Users(self.database, clock)
@@ -179,7 +194,10 @@ class CentralSystem:
             live=Live(self.database),
             overview=Overview(self.database),
             audit=self.audit,
-            whitelisting=Whitelisting(deps, holding),
+            provider=Provider(settings) if settings.oidc_issuer else None,
+            whitelisting=Whitelisting(deps, holding, revocation),
+            revocation=revocation,
+            revocation_list=self.revocation_list,
             commands=commands,
         )
         self._servers: list[Server] = []
@@ -195,6 +213,12 @@ class CentralSystem:
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
         settings = self.settings
+        if settings.trust_proxy_headers == LOCAL_NETWORKS:
+            log.warning(
+                "proxies_not_listed",
+                message="trust_proxy_headers = true trusts every loopback and private address;"
+                ' list the proxies instead, as in ["127.0.0.1"]',
+            )
         tls = tls_context(settings)
         plain = self._bind(settings.port)
         self.port = plain[0].getsockname()[1]
@@ -209,13 +233,18 @@ class CentralSystem:
         await self.lease.start()
         self.watch.start()
         self.sweeper.start()
+        await self.key_mover.start()
+        self.revocation_list.start()
         application = self._application()
         self._listen(application, plain, None if secure else tls)
         if secure:
             self._listen(application, secure, tls)
         if settings.metrics_port is not None:
+            services = {"services": self.services}
             only_metrics = Application(
-                [("/metrics", OwnMetricsHandler, {"services": self.services})]
+                [("/metrics", OwnMetricsHandler, services)],
+                default_handler_class=ProblemHandler,
+                default_handler_args=services,
             )
             self._listen(only_metrics, self._bind(settings.metrics_port), None)
         return first_token
@@ -228,13 +257,14 @@ class CentralSystem:
             await db.prepare(self.database, self.settings)
         await schema.migrate()
         collection = self.charge_points.collection
-        if await folded_keys.refresh(collection):
+        left_out = await folded_keys.refresh(collection) + await names.refresh(collection)
+        if left_out:
             for collision in await folded_keys.collisions(collection):
                 log.warning(
                     "records_collide",
-                    field=collision.field,
+                    fields=[collision.field, collision.other_field],
                     records=[collision.one, collision.other],
-                    message="they differ only in case or normal form; change or delete one",
+                    message="they are the same without case and normal form; change or delete one",
                 )
         await search.refresh(collection, {})
 
@@ -244,7 +274,6 @@ class CentralSystem:
         server = Server(
             application,
             ssl_options=tls,
-            xheaders=self.settings.trust_proxy_headers,
             idle_connection_timeout=HEADER_SECONDS,
             max_body_size=MAX_FORM_BYTES,
         )
@@ -254,6 +283,10 @@ class CentralSystem:
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
         log.info("listening", host=self.settings.host, port=port, tls=tls is not None)
+
+    def _is_ours(self, certificate: bytes) -> bool:
+        authority = self.services.deps.authority
+        return authority is not None and authority.has_issued(certificate)
 
     def _bind(self, port: int) -> list[socket]:
         host = self.settings.host
@@ -273,6 +306,8 @@ class CentralSystem:
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()
+        await self.key_mover.stop()
+        await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()
         self.charge_points.store_signs_of_life()
@@ -295,10 +330,12 @@ class CentralSystem:
             "admission": self.admission,
             "sockets": self.sockets,
             "settings": self.settings,
+            "is_ours": self._is_ours,
         }
         services = {"services": self.services}
         return PrefixedApplication(
             self.settings.path_prefix,
+            TrustedProxies(self.settings.trust_proxy_headers),
             [
                 (OCPP_PATH, OcppSocket, ocpp),
                 # On any other path it is turned away, and recorded.
@@ -310,6 +347,7 @@ class CentralSystem:
                 ("/openapi.json", OpenApiHandler, services),
                 *docs.routes(self.services),
                 (FILES_PATH, FileLinkHandler, services),
+                (CRL_PATH, RevocationListHandler, services),
                 *pages.routes(self.services),
             ],
             default_handler_class=NoPageHandler,

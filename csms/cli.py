@@ -1,4 +1,4 @@
-"""The command line: `csms serve | import | export | simulate | token | user | ca | check`.
+"""The command line: `csms serve | import | export | simulate | token | user | ... | check`.
 
 Exit status: 0 done, 1 done in part or not as asked, 2 nothing could be done.
 """
@@ -14,7 +14,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,16 +24,22 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 from pymongo.errors import PyMongoError
 
-from csms import __version__, db, logs, users_command
+from csms import __version__, analyst_role, db, logs, users_command
 from csms.certificates import command as ca
 from csms.config import Settings, load_settings
-from csms.domain.api_token import Role
-from csms.embedded_mongod import EmbeddedMongod, find_mongod, running_uri
+from csms.domain.api_token import Role, Scope, highest_role
+from csms.domain.text import nfc
+from csms.embedded_mongod import EmbeddedMongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
-from csms.metrics import share_among_workers
+from csms.metrics import is_worker, share_among_workers
+from csms.mongod_program import find_mongod, mongod_version
+from csms.mongod_secrets import ANALYST_URI_FILE
+from csms.mongodb_in_use import MongodbInUse, advice
 from csms.terminal import on_terminal
 
 TOKEN_FILE = "admin-token"
+_AS_JSON = {"message_log_skip": '["Heartbeat"]', "oidc_roles": '{"fleet-admins": "admin"}'}
+"""Settings that the command line takes as JSON, with an example of each."""
 MONGOD_LOOKED_AT_EVERY = 1.0
 MONGOD_TRIED_AT_LEAST_EVERY = 10.0
 
@@ -81,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_token(commands)
     _add_user(commands)
+    _add_analyst_role(commands)
+    _add_restore_key_hashes(commands)
     ca.add_arguments(commands)
     for command in (serve, check):
         _add_settings(command)
@@ -91,7 +99,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
     for name, field in Settings.model_fields.items():
         # Command lines are seen by everyone on the machine: secrets come from the environment.
-        if SecretStr in get_args(field.annotation):
+        if SecretStr in (field.annotation, *get_args(field.annotation)):
             continue
         help_text = (field.description or "").replace("%", "%%")
         group.add_argument(
@@ -108,11 +116,12 @@ def _settings(args: argparse.Namespace) -> Settings:
         for name, value in vars(args).items()
         if name.startswith("setting_") and value is not None
     }
-    if isinstance(given.get("message_log_skip"), str):
-        try:
-            given["message_log_skip"] = json.loads(given["message_log_skip"])
-        except ValueError:
-            raise SettingsError('message_log_skip: write it as in ["Heartbeat"]') from None
+    for name, example in _AS_JSON.items():
+        if isinstance(given.get(name), str):
+            try:
+                given[name] = json.loads(given[name])
+            except ValueError:
+                raise SettingsError(f"{name}: write it as in {example}") from None
     return load_settings(**given)
 
 
@@ -123,7 +132,10 @@ def _mongodb(settings: Settings) -> Iterator[tuple[str, EmbeddedMongod | None]]:
         yield settings.mongodb_uri.get_secret_value(), None
         return
     mongod = EmbeddedMongod(
-        settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
+        settings.data_dir,
+        binary=settings.mongod,
+        cache_gb=settings.mongod_cache_gb,
+        database=settings.mongodb_database,
     )
     try:
         yield mongod.start(), mongod
@@ -144,33 +156,44 @@ def _serve(args: argparse.Namespace) -> int:
     allow_open_files()
     # Until the loop takes the signals, SIGTERM must still let the mongod be stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if is_worker():
+        return _run(_serve_until_signal(settings, MongodbInUse.from_supervisor(), None))
     with _mongodb(settings) as (uri, mongod):
-        if mongod is None:
-            _require_replica_set(settings, uri)
+        mongodb = _in_use(settings, uri, mongod)
         if settings.workers > 1:
-            return _run(_supervise(settings, uri, mongod, args.given))
-        return _run(_serve_until_signal(settings, uri, mongod))
+            return _run(_supervise(settings, mongodb, mongod, args.given))
+        return _run(_serve_until_signal(settings, mongodb, mongod))
 
 
-def _require_replica_set(settings: Settings, uri: str) -> None:
+def _in_use(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> MongodbInUse:
+    if mongod is None:
+        return MongodbInUse(uri, _require_replica_set(settings, uri))
+    # A terminal is read by a person and forgotten, a log is kept where others read it.
+    shown = mongod.analyst_uri if sys.stdout.isatty() else ""
+    return MongodbInUse(uri, mongod.version, shown, str(settings.data_dir / ANALYST_URI_FILE))
+
+
+def _require_replica_set(settings: Settings, uri: str) -> str:
+    """The version of a MongoDB that csms can work with; empty if it is away."""
     try:
-        db.check_server(uri)
+        return db.check_server(uri).version
     except NoReplicaSet as error:
         raise NoReplicaSet(f"MongoDB {error}") from None
     except PyMongoError:
         # Workers are started again and again until the database is there.
         if settings.workers == 1:
             raise
+    return ""
 
 
 async def _supervise(
-    settings: Settings, uri: str, mongod: EmbeddedMongod | None, given: Sequence[str]
+    settings: Settings, mongodb: MongodbInUse, mongod: EmbeddedMongod | None, given: Sequence[str]
 ) -> int:
     from csms.workers import Supervisor
 
-    await _check_schema(settings, uri)
+    await _check_schema(settings, mongodb.uri)
     async with _revived(mongod):
-        await Supervisor(settings, uri, given).run()
+        await Supervisor(settings, mongodb, given).run()
     return 0
 
 
@@ -214,7 +237,9 @@ async def _revived(mongod: EmbeddedMongod | None) -> AsyncIterator[None]:
             await keeper
 
 
-async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMongod | None) -> int:
+async def _serve_until_signal(
+    settings: Settings, mongodb: MongodbInUse, mongod: EmbeddedMongod | None
+) -> int:
     from csms.app import CentralSystem
     from csms.workers import stop_with_supervisor
 
@@ -224,11 +249,11 @@ async def _serve_until_signal(settings: Settings, uri: str, mongod: EmbeddedMong
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stop_with_supervisor(stop)
-    central_system = CentralSystem(settings, uri)
+    central_system = CentralSystem(settings, mongodb.uri)
     first_token = await central_system.start()
     _collect_garbage_seldom()
     try:
-        _say_where(settings, central_system.port, uri, first_token)
+        _say_where(settings, central_system.port, mongodb, first_token)
         async with _revived(mongod):
             await stop.wait()
         print("csms is stopping ...", flush=True)
@@ -247,7 +272,9 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _say_where(settings: Settings, port: int, uri: str, first_token: str | None) -> None:
+def _say_where(
+    settings: Settings, port: int, mongodb: MongodbInUse, first_token: str | None
+) -> None:
     shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
     tls = "s" if settings.tls_cert and settings.tls_port is None else ""
     token_file = settings.data_dir / TOKEN_FILE
@@ -259,8 +286,8 @@ def _say_where(settings: Settings, port: int, uri: str, first_token: str | None)
     ]
     if settings.tls_port is not None:
         lines.append(f"                 wss://{shown}:{settings.tls_port}, https likewise")
-    if settings.mongodb_uri is None:
-        lines.append(f"  MongoDB        {uri}   database {settings.mongodb_database}")
+    for number, line in enumerate(mongodb.banner(settings.mongodb_database, _today())):
+        lines.append(f"  {'' if number else 'database':15}{line}")
     if first_token is not None:
         _write_secret(token_file, first_token)
         # Where the output is kept, everybody who reads the log would have it.
@@ -273,6 +300,10 @@ def _say_where(settings: Settings, port: int, uri: str, first_token: str | None)
     else:
         lines.append("  admin token    make another with: csms token create NAME --role admin")
     print("\n".join(lines), flush=True)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _write_secret(path: Path, secret: str) -> None:
@@ -294,15 +325,24 @@ def _check(args: argparse.Namespace) -> int:
     print(f"authority     {'ok' if authority else 'none: csms ca init makes one'}")
     uri = settings.mongodb_uri or running_uri(settings.data_dir)
     if uri is None:
-        print(f"MongoDB       not running; csms serve will start {find_mongod(settings.mongod)}")
+        mongod = find_mongod(settings.mongod)
+        print(f"MongoDB       not running; csms serve will start {mongod}")
+        _advise(mongod_version(mongod), is_embedded=True)
         return 0
     plain = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
     try:
-        print(f"MongoDB       ok: {db.check_server(plain)}")
+        server = db.check_server(plain)
     except NoReplicaSet as error:
         print(f"MongoDB       {error}")
         return 1
+    print(f"MongoDB       ok: {server}")
+    _advise(server.version, is_embedded=settings.mongodb_uri is None)
     return _run(_check_data(settings, plain))
+
+
+def _advise(version: str, *, is_embedded: bool) -> None:
+    for line in advice(version, _today(), is_embedded=is_embedded):
+        print(f"              {line}")
 
 
 async def _check_data(settings: Settings, uri: str) -> int:
@@ -315,7 +355,7 @@ async def _check_data(settings: Settings, uri: str) -> int:
         state = await Schema(database).state()
         print(f"schema        {state}")
         for collision in await collisions(database["charge_points"]):
-            print(f"charge points {collision}: differ only in case or normal form; change one")
+            print(f"charge points {collision}: the same without case and normal form; change one")
     finally:
         client.close()
     return 1 if state.is_too_new else 0
@@ -336,21 +376,65 @@ def _add_token(commands: Any) -> None:
     create = actions.add_parser("create", help="make a token and show it, once")
     create.add_argument("name", help="who or what it is for")
     create.add_argument("--role", choices=[role.value for role in Role], default="viewer")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=[scope.value for scope in Scope],
+        help="in place of a role; may be given more than once",
+    )
+    create.add_argument(
+        "--station", action="append", help="the only station it may see; may be given again"
+    )
+    create.add_argument("--days", type=int, help="how long it is good; default: until revoked")
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
-    _add_data_dir(actions)
+    _add_data_dir(*actions.choices.values())
 
 
 def _add_user(commands: Any) -> None:
     parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
     parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
-    _add_data_dir(users_command.add_arguments(parser))
+    _add_data_dir(*users_command.add_arguments(parser).choices.values())
 
 
-def _add_data_dir(actions: Any) -> None:
-    for action in actions.choices.values():
-        action.add_argument(
+def _add_analyst_role(commands: Any) -> None:
+    parser = commands.add_parser(
+        "analyst-role", help="print a script for mongosh that makes a user who can only read"
+    )
+    parser.set_defaults(run=_print_analyst_role)
+    parser.add_argument("--mongodb-database", dest="setting_mongodb_database", metavar="NAME")
+
+
+def _print_analyst_role(args: argparse.Namespace) -> int:
+    sys.stdout.write(analyst_role.script(_settings(args).mongodb_database))
+    return 0
+
+
+def _add_restore_key_hashes(commands: Any) -> None:
+    name = "restore-key-hashes"
+    parser = commands.add_parser(
+        name, help="put authorization keys where version 0.2.0 finds them, before going back to it"
+    )
+    parser.set_defaults(run=lambda args: _on_database(args, _restore_key_hashes))
+    _add_data_dir(parser)
+
+
+async def _restore_key_hashes(settings: Settings, uri: str, args: argparse.Namespace) -> int:
+    from csms.repositories.credentials import StoredKeys
+
+    client = db.connect(settings, uri)
+    try:
+        restored = await StoredKeys(client[settings.mongodb_database]).put_back()
+    finally:
+        client.close()
+    print(f"{restored} restored; start no node of this version before those of version 0.2.0 run")
+    return 0
+
+
+def _add_data_dir(*parsers: Any) -> None:
+    for parser in parsers:
+        parser.add_argument(
             "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
         )
 
@@ -369,7 +453,7 @@ def _on_database(
 
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
-    from csms.repositories.api_tokens import ApiTokens
+    from csms.repositories.api_tokens import ApiTokens, Limits
     from csms.repositories.audit import Audit, on_command_line
 
     def now() -> datetime:
@@ -380,7 +464,14 @@ async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) 
     tokens, audit = ApiTokens(database, now), Audit(database)
     try:
         if args.token_action == "create":
-            record, token = await tokens.create(args.name, Role(args.role), created_by="csms token")
+            scopes = frozenset(map(Scope, args.scope)) if args.scope else None
+            record, token = await tokens.create(
+                args.name,
+                highest_role(scopes) if scopes else Role(args.role),
+                created_by="csms token",
+                expires_at=now() + timedelta(days=args.days) if args.days else None,
+                limits=Limits(scopes, frozenset(map(nfc, args.station)) if args.station else None),
+            )
             subject = f"{args.name} ({record['_id']}, {record['role']})"
             await audit.record(on_command_line("csms token create", subject), now())
             print(f"{token}\n(id {record['_id']}, role {record['role']}; it is not shown again)")

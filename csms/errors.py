@@ -16,7 +16,7 @@
     ├── ConfigFileError       a config file that cannot be read           exit status 2
     ├── NoReplicaSet          a MongoDB that csms cannot work with        exit status 2
     ├── AuthorityError (certificates/authority.py)                        exit status 2
-    ├── MongodNotFound, MongodFailed, DataDirInUse (embedded_mongod.py)   exit status 2
+    ├── MongodNotFound, MongodFailed, DataDirInUse, UriLost               exit status 2
     └── CommandError          a command that got no CallResult
         ├── ChargePointOffline    no socket to send it on                 HTTP 409
         │   └── NotBooted         a socket, but no BootNotification yet   HTTP 409
@@ -54,19 +54,34 @@ class NotFound(CsmsError):
         self.record_id = record_id
 
 
+ONE_NAMESPACE = (
+    "between charge points, identities and serial numbers must all differ, and by more than case"
+    " and Unicode normal form"
+)
+
+
 class Duplicate(CsmsError):
     """Another record already has this value in a unique field.
 
     `other` is the id of that record where it is known, and `written` how it writes the value where
-    that is not how it was given here.
+    that is not how it was given here. `other_field` is the field in which it has the value, where
+    that is another one.
     """
 
-    def __init__(self, field: str, other: str | None = None, written: str | None = None) -> None:
+    def __init__(
+        self,
+        field: str,
+        other: str | None = None,
+        written: str | None = None,
+        other_field: str | None = None,
+    ) -> None:
         self.field = field
         self.other = other
         holder = "another record" if other is None else f"the record {other}"
         self.message = f"is already taken by {holder}"
-        if written is not None:
+        if other_field is not None:
+            self.message += f" as its {other_field} {written}; {ONE_NAMESPACE}"
+        elif written is not None:
             shown = "" if written == other else f", as {written}"
             self.message += f"{shown}; case and Unicode normal form make no difference"
         super().__init__(f"{field} {self.message}.")

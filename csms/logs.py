@@ -1,17 +1,33 @@
 """Structured logs: one JSON object per line, or readable on a terminal.
 
 Every module logs with `structlog.get_logger(__name__)` and names the charge point by `identity` or
-`charge_point`. Nothing logs payloads, headers or tokens.
+`charge_point`. Nothing logs payloads, headers or tokens. What a stranger put into a text does
+nothing to the terminal that shows it, and secrets that were just set are masked.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import structlog
 from structlog.types import EventDict, Processor
+
+_SEVERAL_LINES = ("exception", "stack")
+"""What csms itself breaks into lines. In another text a line end could begin a line of a
+stranger's."""
+
+MAX_DEPTH = 5
+
+_mask: Callable[[str], str] | None = None
+
+
+def mask_with(mask: Callable[[str], str]) -> None:
+    """Have this take secrets out of every text that is logged from now on."""
+    global _mask
+    _mask = mask
 
 
 def configure(level: str, log_format: Literal["auto", "json", "console"]) -> None:
@@ -23,12 +39,11 @@ def configure(level: str, log_format: Literal["auto", "json", "console"]) -> Non
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _make_visible,
-    ]
-    if not readable:
-        shared.append(structlog.processors.format_exc_info)
-    renderer: Processor = (
         # Without the values of local variables: they may be large, or secret.
+        structlog.processors.format_exc_info,
+        _make_harmless,
+    ]
+    renderer: Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if readable
         else structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -58,15 +73,39 @@ def configure(level: str, log_format: Literal["auto", "json", "console"]) -> Non
     logging.getLogger("pymongo").setLevel(max(logging.INFO, root.level))
 
 
-def _make_visible(logger: object, method: str, event: EventDict) -> EventDict:
-    """Escape what a terminal would obey or not show: some texts are a stranger's."""
+def _make_harmless(logger: object, method: str, event: EventDict) -> EventDict:
+    """Mask secrets, and escape what a terminal would obey or not show, in every text."""
+    harmless: EventDict = {}
     for name, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[name] = "".join(map(_visible, value))
-    return event
+        if isinstance(value, str):
+            value = _harmless(value, kept="\n\t" if name in _SEVERAL_LINES else "")
+        elif not name.startswith("_"):
+            value = _of_any_type(value, MAX_DEPTH)
+        harmless[name if name.isprintable() else _harmless(name)] = value
+    return harmless
 
 
-def _visible(char: str) -> str:
-    if char.isprintable() or char in "\n\t":
-        return char
+def _of_any_type(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _harmless(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth <= 0:
+        return _harmless(str(value))
+    if isinstance(value, dict):
+        return {_harmless(str(k)): _of_any_type(v, depth - 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_of_any_type(item, depth - 1) for item in value]
+    return _harmless(str(value))
+
+
+def _harmless(text: str, kept: str = "") -> str:
+    if _mask is not None:
+        text = _mask(text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in kept else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode()

@@ -190,6 +190,11 @@ def worker_environment(folder: Path, number: int) -> Mapping[str, str]:
     return {_FOLDER: str(folder), WORKER_NUMBER: str(number)}
 
 
+def is_worker() -> bool:
+    """Whether this process was started by a supervisor."""
+    return WORKER_NUMBER in os.environ
+
+
 def share_among_workers() -> None:
     """Keep what is counted from now on where the other workers see it, if there are any."""
     number = os.environ.get(WORKER_NUMBER)

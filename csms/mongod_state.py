@@ -5,6 +5,8 @@ Files in the data directory:
     mongodb/      the data
     mongod.json   pid and port of the mongod that runs; gone after an orderly stop
     mongod.port   the port of the last start, tried first by the next, so that the URI stays
+
+What is secret of it is in csms/mongod_secrets.py.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from typing import Any
 import pymongo
 from pymongo.errors import PyMongoError
 
+from csms.mongod_secrets import read_key
+
 HOST = "127.0.0.1"
 REPLICA_SET = "csms"
 
@@ -31,19 +35,17 @@ class MongodState:
 
     pid: int
     port: int
-
-    @property
-    def uri(self) -> str:
-        """Where its primary is found."""
-        return f"mongodb://{HOST}:{self.port}/?replicaSet={REPLICA_SET}"
+    asks_password: bool = False
+    """Those that csms started before version 0.3.0 do not."""
 
     @classmethod
     def read(cls, data_dir: Path) -> MongodState | None:
         """The state as it was kept; None if there is none that can be read."""
         try:
             fields = json.loads((data_dir / "mongod.json").read_text(encoding="utf-8"))
-            return cls(int(fields["pid"]), int(fields["port"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            asks_password = fields.get("asks_password") is True
+            return cls(int(fields["pid"]), int(fields["port"]), asks_password)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def write(self, data_dir: Path) -> None:
@@ -63,7 +65,7 @@ class MongodState:
 
     def _answers(self, data_dir: Path) -> bool:
         try:
-            with connect(self.port) as client:
+            with connect(self.port, read_key(data_dir) if self.asks_password else None) as client:
                 options = client.admin.command("getCmdLineOpts")["parsed"]
                 pid = client.admin.command("serverStatus")["pid"]
         except PyMongoError:
@@ -85,9 +87,36 @@ class MongodState:
         return False
 
 
-def connect(port: int) -> pymongo.MongoClient[dict[str, Any]]:
-    """A client of the mongod on this port, whatever its replica set says of itself."""
+def uri_of(port: int, user: str, password: str, database: str = "") -> str:
+    """Where the primary is found by a user of this database; without one, of `admin`."""
+    return f"mongodb://{user}:{password}@{HOST}:{port}/{database}?replicaSet={REPLICA_SET}"
+
+
+def connect(port: int, key: str | None = None) -> pymongo.MongoClient[dict[str, Any]]:
+    """A client of the mongod on this port, whatever its replica set says of itself.
+
+    With the key of its key file it has all rights: as a member of the replica set it is a user
+    that is there before any other.
+    """
+    if key is not None:
+        return sign_in(port, "__system", key, "local")
     return pymongo.MongoClient(HOST, port, directConnection=True, serverSelectionTimeoutMS=2_000)
+
+
+def sign_in(
+    port: int, user: str, password: str, database: str
+) -> pymongo.MongoClient[dict[str, Any]]:
+    """The same for a user of this database."""
+    return pymongo.MongoClient(
+        HOST,
+        port,
+        username=user,
+        password=password,
+        authSource=database,
+        authMechanism="SCRAM-SHA-256",
+        directConnection=True,
+        serverSelectionTimeoutMS=2_000,
+    )
 
 
 def db_path(data_dir: Path) -> Path:

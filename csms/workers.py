@@ -17,6 +17,7 @@ import structlog
 from csms import db
 from csms.config import Settings
 from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
+from csms.mongodb_in_use import MongodbInUse
 from csms.repositories.nodes import Nodes
 from csms.terminal import for_workers
 
@@ -31,11 +32,11 @@ LIVED_WELL = 60.0
 class Supervisor:
     """Keeps the workers alive until it is told to stop."""
 
-    def __init__(self, settings: Settings, mongodb_uri: str, arguments: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, mongodb: MongodbInUse, arguments: Sequence[str]) -> None:
         """`arguments` are those that `csms serve` was given."""
         self._settings = settings
-        self._uri = mongodb_uri
-        self._client = db.connect(settings, mongodb_uri)
+        self._mongodb = mongodb
+        self._client = db.connect(settings, mongodb.uri)
         self._nodes = Nodes(self._client[settings.mongodb_database])
         self._arguments = list(arguments)
         self._metrics = Path()
@@ -96,6 +97,9 @@ class Supervisor:
         worker = await self._start(number)
         self._running[number] = worker
         try:
+            assert worker.stdin is not None
+            # The password is nothing for its environment, which children inherit and tools show.
+            worker.stdin.write(self._mongodb.as_line())
             await self._relay(worker, ready)
             return await worker.wait()
         finally:
@@ -124,7 +128,7 @@ class Supervisor:
             "--workers=1",
             f"--node-id={self._node_id(number)}",
             env=self._environment(number),
-            # Nothing is written to it. It ends with this process, however that ends.
+            # It gets one line. It ends with this process, however that ends.
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # Ctrl-C is for the supervisor, which tells the workers in its own time.
@@ -133,7 +137,7 @@ class Supervisor:
 
     def _environment(self, number: int) -> Mapping[str, str]:
         environment = {**os.environ, **worker_environment(self._metrics, number), **for_workers()}
-        environment["CSMS_MONGODB_URI"] = self._uri
+        environment.pop("CSMS_MONGODB_URI", None)
         environment["CSMS_REUSE_PORT"] = "true"
         if self._settings.metrics_port is not None:
             environment["CSMS_METRICS_PORT"] = str(self._settings.metrics_port + number - 1)

@@ -47,7 +47,7 @@ make_venv() {
 check_mongod() {
     local mongod
     mongod="$(.venv/bin/python -c \
-        'from csms.embedded_mongod import find_mongod; print(find_mongod(None))' 2>/dev/null)" ||
+        'from csms.mongod_program import find_mongod; print(find_mongod(None))' 2>/dev/null)" ||
         return 0
     case "$("$mongod" --version 2>&1)" in
         *libcurl.so.4*)
@@ -68,4 +68,15 @@ install_package() {
         fail "The packages could not be installed: see above."
     check_mongod
     echo "$state $extras" >.venv/installed
+}
+
+# Install a program that the tests start into a virtual environment of its own: .venv/NAME
+install_apart() {
+    local name="$1" requirement="$2"
+    [ "$(cat ".venv/$name/installed" 2>/dev/null)" = "$requirement" ] && return
+    say "Installing $name for the tests ..."
+    .venv/bin/python -m venv --clear ".venv/$name"
+    ".venv/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$requirement" ||
+        fail "$name could not be installed: see above."
+    echo "$requirement" >".venv/$name/installed"
 }

@@ -20,14 +20,8 @@ import pymongo
 import pytest
 
 from csms import embedded_mongod, mongod_state
-from csms.embedded_mongod import (
-    DataDirInUse,
-    EmbeddedMongod,
-    MongodFailed,
-    MongodNotFound,
-    find_mongod,
-    running_uri,
-)
+from csms.embedded_mongod import DataDirInUse, EmbeddedMongod, MongodFailed, running_uri
+from csms.mongod_program import MongodNotFound, find_mongod
 from csms.mongod_state import MongodState
 
 OWNER = """
@@ -168,7 +162,7 @@ def test_starts_anew_when_the_left_over_mongod_ends_meanwhile(data_dir: Path) ->
     with dying:
         assert dying.stdout is not None
         dying.stdout.readline()
-        MongodState(dying.pid, port).write(data_dir)
+        MongodState(dying.pid, port, asks_password=True).write(data_dir)
         with mongod_on(data_dir) as uri:
             assert dying.poll() == 0
             assert state_of(data_dir).pid != dying.pid
@@ -202,7 +196,7 @@ def test_tries_again_when_the_port_is_taken_at_the_last_moment(
         ports = iter([lambda _: taken])
         monkeypatch.setattr(embedded_mongod, "free_port", lambda last: next(ports, free_port)(last))
         with mongod_on(data_dir) as uri:
-            assert uri != f"mongodb://127.0.0.1:{taken}/?replicaSet=csms"
+            assert f":{taken}/" not in uri
             write(uri, "ok")
 
 

@@ -74,6 +74,7 @@ async def _accept(context: Context, payload: Payload, serial: str | None) -> Pay
         context.deps.charge_points.set_fields(context.charge_point_id, fields),
         _store_boot(context, payload, "Accepted", None),
     )
+    context.peer.reported_serial = serial
     context.peer.accept()
     return _answer(context, "Accepted", interval)
 

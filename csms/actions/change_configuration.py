@@ -44,7 +44,9 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         return
     if _is_authorization_key(payload):
         key_hash = await asyncio.to_thread(hash_key, payload["value"])
-        await deps.charge_points.set_fields(charge_point_id, {"nextAuthorizationKeyHash": key_hash})
+        reference = await deps.stored_keys.add(charge_point_id, key_hash, deps.clock())
+        before = await deps.charge_points.set_next_key(charge_point_id, reference)
+        await deps.stored_keys.forget([{"nextAuthorizationKeyHash": before}])
     elif interval := _heartbeat_interval(payload):
         await deps.charge_points.set_fields(charge_point_id, {"heartbeatIntervalSec": interval})
     elif payload["key"].casefold() == SECURITY_PROFILE.casefold() and payload["value"] in (

@@ -12,8 +12,11 @@ from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
 from csms.domain.limiter import Limiter
+from csms.domain.masking import without_named_secrets
+from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import kind_of
 from csms.domain.running_transaction import RunningTransaction
+from csms.domain.secret_values import KnownSecrets
 from csms.errors import FieldError
 from csms.metrics import Metrics
 from csms.ocppj.frames import Payload
@@ -23,6 +26,7 @@ from csms.repositories.certificates import Certificates
 from csms.repositories.charge_points import ChargePoints
 from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
@@ -45,6 +49,7 @@ class Deps:
     clock: Callable[[], datetime]
     telemetry: Telemetry
     charge_points: ChargePoints
+    stored_keys: StoredKeys
     transactions: Transactions
     stops: Stops
     left_behind: LeftBehind
@@ -63,6 +68,7 @@ class Deps:
     authority: CertificateAuthority | None
     limiter: Limiter
     """Of this process."""
+    secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
     def note_trouble(self, charge_point_id: str, trouble: str) -> None:
         """Count protocol trouble in a charge point's record and in `/metrics`; stored behind."""
@@ -114,6 +120,10 @@ class Peer(Protocol):
     connected_at: datetime
     """When its socket was opened, by our clock."""
     meters: MeterState
+    proof: Proof
+    """What the request for its socket has shown."""
+    reported_serial: str | None
+    """The serial of the last boot on this connection that was accepted."""
 
     @property
     def charge_point_id(self) -> str:
@@ -233,8 +243,10 @@ class Outbound:
 
     def request_shown(self, payload: Payload) -> Payload:
         """A request as it is recorded and shown."""
-        return bounded(self.mask_request(payload))
+        shown: Payload = without_named_secrets(self.mask_request(payload))
+        return bounded(shown)
 
     def response_shown(self, answer: Payload) -> Payload:
         """The charge point's answer as it is recorded and shown, whatever is in it."""
-        return self.mask_response(bounded(answer))
+        shown: Payload = without_named_secrets(self.mask_response(bounded(answer)))
+        return shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from csms.errors import CsmsError
 
-CERTIFICATE_FILE, KEY_FILE = "ca-cert.pem", "ca-key.pem"
+CERTIFICATE_FILE, KEY_FILE, CRL_FILE = "ca-cert.pem", "ca-key.pem", "crl.pem"
 CLOCK_SLACK = timedelta(hours=1)
 """Charge points' clocks are not exact: a certificate is good a little before it was made."""
 
@@ -25,14 +27,32 @@ class AuthorityError(CsmsError):
     """The authority's files are missing, do not fit, or are there already."""
 
 
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """An entry of a revocation list."""
+
+    serial_number: int
+    at: datetime
+    reason: x509.ReasonFlags | None = None
+
+
 class CertificateAuthority(Protocol):
     """Signs requests. Another one, such as a company's PKI, needs no more than this."""
 
-    def sign(self, request: x509.CertificateSigningRequest, days: int) -> str:
+    @property
+    def name(self) -> str:
+        """The issuer in its certificates, as RFC 4514 writes it."""
+
+    def sign(
+        self, request: x509.CertificateSigningRequest, days: int, subject: x509.Name | None = None
+    ) -> str:
         """A certificate for a charge point as PEM, intermediates after it, without the root.
 
-        May take a while: it is called off the event loop.
+        `subject` goes in place of the request's. May take a while: it is called off the event loop.
         """
+
+    def has_issued(self, certificate: bytes) -> bool:
+        """Whether a certificate, DER, was signed by this authority."""
 
 
 class LocalAuthority:
@@ -86,11 +106,51 @@ class LocalAuthority:
         (folder / CERTIFICATE_FILE).write_bytes(_pem(certificate))
         return cls(certificate, key)
 
-    def sign(self, request: x509.CertificateSigningRequest, days: int) -> str:
-        """A client certificate with the request's subject and key."""
-        builder = _builder(request.subject, self.certificate.subject, request.public_key(), days)
+    @property
+    def name(self) -> str:
+        """The issuer in its certificates, as RFC 4514 writes it."""
+        return self.certificate.subject.rfc4514_string()
+
+    def sign(
+        self, request: x509.CertificateSigningRequest, days: int, subject: x509.Name | None = None
+    ) -> str:
+        """A client certificate with the request's key, and its subject if no other is given."""
+        subject = subject or request.subject
+        builder = _builder(subject, self.certificate.subject, request.public_key(), days)
         certificate = self._finish(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
         return _pem(certificate).decode()
+
+    def has_issued(self, certificate: bytes) -> bool:
+        """Whether a certificate, DER, was signed by this authority."""
+        try:
+            x509.load_der_x509_certificate(certificate).verify_directly_issued_by(self.certificate)
+        except Exception:
+            # What cannot be read was not made here; the parser raises more than ValueError.
+            return False
+        return True
+
+    def revocation_list(
+        self, revoked: Iterable[Revoked], number: int, now: datetime, until: datetime
+    ) -> bytes:
+        """A certificate revocation list (RFC 5280, 5) as PEM; `until` is its next update."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now - CLOCK_SLACK)
+            .next_update(until)
+            .add_extension(x509.CRLNumber(number), critical=False)
+            .add_extension(_issuer_key(self.certificate), critical=False)
+        )
+        for one in revoked:
+            entry = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(one.serial_number)
+                .revocation_date(one.at)
+            )
+            if one.reason is not None:
+                entry = entry.add_extension(x509.CRLReason(one.reason), critical=False)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def issue_server(self, hosts: list[str], days: int) -> tuple[bytes, bytes]:
         """A server certificate for these host names and addresses, and its key, as PEM."""
@@ -106,14 +166,11 @@ class LocalAuthority:
     def _finish(
         self, builder: x509.CertificateBuilder, purpose: x509.ObjectIdentifier
     ) -> x509.Certificate:
-        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(
-            self.certificate.public_key()  # type: ignore[arg-type]
-        )
         return (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(issuer_key, critical=False)
+            .add_extension(_issuer_key(self.certificate), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -140,6 +197,12 @@ def _builder(
             x509.SubjectKeyIdentifier.from_public_key(key),  # type: ignore[arg-type]
             critical=False,
         )
+    )
+
+
+def _issuer_key(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(
+        certificate.public_key()  # type: ignore[arg-type]
     )
 
 

@@ -39,6 +39,11 @@ def import_main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, metavar="FLEET.csv")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, write none")
     parser.add_argument("--update", action="store_true", help="change records that exist")
+    parser.add_argument(
+        "--keep-certificates",
+        action="store_true",
+        help="keep those that were issued before, though a row changes key, identity or serial",
+    )
     parser.add_argument("--encoding", help="of the file, where it cannot be told, as windows-874")
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE", help="default FLEET.rejects.csv, beside the file"
@@ -97,6 +102,8 @@ def _import(client: RestClient, args: argparse.Namespace) -> int:
         query = {
             "dryRun": str(args.dry_run).lower(),
             "update": str(args.update).lower(),
+            # A server of before does not know it.
+            **({"keepCertificates": "true"} if args.keep_certificates else {}),
             "encoding": found.encoding,
             "delimiter": found.delimiter.label,
         }

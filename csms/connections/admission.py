@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -18,6 +19,7 @@ from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
+from csms.connections.certificates import Verdict
 from csms.connections.connection import GOING_AWAY, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
 from csms.connections.registry import Registry
@@ -26,6 +28,8 @@ from csms.connections.waiting_room import RETRY_AFTER, WaitingRoom
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.limiter import network_of
+from csms.domain.name_characters import objection
+from csms.domain.proof import Proof
 from csms.domain.text import nfc
 from csms.errors import Busy, DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
@@ -43,6 +47,7 @@ log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
 CLAIM_ATTEMPTS = 5
+ENDED_AT = "certificatesEndedAt"
 
 
 class Reason(StrEnum):
@@ -53,11 +58,13 @@ class Reason(StrEnum):
     BAD_HOST = "Missing or invalid Host header"
     BAD_VERSION = "Unsupported WebSocket version"
     BAD_KEY = "Missing or invalid Sec-WebSocket-Key"
+    BROWSER = "Opened by a browser"
     MISSING_IDENTITY = "Missing chargePointIdentity"
     BAD_IDENTITY = "Invalid chargePointIdentity"
     SUBPROTOCOL = "Unsupported sub-protocol"
     NOT_WHITELISTED = NOT_WHITELISTED
     UNAUTHORIZED = "Unauthorized"
+    CERTIFICATE = "Certificate not valid"
     PROFILE_TOO_LOW = "Security profile too low"
     TOO_MANY_ATTEMPTS = "Too many failed attempts"
     WAITS_FOR_CONFIRMATION = "Waits for confirmation"
@@ -87,7 +94,7 @@ class Admitted:
 
     identity: str
     record: db.Document | None
-    authenticated: bool
+    proof: Proof
     credentials: Credentials
     quirks: tuple[str, ...] = ()
 
@@ -142,25 +149,28 @@ class Admission:
         shown = Credentials(
             read_password(visitor.authorization, identity),
             visitor.is_tls,
-            visitor.certificate_names,
+            visitor.certificate,
         )
-        record = await self._find(identity)
+        record, shown = await self._look_up(identity, shown)
         quirks = _quirks_of(visitor, identity, record)
         if record is None:
             refused = await self._refuse_unknown(visitor.remote_address, identity)
-            return refused or Admitted(identity, None, False, shown, quirks)
+            return refused or Admitted(identity, None, Proof(shown.is_tls), shown, quirks)
         standing = await self._check(visitor.remote_address, identity, record, shown)
         if isinstance(standing, Refused):
             return standing
         # From here on it goes by the identity on record, in whatever case it came.
         identity = str(record["chargePointIdentity"])
-        return Admitted(identity, record, standing.profile > 0, shown, quirks)
+        return Admitted(identity, record, standing.proof, shown, quirks)
 
     async def _refuse_unknown(self, address: str, identity: str) -> Refused | None:
         """Whether an identity on no record is turned away, and not heard until its boot."""
         if wait := self._attempts.unknown_must_wait(address):
             return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
         if await self._deps.charge_points.serial_only_exist():
+            # It may become a record's identity.
+            if objection(identity) is not None:
+                return Refused(Reason.BAD_IDENTITY, 400, identity)
             if self.waiting.is_full(address):
                 return Refused(Reason.TOO_MANY_AT_ONCE, 503, identity, RETRY_AFTER)
             return None
@@ -184,10 +194,23 @@ class Admission:
         if standing.is_refused:
             if shown.password is not None:
                 self._attempts.failed(address, record["_id"])
-            return Refused(Reason.UNAUTHORIZED, 401, identity)
+            ended = standing.certificate not in (None, Verdict.NAMES_DIFFER)
+            return Refused(Reason.CERTIFICATE if ended else Reason.UNAUTHORIZED, 401, identity)
         if standing.is_too_low:
             return Refused(Reason.PROFILE_TOO_LOW, 401, identity)
         return standing
+
+    async def _look_up(
+        self, identity: str, shown: Credentials
+    ) -> tuple[db.Document | None, Credentials]:
+        """The record, and what is known of the certificate that is shown, looked up beside it."""
+        if shown.certificate is None:
+            return await self._find(identity), shown
+        record, known = await asyncio.gather(
+            self._find(identity),
+            self._deps.certificates.with_fingerprint(shown.certificate.fingerprint),
+        )
+        return record, replace(shown, certificate=replace(shown.certificate, known=known))
 
     async def _find(self, identity: str) -> db.Document | None:
         record = await self._deps.charge_points.find_by_identity(identity)
@@ -282,12 +305,14 @@ class Admission:
             return standing.reason
         if self._deps.settings.confirm_serial_binding:
             return Reason.WAITS_FOR_CONFIRMATION
+        connection.proof = standing.proof
         async with self._registry.lock(identity):
             try:
                 bound = await self._deps.charge_points.bind_identity(
                     record["_id"], identity, self._deps.clock()
                 )
-            except Duplicate:
+            except Duplicate as duplicate:
+                connection.log.warning("not_bound", charge_point=record["_id"], why=str(duplicate))
                 return Reason.NOT_WHITELISTED
             is_in = bound and await self._claim(connection, record)
             return None if is_in else Reason.NOT_WHITELISTED
@@ -341,7 +366,10 @@ class Admission:
             if not connection.authenticated and await self._is_alive_elsewhere(record):
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
-            if await charge_points.claim(claim, identity, session, now):
+            # Who ends a certificate looks for its socket here, which is known from now on; who has
+            # ended it before has changed this field.
+            ended = {ENDED_AT: record.get(ENDED_AT)} if connection.proof.fingerprint else None
+            if await charge_points.claim(claim, identity, session, now, ended):
                 return record
             try:
                 record = await charge_points.get(record["_id"])
@@ -352,6 +380,8 @@ class Admission:
                 or record.get("chargePointIdentity") != identity
             ):
                 return Reason.NOT_WHITELISTED
+            if ended is not None and record.get(ENDED_AT) != ended[ENDED_AT]:
+                return Reason.CERTIFICATE
         return Reason.ALREADY_CONNECTED
 
     async def _is_alive_elsewhere(self, record: db.Document) -> bool:

@@ -101,7 +101,7 @@ class CommandRouter:
             action=action,
             status=CommandStatus.ANSWERED,
             outcome=Outcome.ANSWERED,
-            response=self._outbound[action].mask_response(answer),
+            response=self._shown(charge_point_id, action, answer),
         )
 
     async def ask(
@@ -204,12 +204,18 @@ class CommandRouter:
                 CommandStatus.ANSWERED,
                 Outcome.ANSWERED,
                 self._deps.clock(),
-                response=outbound.response_shown(answer),
+                response=self._shown(charge_point_id, action, answer),
             )
         except DatabaseUnavailable:
             # An error would read as if the command might be sent again.
             log.error("answer_not_recorded", id=command_id)
         return answer
+
+    def _shown(self, charge_point_id: str, action: str, answer: Payload) -> Payload:
+        """A charge point's answer as it is recorded and shown."""
+        shown = self._outbound[action].response_shown(answer)
+        secrets = self._deps.secrets.of(charge_point_id)
+        return shown if secrets is None else dict(secrets.masked(shown))
 
     async def _note_restart(self, connection: Connection) -> None:
         """Leave a note for the boot that follows, which may come to any node."""

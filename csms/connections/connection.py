@@ -24,6 +24,8 @@ from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
 from csms.connections.unreadable import REFUSED, UnreadableMessages
+from csms.domain.as_sent import bounded
+from csms.domain.proof import NOTHING_PROVEN
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
     CALL_RESULT,
@@ -69,6 +71,7 @@ SILENT = "Silent"
 SLOW_READER = "Does not read"
 UNREADABLE = "Too many unreadable messages"
 REPLACED = "Replaced by a new connection"
+CERTIFICATE_ENDED = "Certificate not valid any more"
 
 
 class Transport(Protocol):
@@ -121,7 +124,8 @@ class Connection:
     __slots__ = (
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
-        "claim", "record_before", "accepted", "is_turned_away", "authenticated", "credentials",
+        "claim", "record_before", "accepted", "is_turned_away", "proof", "credentials",
+        "reported_serial",
         "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
         "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
         "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
@@ -143,8 +147,10 @@ class Connection:
         self.accepted = False
         self.is_turned_away = False
         """Whether the socket is about to be closed because the charge point may not be here."""
-        self.authenticated = False
+        self.proof = NOTHING_PROVEN
         self.credentials = Credentials()
+        self.reported_serial: str | None = None
+        """The serial of the last boot on this connection that was accepted."""
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
@@ -165,6 +171,11 @@ class Connection:
         self._has_kept_alive = False
         self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
         self._gone: asyncio.Event | None = None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether it has shown a password or a certificate that fits."""
+        return self.proof.profile > 0
 
     @property
     def log(self) -> Any:
@@ -359,8 +370,11 @@ class Connection:
         return await self._outbox.call(action, payload, on_sent, is_question=is_question)
 
     async def inquire(self, action: str, payload: Payload) -> Payload:
-        """Send a question of csms' own; see `call`."""
-        return await self.call(action, payload, is_question=True)
+        """Send a question of csms' own; see `call`. What was just handed out is masked in the
+        answer, which becomes part of a record."""
+        answer = await self.call(action, payload, is_question=True)
+        secrets = self.node.deps.secrets.of(self.charge_point_id) if self.is_known else None
+        return answer if secrets is None else dict(secrets.masked(bounded(answer)))
 
     # Closing
 
@@ -374,10 +388,17 @@ class Connection:
 
     def forget_whitelisting(self) -> None:
         """Close because the record that let it in no longer does."""
+        self._expel("no_longer_whitelisted", NOT_WHITELISTED)
+
+    def forget_certificate(self) -> None:
+        """Close because the certificate that let it in is good no more."""
+        self._expel("certificate_ended", CERTIFICATE_ENDED)
+
+    def _expel(self, event: str, reason: str) -> None:
         self.accepted = False
         self.is_turned_away = True
-        self.log.info("no_longer_whitelisted")
-        self.close(POLICY_VIOLATION, NOT_WHITELISTED)
+        self.log.info(event)
+        self.close(POLICY_VIOLATION, reason)
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""

@@ -10,29 +10,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from csms.actions.context import Deps
+from csms.connections.certificates import (
+    ShownCertificate,
+    Verdict,
+    judge_certificate,
+    record_of,
+)
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.charge_point import certified_names, fold_serial
+from csms.domain.charge_point import has_key
+from csms.domain.installed_certificate import EndReason
+from csms.domain.proof import NOTHING_PROVEN, Proof
 from csms.passwords import PasswordPool
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows: a Basic password, TLS, and the names in a verified certificate."""
+    """What a request shows: a Basic password, TLS, and a verified certificate."""
 
     password: bytes | None = None
     is_tls: bool = False
-    certificate_names: frozenset[str] = frozenset()
+    certificate: ShownCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far credentials carry a visitor. `profile` is the highest security profile they meet."""
+    """How far credentials carry a visitor."""
 
-    profile: int
+    proof: Proof = NOTHING_PROVEN
     is_refused: bool = False
     """Wrong or missing: the record asks for a password, and there was no other proof."""
     is_too_low: bool = False
     """Good, but the record asks for a higher profile."""
+    certificate: Verdict | None = None
+    """What the certificate said, if one was shown."""
 
 
 class CredentialChecker:
@@ -50,48 +60,68 @@ class CredentialChecker:
             DatabaseUnavailable: a new key could not be taken over.
             Busy: too many passwords are being checked.
         """
-        has_key = bool(record.get("authorizationKeyHash") or record.get("nextAuthorizationKeyHash"))
-        by_certificate = names_fit(record, shown.certificate_names)
-        by_password = shown.password is not None and await self._fits(record, shown.password)
-        reached = 3 if by_certificate else (2 if shown.is_tls else 1) if by_password else 0
-        if has_key and not by_password and not by_certificate:
-            return Standing(0, is_refused=True)
+        certificate = shown.certificate
+        verdict = None if certificate is None else judge_certificate(record, certificate)
+        fitting = certificate if verdict is Verdict.FITS else None
+        key = None if shown.password is None else await self._fitting(record, shown, fitting)
+        reached = 3 if fitting else (2 if shown.is_tls else 1) if key else 0
+        proof = Proof(shown.is_tls, reached, key, None if fitting is None else fitting.fingerprint)
+        nothing_fits = key is None and fitting is None
+        if nothing_fits and (has_key(record) or (verdict is not None and verdict.is_alarming)):
+            return Standing(is_refused=True, certificate=verdict)
         if reached < (record.get("securityProfile") or 0):
-            return Standing(reached, is_refused=reached == 0, is_too_low=reached > 0)
-        await self._take_over(record, reached)
-        return Standing(reached)
+            return Standing(proof, reached == 0, reached > 0, verdict)
+        await self._take_over(record, reached, fitting)
+        return Standing(proof, certificate=verdict)
 
     def is_known_good(self, record: Mapping[str, Any], shown: Credentials) -> bool:
         """Whether this very password was good before; costs nothing to find out."""
         stored = record.get("authorizationKeyHash")
         return bool(stored and shown.password and self._verifier.known_good(stored, shown.password))
 
-    async def _fits(self, record: Mapping[str, Any], password: bytes) -> bool:
+    async def _fitting(
+        self, record: Mapping[str, Any], shown: Credentials, certificate: ShownCertificate | None
+    ) -> str | None:
+        """The key on record that the password fits, which is the current one from then on."""
+        password = shown.password or b""
         current = record.get("authorizationKeyHash")
         coming = record.get("nextAuthorizationKeyHash")
         if coming and await self._verify(coming, password):
-            await self._deps.charge_points.set_fields(
-                record["_id"],
-                {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None},
-            )
-            return True
-        return bool(current) and await self._verify(str(current), password)
+            await self._end_older(record, EndReason.KEY, certificate)
+            if await self._deps.charge_points.take_over_key(record["_id"], coming) and current:
+                await self._deps.stored_keys.forget([{"authorizationKeyHash": current}])
+            # It may have been set by another node.
+            self._deps.secrets.remember(record["_id"], [password.decode("utf-8", "replace")])
+            return str(coming)
+        return str(current) if current and await self._verify(str(current), password) else None
 
-    async def _take_over(self, record: Mapping[str, Any], reached: int) -> None:
+    async def _take_over(
+        self, record: Mapping[str, Any], reached: int, certificate: ShownCertificate | None
+    ) -> None:
         """A profile that was set at the charge point holds once it has connected with it."""
         coming = record.get("nextSecurityProfile")
         if coming is not None and reached >= coming:
+            if coming > (record.get("securityProfile") or 0):
+                await self._end_older(record, EndReason.PROFILE, certificate)
             await self._deps.charge_points.set_fields(
                 record["_id"], {"securityProfile": coming, "nextSecurityProfile": None}
             )
+        own = None if certificate is None else record_of(record, certificate)
+        if own is not None and own.get("firstUsedAt") is None:
+            await self._deps.certificates.note_first_use(own, self._deps.clock())
 
-    async def _verify(self, stored_hash: str, password: bytes) -> bool:
-        if self._verifier.known_good(stored_hash, password):
+    async def _end_older(
+        self, record: Mapping[str, Any], because: EndReason, certificate: ShownCertificate | None
+    ) -> None:
+        """End what was issued before the certificate that is shown, or all if none is."""
+        own = None if certificate is None else record_of(record, certificate)
+        before = None if own is None else own["createdAt"]
+        await self._deps.certificates.end(record["_id"], because, self._deps.clock(), before=before)
+
+    async def _verify(self, stored: str, password: bytes) -> bool:
+        if self._verifier.known_good(stored, password):
             return True
-        return await self._passwords.run(self._verifier.verify, stored_hash, password)
-
-
-def names_fit(record: Mapping[str, Any], names: frozenset[str]) -> bool:
-    """Whether a certificate's common name is the charge point's serial or identity on record."""
-    own = {fold_serial(name) for name in certified_names(record)}
-    return any(fold_serial(name) in own for name in names)
+        key_hash = await self._deps.stored_keys.hash_of(stored)
+        return key_hash is not None and await self._passwords.run(
+            self._verifier.verify, key_hash, password, stored
+        )

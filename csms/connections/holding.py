@@ -29,6 +29,7 @@ class Holding:
             except NotFound:
                 record = None
             self.enforce(charge_point_id, record)
+            await self._enforce_certificate(connection)
             if record is not None and connection.record_before is not None:
                 await self._keep_hold(connection, record)
 
@@ -47,6 +48,15 @@ class Holding:
             or record.get("chargePointIdentity") != connection.identity
         ):
             connection.forget_whitelisting()
+
+    async def _enforce_certificate(self, connection: Connection) -> None:
+        """Close a socket whose certificate was revoked, replaced or ended."""
+        fingerprint = connection.proof.fingerprint
+        if fingerprint is None or connection.closed:
+            return
+        known = await self._deps.certificates.with_fingerprint(fingerprint)
+        if any(one.get("endedAt") is not None for one in known):
+            connection.forget_certificate()
 
     async def _keep_hold(self, connection: Connection, record: db.Document) -> None:
         """Give way to a session on another node; take back what was given up for dead."""

@@ -32,6 +32,13 @@ SHOWN_EVERY = 60.0
 """Seconds between two messages with one quirk in the log, of Actions that it leaves out."""
 
 
+_FREE_TEXTS = {
+    "StatusNotification": ("errorCode", "info", "vendorId", "vendorErrorCode"),
+    "SecurityEventNotification": ("type", "techInfo"),
+}
+"""Where a charge point may write what it likes, and it becomes part of a record."""
+
+
 class Inbox:
     """A bounded queue, worked off in order; a task runs only while a handler has to wait."""
 
@@ -179,8 +186,21 @@ class Inbox:
         for quirk in quirks:
             deps.metrics.quirk_seen(quirk)
         self._is_worth_logging = bool(quirks) and self._has_news(quirks)
+        if call.action in _FREE_TEXTS:
+            payload = self._without_secrets(call.action, payload)
         now = deps.clock()
         return inbound, payload, Context(deps, connection, now, quirks, call.payload)
+
+    def _without_secrets(self, action: str, payload: Payload) -> Payload:
+        """A payload without what csms has handed out, in texts that are stored and shown."""
+        connection = self._connection
+        if not connection.is_known:
+            return payload
+        secrets = connection.node.deps.secrets.of(connection.charge_point_id)
+        if secrets is None:
+            return payload
+        texts = {name: payload[name] for name in _FREE_TEXTS[action] if name in payload}
+        return {**payload, **secrets.masked(texts)}
 
     def _in_other_case(self, call: Call) -> Inbound | None:
         """The action that is meant by one in another case; the Call is one of it from now on."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-import orjson
-
 from csms.actions.context import Outbound
 from csms.config import Settings
+from csms.domain.masking import shown_text
 from csms.domain.secret_text import mask_text
+from csms.domain.secret_values import KnownSecrets
 from csms.errors import OcppError
 from csms.ocppj.frames import Call, CallError, CallResult, Head, Payload, UniqueId
 from csms.repositories.telemetry import Telemetry
@@ -43,12 +43,14 @@ class MessageLog:
         settings: Settings,
         telemetry: Telemetry,
         outbound: Mapping[str, Outbound],
+        secrets: KnownSecrets,
         clock: Callable[[], datetime],
     ) -> None:
         self._enabled = settings.message_log
         self._skip = frozenset(settings.message_log_skip)
         self._telemetry = telemetry
         self._outbound = outbound
+        self._secrets = secrets
         self._clock = clock
 
     def inbound(
@@ -72,7 +74,7 @@ class MessageLog:
             "in",
             call.unique_id,
             call.action,
-            _text(call.pick_up()),
+            shown_text(call.pick_up(), MAX_TEXT),
             answer,
             None if error is None else f"{error.code}: {error.description}",
             seconds,
@@ -99,7 +101,7 @@ class MessageLog:
             error = f"{answer.code}: {answer.description}"
         else:
             error = outcome
-        request = _text(known.request_shown(payload) if known else payload)
+        request = shown_text(known.request_shown(payload) if known else payload, MAX_TEXT)
         self._store(party, "out", unique_id, action, request, response, error, seconds)
 
     def unreadable(self, party: Party, text: str, head: Head | None, reason: str) -> None:
@@ -120,26 +122,19 @@ class MessageLog:
         error: str | None,
         seconds: float | None,
     ) -> None:
-        self._telemetry.insert_behind(
-            "messages",
-            {
-                "chargePointId": party.charge_point_id if party.is_known else None,
-                "chargePointIdentity": party.identity,
-                "at": self._clock(),
-                "direction": direction,
-                "uniqueId": str(unique_id),
-                "action": action[:MAX_TEXT],
-                "request": request,
-                "response": None if response is None else _text(response),
-                "error": error,
-                "milliseconds": None if seconds is None else round(seconds * 1000, 3),
-            },
-        )
-
-
-def _text(payload: Payload) -> str:
-    try:
-        return orjson.dumps(payload).decode()[:MAX_TEXT]
-    except orjson.JSONEncodeError:
-        # orjson reads deeper nesting than it writes.
-        return "nested too deep to be shown"
+        record = {
+            "chargePointId": party.charge_point_id if party.is_known else None,
+            "chargePointIdentity": party.identity,
+            "at": self._clock(),
+            "direction": direction,
+            "uniqueId": str(unique_id),
+            "action": action[:MAX_TEXT],
+            "request": request,
+            "response": None if response is None else shown_text(response, MAX_TEXT),
+            "error": error,
+            "milliseconds": None if seconds is None else round(seconds * 1000, 3),
+        }
+        if party.is_known and (secrets := self._secrets.of(party.charge_point_id)) is not None:
+            for name in ("uniqueId", "action", "request", "response", "error"):
+                record[name] = secrets.masked(record[name])
+        self._telemetry.insert_behind("messages", record)

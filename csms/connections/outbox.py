@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from csms.connections.turns import Turns
+from csms.domain.as_sent import bounded
+from csms.domain.masking import named_secrets
 from csms.errors import CallErrorReceived, ChargePointOffline, CommandTimeout
 from csms.ocppj.frames import CallError, CallResult, Payload
 
@@ -76,8 +78,19 @@ class Outbox:
         finally:
             self._turns.give_back()
         if isinstance(answer, CallError):
-            raise CallErrorReceived(answer.code, answer.description, answer.details)
+            raise self._without_secrets(answer)
         return answer.payload
+
+    def _without_secrets(self, error: CallError) -> CallErrorReceived:
+        """A CallError as it is recorded, logged and shown."""
+        code, description, details = error.code, error.description, error.details
+        connection = self._connection
+        if connection.is_known:
+            secrets = connection.node.deps.secrets.of(connection.charge_point_id)
+            if secrets is not None:
+                code, description = secrets.mask(code), secrets.mask(description)
+                details = secrets.masked(bounded(details))
+        return CallErrorReceived(code, description, details)
 
     def answered(self, answer: Answer) -> None:
         """Take the answer to the Call that is out."""
@@ -121,6 +134,8 @@ class Outbox:
         outcome = "Timeout"
         answer: Answer | None = None
         unique_id = uuid4().hex
+        if connection.is_known and (handed_out := named_secrets(payload)):
+            connection.node.deps.secrets.remember(connection.charge_point_id, handed_out)
         out = self._out = Out(loop.create_future(), is_question, loop.time())
         connection.transport.send(connection.session.start_call(unique_id, action, payload))
         if is_question and self._turns.urgent_waiting:

@@ -12,7 +12,14 @@ import structlog
 
 from csms.actions.context import Deps, Inbound
 from csms.connections.admission import Admission, Admitted, Reason
-from csms.connections.connection import OURSELVES, Ask, Connection, Node, Transport
+from csms.connections.connection import (
+    CERTIFICATE_ENDED,
+    OURSELVES,
+    Ask,
+    Connection,
+    Node,
+    Transport,
+)
 from csms.connections.connector_sync import SYNC_ERROR, sync_connectors
 from csms.connections.gate import Gate, KnownIdentities
 from csms.connections.message_log import MessageLog
@@ -82,7 +89,7 @@ class Sockets:
         connection = Connection(
             transport, self._node, identity=admitted.identity, remote_address=remote_address
         )
-        connection.authenticated = admitted.authenticated
+        connection.proof = admitted.proof
         connection.credentials = admitted.credentials
         connection.quirks = admitted.quirks
         self._registry.add(connection)
@@ -118,7 +125,7 @@ class Sockets:
         A visitor that was turned away is in `rejected_connections`: the record is not its own,
         unless the record itself was changed and no longer lets it in.
         """
-        is_forgotten = reason == Reason.NOT_WHITELISTED
+        is_forgotten = reason in (Reason.NOT_WHITELISTED, CERTIFICATE_ENDED)
         if not connection.is_known or reason in _ROUTINE:
             return
         if connection.is_turned_away and not is_forgotten:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes
 
+from csms.connections.certificates import ShownCertificate
 from csms.domain.charge_point import MAX_IDENTITY
 from csms.domain.job import mask_location, token_of
 from csms.domain.text import nfc
@@ -30,8 +31,8 @@ class Visitor:
     authorization: str | None
     remote_address: str
     is_tls: bool = False
-    certificate_names: frozenset[str] = frozenset()
-    """Common names of a client certificate that the TLS handshake has verified."""
+    certificate: ShownCertificate | None = None
+    """The client certificate, if there was one."""
 
     @property
     def names_endpoint(self) -> bool:

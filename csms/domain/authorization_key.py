@@ -10,10 +10,12 @@ import hashlib
 import hmac
 import os
 import re
+import uuid
 
 import argon2
 
 MIN_BYTES, MAX_BYTES = 16, 40
+_REFERENCE = "key:"
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
 
 # Keys are long and random, so a light setting is enough to make a stolen hash useless.
@@ -39,24 +41,38 @@ def hash_key(key: str | bytes) -> str:
     return _HASHER.hash(canonical_key(key))
 
 
+def new_reference() -> str:
+    """A new name for a stored hash. It is no hash, so no password fits it."""
+    return _REFERENCE + uuid.uuid4().hex
+
+
+def is_reference(stored: str) -> bool:
+    """Whether this names a hash, and is not one itself."""
+    return stored.startswith(_REFERENCE)
+
+
 class KeyVerifier:
     """Compares presented passwords with stored hashes, in constant time.
 
     A password that was good once is remembered by a keyed digest, in memory alone, so that a
-    fleet that reconnects does not pay for argon2 each time.
+    fleet that reconnects does not pay for argon2 each time. It is remembered under what stands in
+    the record, a reference to the hash: that must never come to mean another hash.
     """
 
     def __init__(self) -> None:
         self._secret = os.urandom(32)
         self._good: dict[str, bytes] = {}
 
-    def known_good(self, stored_hash: str, presented: bytes) -> bool:
-        """Whether this password was verified before against this hash. Fast."""
-        digest = self._good.get(stored_hash)
+    def known_good(self, stored: str, presented: bytes) -> bool:
+        """Whether this password was verified before for this reference or hash. Fast."""
+        digest = self._good.get(stored)
         return digest is not None and hmac.compare_digest(digest, self._digest(presented))
 
-    def verify(self, stored_hash: str, presented: bytes) -> bool:
-        """Whether the password fits. Takes some 20 ms: keep it off the event loop."""
+    def verify(self, stored_hash: str, presented: bytes, stored: str | None = None) -> bool:
+        """Whether the password fits. Takes some 20 ms: keep it off the event loop.
+
+        `stored` is what stands in the record, if that is not the hash itself.
+        """
         for candidate in _readings(presented):
             try:
                 _HASHER.verify(stored_hash, candidate)
@@ -64,7 +80,7 @@ class KeyVerifier:
                 continue
             except argon2.exceptions.InvalidHashError:
                 return False
-            self._good[stored_hash] = self._digest(presented)
+            self._good[stored or stored_hash] = self._digest(presented)
             return True
         return False
 

@@ -25,6 +25,10 @@ _PEM_CERTIFICATE = re.compile(
     r"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----"
 )
 
+OTHER_NAME = (
+    "the common name must be the charge point's serial number or identity, as it was entered here"
+)
+
 HashData = dict[str, str]
 """A CertificateHashDataType: hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber."""
 
@@ -57,11 +61,30 @@ def read_request(pem: str, names: frozenset[str]) -> x509.CertificateSigningRequ
         strong = isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_EC_BITS
     if not strong:
         raise ValueError(f"the key must be RSA of {MIN_RSA_BITS} bits or more, or elliptic")
-    requested = {str(part.value) for part in common_names}
-    folded = {fold_text(name.strip()) for name in names if name}
-    if len(requested) != 1 or not {fold_text(name.strip()) for name in requested} <= folded:
-        raise ValueError("the common name must be the charge point's serial number or identity")
+    if len({str(part.value) for part in common_names}) != 1 or _entered(request, names) is None:
+        raise ValueError(OTHER_NAME)
     return request
+
+
+def certified_subject(request: x509.CertificateSigningRequest, names: frozenset[str]) -> x509.Name:
+    """The subject to certify: that of the request, with its common name as ops have entered it.
+
+    Who verifies the certificate elsewhere may compare letter by letter.
+    """
+    name = _entered(request, names)
+    assert name is not None, "the request was not read with these names"
+    return x509.Name(
+        x509.NameAttribute(part.oid, name) if part.oid == NameOID.COMMON_NAME else part
+        for part in request.subject
+    )
+
+
+def _entered(request: x509.CertificateSigningRequest, names: frozenset[str]) -> str | None:
+    """The name that a request asks for, as it was entered; one that is written so goes first."""
+    asked = {str(p.value) for p in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    by_fold = {fold_text(name.strip()): name for name in sorted(names) if name.strip()}
+    by_fold |= {fold_text(name.strip()): name for name in asked & names}
+    return next((by_fold[f] for f in (fold_text(a.strip()) for a in asked) if f in by_fold), None)
 
 
 def read_certificate(pem: str) -> x509.Certificate | None:

@@ -17,12 +17,22 @@ from pydantic import (
 )
 
 from csms.domain.connector import MAX_CONNECTORS, ConnectorType, TypeSource, as_known_now
-from csms.domain.folded_keys import folded_keys
+from csms.domain.folded_keys import all_keys
+from csms.domain.name_characters import objection
 from csms.domain.protocol_trouble import ProtocolTrouble, trouble_of
 from csms.domain.search import GRAMS, grams
 from csms.domain.text import COMPOSED, bare, fold_text
+from csms.errors import FieldError
 
 MAX_IDENTITY = 255
+BOUND = "bound"
+"""The `identitySource` of a record whose identity its charge point has chosen."""
+NAMED = ("serialNumber", "chargePointIdentity")
+"""What charge points are known by in the field; records have an `id` as well."""
+
+KEY_FIELDS = ("authorizationKeyHash", "nextAuthorizationKeyHash")
+"""What a record has of its authorization key, and of one that the charge point was told and has not
+used yet: a reference to the hash, or the hash itself if an earlier version wrote it."""
 
 
 def _no_control_characters(text: str) -> str:
@@ -135,6 +145,12 @@ class NewChargePoint(ChargePointFields):
 class ChargePointPatch(ChargePointFields):
     """Fields to change; what is left out stays, null clears."""
 
+    keepCertificates: bool = Field(
+        False,
+        description="a new authorization key, a higher security profile, another identity or"
+        " serial number ends the certificates that were issued before; true keeps them",
+    )
+
     @model_validator(mode="after")
     def _no_null_flags(self) -> ChargePointPatch:
         for name in ("protocol", "isWhitelisted"):
@@ -183,6 +199,11 @@ class ChargePointView(BaseModel):
     serialNumber: str | None = None
     chargePointIdentity: str | None = None
     isWhitelisted: bool = True
+    identitySource: str | None = Field(
+        None,
+        description="`bound`: the charge point chose its identity when it booted with the serial"
+        " number on record; a PATCH of chargePointIdentity confirms it",
+    )
     hasAuthorizationKey: bool = Field(False, description="whether HTTP Basic is asked for")
     securityProfile: int | None = None
     connectorCount: int | None = None
@@ -232,6 +253,13 @@ class ChargePointView(BaseModel):
     )
     connectorsSyncedAt: datetime | None = None
     connectorSyncError: str | None = Field(None, description="why it could not be asked")
+    certificateRefusedAt: datetime | None = Field(
+        None, description="when it last asked for a certificate (SignCertificate) in vain"
+    )
+    certificateRefusedReason: str | None = None
+    certificatesEndedAt: datetime | None = Field(
+        None, description="when certificates of it were last revoked, or ended by a change"
+    )
     flags: list[str] = Field([], description="what looked wrong with what it reported")
     quirks: dict[str, int] = Field({}, description="tolerated deviations, and how often")
     protocolTrouble: ProtocolTrouble = Field(
@@ -241,16 +269,19 @@ class ChargePointView(BaseModel):
     updatedAt: datetime | None = None
 
 
-def new_record(new: NewChargePoint, key_hash: str | None, now: datetime) -> dict[str, Any]:
-    """The document of a new charge point: every field is there, null where nothing is known."""
+def new_record(new: NewChargePoint, key: str | None, now: datetime) -> dict[str, Any]:
+    """The document of a new charge point: every field is there, null where nothing is known.
+
+    `key` is the reference to the hash of its authorization key.
+    """
     fields = set(ChargePointView.model_fields) - {"id", "connected", "hasAuthorizationKey"}
     record: dict[str, Any] = dict.fromkeys(sorted(fields))
     record |= new.model_dump(exclude={"id", "authorizationKey"})
     record |= {"connectors": [], "flags": [], "createdAt": now, "updatedAt": now}
     # Counters below a null could not be incremented.
     record |= {"quirks": {}, "protocolTrouble": {}}
-    record = {"_id": new.id, **record, "authorizationKeyHash": key_hash}
-    return {**record, **folded_keys(record), GRAMS: grams(record)}
+    record = {"_id": new.id, **record, "authorizationKeyHash": key}
+    return {**record, **all_keys(record), GRAMS: grams(record)}
 
 
 def view(record: dict[str, Any]) -> ChargePointView:
@@ -267,9 +298,20 @@ def view(record: dict[str, Any]) -> ChargePointView:
             "connectors": as_known_now(record),
             "protocolTrouble": trouble_of(record),
             "connected": record.get("ocppSessionId") is not None,
-            "hasAuthorizationKey": record.get("authorizationKeyHash") is not None,
+            "hasAuthorizationKey": has_key(record),
         }
     )
+
+
+def name_objections(fields: Mapping[str, Any]) -> list[FieldError]:
+    """What is wrong with new names of a charge point: invisible or confusable characters."""
+    found = ((field, objection(fields.get(field) or "")) for field in (*NAMED, "id"))
+    return [FieldError(field, message) for field, message in found if message is not None]
+
+
+def has_key(record: Mapping[str, Any]) -> bool:
+    """Whether the charge point is asked for a password, its authorization key."""
+    return any(record.get(field) for field in KEY_FIELDS)
 
 
 def has_booted(record: Mapping[str, Any]) -> bool:
@@ -283,12 +325,20 @@ def fold_serial(serial: str | None) -> str:
 
 
 def certified_names(record: Mapping[str, Any]) -> frozenset[str]:
-    """The names that a certificate may prove: what ops entered, never what was reported.
+    """The names that a certificate of somebody else's authority may prove: those on record.
 
-    Otherwise a charge point without a serial on record could report, and get certified, another's.
+    What was only reported is not among them: a charge point without a serial on record could
+    report another's.
     """
     names = (record.get("serialNumber"), record.get("chargePointIdentity"))
     return frozenset(str(name) for name in names if name)
+
+
+def entered_names(record: Mapping[str, Any]) -> frozenset[str]:
+    """The names that ops have entered: what csms certifies, and not an identity that came by."""
+    if record.get("identitySource") == BOUND:
+        record = {"serialNumber": record.get("serialNumber")}
+    return certified_names(record)
 
 
 def reported_serial(boot: dict[str, Any]) -> str | None:

@@ -13,10 +13,18 @@ HEARTBEAT_INTERVAL = "HeartbeatInterval"
 SECURITY_PROFILE = "SecurityProfile"
 MASK = "********"
 
-_SECRET = re.compile(r"authorizationkey|password|passwd|passphrase|secret|token|psk|pincode", re.I)
+_SECRETS = (
+    "authorizationkey", "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token",
+    "psk", "pincode", "apikey", "accesskey", "privatekey", "credential",
+)  # fmt: skip
+"""What the names of secrets have in them, in lower case and without what separates words."""
 
+_ROOTS = ("pass", "pwd", "secret", "token", "psk", "pin", "key", "credential")
+"""One of these is in each of them."""
 
+_SECRET = re.compile("|".join(_SECRETS), re.I)
 _FILLING = re.compile(r"[\s_.-]")
+_ESCAPED = re.compile(r"\\+u00([0-9a-f]{2})", re.I)
 _VALUE_NAMES = frozenset({"value", "val"})
 _UNKNOWN_KEYS = "unknownkey"
 
@@ -24,6 +32,16 @@ _UNKNOWN_KEYS = "unknownkey"
 def is_secret(key: str) -> bool:
     """Whether the value of a configuration key must not be shown or recorded."""
     return _SECRET.search(_FILLING.sub("", key)) is not None
+
+
+def may_name_secret(text: str) -> bool:
+    """Whether the name of a secret may be in a text, or in its JSON; False is sure. Fast."""
+    if "\\u00" in text:
+        text = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), text)
+    plain = text.lower()
+    for filling in "_-. ":
+        plain = plain.replace(filling, "")
+    return any(root in plain for root in _ROOTS)
 
 
 def configuration_values(answer: Mapping[str, Any]) -> dict[str, str]:

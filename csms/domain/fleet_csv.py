@@ -20,11 +20,13 @@ from csms.domain.csv_table import CsvFile, Header, fault_of, inspect_csv, record
 from csms.domain.csv_text import CsvRecord, Delimiter
 from csms.domain.fleet_cells import READERS, note_on_serial
 from csms.domain.fleet_columns import EXPORTED, FIELDS, KEYS, NAMED_KEYS, SECRET
+from csms.domain.folded_keys import NAMED_BY, fold_name, names_of
 from csms.domain.repeats import Repeats
 from csms.domain.text import fold_text
 from csms.errors import FieldError
 
 _PAUSE_ROWS = 200
+_NAME = "name"
 
 Key = tuple[str, str]
 """A field that finds a record, and its value as it is compared."""
@@ -80,6 +82,11 @@ def record_keys(record: Mapping[str, Any]) -> list[Key]:
     return [(key, _fold(key, value)) for key, value in values if isinstance(value, str)]
 
 
+def name_keys(record: Mapping[str, Any]) -> list[Key]:
+    """What no other record may be called, as identity or as serial; nothing is found by it."""
+    return [(_NAME, name) for name in names_of(record).values()]
+
+
 def _fold(key: str, value: str) -> str:
     return fold_serial(value) if key == "serialNumber" else fold_text(value)
 
@@ -107,11 +114,9 @@ def inspect_fleet(
         if rows % _PAUSE_ROWS == 0:
             pause()
         cells = zip(header.fields, record.cells, strict=False)
-        repeats.expect(
-            (name, _fold(name, read_cell(cell).text))
-            for name, cell in cells
-            if name in KEYS and cell
-        )
+        texts = {name: read_cell(cell).text for name, cell in cells if name in KEYS and cell}
+        repeats.expect((name, _fold(name, text)) for name, text in texts.items())
+        repeats.expect((_NAME, fold_name(texts[name])) for name in NAMED_BY if name in texts)
 
     found = inspect_csv(file, FIELDS, NAMED_KEYS, encoding, delimiter, see)
     return FleetFile(found.encoding, found.delimiter, found.header, found.row_count, repeats)

@@ -9,13 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from csms.domain.charge_point import NewChargePoint, fold_serial
+from csms.domain.charge_point import NewChargePoint, fold_serial, has_key, name_objections
 from csms.domain.csv_table import CsvFile
 from csms.domain.fleet_columns import SECRET
-from csms.domain.fleet_csv import FleetRow, Key, field_errors, record_keys
+from csms.domain.fleet_csv import FleetRow, Key, field_errors, name_keys, record_keys
+from csms.domain.folded_keys import names_of
 from csms.domain.repeats import Repeats
 from csms.domain.text import nfc
-from csms.errors import FieldError
+from csms.errors import Duplicate, FieldError
 
 Record = Mapping[str, Any]
 
@@ -25,6 +26,10 @@ REPEATED = "row {0} is about the same charge point; keep one of the two"
 TWO_RECORDS = "belongs to the record {0}, but {1} to {2}; a row can be about one record only"
 OTHER_ID = (
     "{0} is on record as {1}, and an id cannot be changed; leave the cell empty or write that id"
+)
+NAMED_ABOVE = (
+    "row {0} has it already, as the identity or the serial number of another charge point; these"
+    " must all differ"
 )
 DIFFERS = (
     "already exists as {0} and differs in {1}; to change it, import with update=true (--update)"
@@ -115,13 +120,33 @@ class Existing:
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._by_key: dict[Key, list[Record]] = {}
+        self._by_name: dict[str, list[tuple[Record, str]]] = {}
         for record in records:
             for key in record_keys(record):
                 self._by_key.setdefault(key, []).append(record)
+            for name_field, name in names_of(record).items():
+                self._by_name.setdefault(name, []).append((record, name_field))
 
     def matches(self, row: FleetRow) -> dict[str, Record]:
         """The records that a row's keys name, by the field that names them, the surest first."""
         return {key[0]: self._best(key, row) for key in row.keys if key in self._by_key}
+
+    def taken(self, names: Mapping[str, str], record: Record | None) -> list[FieldError]:
+        """Which of these names, by field, are another record's identity or serial."""
+        own_id = None if record is None else record["_id"]
+        errors = []
+        for field_name, name in names.items():
+            others = [one for one in self._by_name.get(name, ()) if one[0]["_id"] != own_id]
+            if others:
+                other, theirs = others[0]
+                duplicate = Duplicate(
+                    field_name,
+                    str(other["_id"]),
+                    str(other[theirs]),
+                    theirs if theirs != field_name else None,
+                )
+                errors.append(FieldError(field_name, duplicate.message))
+        return errors
 
     def _best(self, key: Key, row: FleetRow) -> Record:
         """Of records that collide since before that was refused, the one written as in the row."""
@@ -150,7 +175,14 @@ class Planner:
         record = next(iter(matches.values()), None)
         record_id = row.id if record is None else record["_id"]
         result = RowResult(row.row, row.line, record_id, Result.UNCHANGED, notes=row.notes)
-        errors = row.errors or self._repeated(row.keys) or _conflicts(row, matches)
+        names = _new_names(row, record)
+        errors = (
+            row.errors
+            or self._repeated(row.keys)
+            or _conflicts(row, matches)
+            or existing.taken(names, record)
+            or self._named_above(names)
+        )
         if errors:
             return result.reject(*errors)
         if record is None:
@@ -158,8 +190,11 @@ class Planner:
         changes = _changes(row.fields, record, secret_fits)
         if changes and not self._update:
             return result.reject(_exists(next(iter(matches)), record, changes))
+        if objections := name_objections({name: row.fields.get(name) for name in changes}):
+            return result.reject(*objections)
         others = [key for key in record_keys(record) if key not in row.keys]
-        self._repeats.note(row.row, row.keys, also=others)
+        names_left = name_keys({**record, **row.fields})
+        self._repeats.note(row.row, [*row.keys, *name_keys(row.fields)], also=others + names_left)
         return replace(result, result=Result.CHANGED, changes=changes) if changes else result
 
     def _create(self, row: FleetRow, result: RowResult) -> RowResult:
@@ -168,14 +203,34 @@ class Planner:
             new = NewChargePoint.model_validate(given)
         except ValidationError as error:
             return result.reject(*field_errors(error))
-        self._repeats.note(row.row, row.keys)
+        if objections := name_objections(given):
+            return result.reject(*objections)
+        self._repeats.note(row.row, [*row.keys, *name_keys(row.fields)])
         return replace(result, result=Result.CREATED, new=new)
+
+    def _named_above(self, names: Mapping[str, str]) -> list[FieldError]:
+        rows = ((f, self._repeats.first_row(key)) for f, key in _as_keys(names))
+        return [FieldError(name, NAMED_ABOVE.format(row)) for name, row in rows if row is not None]
 
     def _repeated(self, keys: Sequence[Key]) -> list[FieldError]:
         rows = ((key[0], self._repeats.first_row(key)) for key in keys)
         return [
             FieldError(name, REPEATED.format(first)) for name, first in rows if first is not None
         ]
+
+
+def _new_names(row: FleetRow, record: Record | None) -> dict[str, str]:
+    """The names that a row gives to its record, by field; those that it has already are kept."""
+    before = record or {}
+    return {
+        field_name: name
+        for field_name, name in names_of(row.fields).items()
+        if not _same(field_name, row.fields[field_name], before.get(field_name))
+    }
+
+
+def _as_keys(names: Mapping[str, str]) -> list[tuple[str, Key]]:
+    return [(field, key) for field in names for key in name_keys({field: names[field]})]
 
 
 def _conflicts(row: FleetRow, matches: Mapping[str, Record]) -> list[FieldError]:
@@ -200,7 +255,7 @@ def _changes(fields: Record, record: Record, secret_fits: bool) -> dict[str, Cha
         if name != SECRET and not _same(name, value, record.get(name))
     }
     if fields.get(SECRET) is not None and not secret_fits:
-        before = HIDDEN if record.get("authorizationKeyHash") else None
+        before = HIDDEN if has_key(record) else None
         changes[SECRET] = Change(before, HIDDEN)
     return changes
 

@@ -17,6 +17,7 @@ from csms.domain.certificate import (
     same_certificate,
     summary,
 )
+from csms.domain.folded_keys import NAMED_BY, same_name
 
 
 class CertificateUse(StrEnum):
@@ -39,6 +40,34 @@ class CertificateStatus(StrEnum):
     DELETED = "Deleted"
 
 
+class EndReason(StrEnum):
+    """Why a certificate is good no more before it expires."""
+
+    REVOKED = "revoked"
+    """By a person."""
+    SUPERSEDED = "superseded"
+    """The charge point has connected with a newer one."""
+    KEY = "authorizationKey"
+    """A new authorization key was set."""
+    PROFILE = "securityProfile"
+    """The security profile was raised."""
+    NAME = "identity"
+    """The identity or the serial number was changed."""
+    DELETED = "deleted"
+    """The charge point was deleted."""
+
+
+class CertificateState(StrEnum):
+    """Whether a charge point may connect with its certificate."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+    ENDED = "ended"
+    """By a change of the record, or its deletion."""
+
+
 class CertificateView(BaseModel):
     """A certificate as REST shows it."""
 
@@ -55,8 +84,45 @@ class CertificateView(BaseModel):
     certificateHashData: HashData | None = Field(
         None, description="as the charge point lists it; this names it in DeleteCertificate"
     )
+    state: CertificateState | None = Field(
+        None, description="whether the charge point may connect with it; null for roots"
+    )
+    firstUsedAt: datetime | None = Field(None, description="when it first connected with it")
+    endedAt: datetime | None = None
+    endedBecause: EndReason | None = None
     createdAt: datetime
     updatedAt: datetime
+
+
+def state_of(record: Mapping[str, Any], now: datetime) -> CertificateState | None:
+    """The state of a charge point's certificate; None for a root, or what cannot be read."""
+    if record.get("use") != CertificateUse.CHARGE_POINT or record.get("fingerprint") is None:
+        return None
+    if record.get("endedAt") is not None:
+        because = record.get("endedBecause")
+        if because == EndReason.REVOKED:
+            return CertificateState.REVOKED
+        return (
+            CertificateState.SUPERSEDED
+            if because == EndReason.SUPERSEDED
+            else CertificateState.ENDED
+        )
+    return CertificateState.EXPIRED if record["notAfter"] <= now else CertificateState.GOOD
+
+
+def reason_to_end(before: Mapping[str, Any], after: Mapping[str, Any]) -> EndReason | None:
+    """Why a change of a charge point's record ends the certificates that it has; None if it not.
+
+    They were given to who was known by what the record said before.
+    """
+    if any(before.get(name) and not same_name(before[name], after.get(name)) for name in NAMED_BY):
+        return EndReason.NAME
+    key = "authorizationKeyHash"
+    if after.get(key) is not None and after[key] != before.get(key):
+        return EndReason.KEY
+    if (after.get("securityProfile") or 0) > (before.get("securityProfile") or 0):
+        return EndReason.PROFILE
+    return None
 
 
 def document(
@@ -108,6 +174,7 @@ def match(
     return None
 
 
-def view(record: Mapping[str, Any]) -> CertificateView:
+def view(record: Mapping[str, Any], now: datetime) -> CertificateView:
     """A record as REST shows it."""
-    return CertificateView.model_validate({"id": record["_id"], **record})
+    shown = {"id": record["_id"], "state": state_of(record, now)}
+    return CertificateView.model_validate({**record, **shown})

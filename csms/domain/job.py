@@ -73,6 +73,13 @@ def mask_location(location: str) -> str:
     return _TOKEN.sub(rf"\g<before>{MASK}", _CREDENTIALS.sub(f"{MASK}@", location))
 
 
+def secrets_of_location(location: str) -> list[str]:
+    """What `mask_location` takes out: passwords, and tokens of ours."""
+    found = [credentials[0][:-1] for credentials in _CREDENTIALS.finditer(location)]
+    passwords = [password for one in found if (password := one.partition(":")[2])]
+    return found + passwords + [token["token"] for token in _TOKEN.finditer(location)]
+
+
 def token_of(location: str) -> str | None:
     """The token in a URL, if it looks like a one-time URL of ours."""
     found = _TOKEN.search(location)

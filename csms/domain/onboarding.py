@@ -16,6 +16,7 @@ State = Literal["done", "waiting", "blocked", "skipped"]
 REMEDIES: Mapping[str, str] = {
     "Not whitelisted": "Allow the charge point to connect: edit the record.",
     "Unauthorized": "Enter the charge point's authorization key here, or this one there.",
+    "Certificate not valid": "Let it in with a password, and have it ask for a new certificate.",
     "Security profile too low": "Set the charge point to the security profile of the record.",
     "Too many failed attempts": "Correct the password in the charge point; it is heard again soon.",
     "Waits for confirmation": "Confirm it on the page Turned away.",

@@ -15,7 +15,9 @@ _WORD = re.compile(
     re.DOTALL,
 )
 _NAME = re.compile(r"""["']?[\w .$\\-]{1,50}["']?""")
-_KEY = re.compile(r"""(?<![\w.-])["']?key["']?\s*+[:=]\s*+\Z""", re.IGNORECASE)
+_KEY = re.compile(
+    r"""(?<![\w.-])(?P<name>(?:[\w.-]++\s++)?["']?key["']?)\s*+[:=]\s*+\Z""", re.IGNORECASE
+)
 _LOOK_BACK = 40
 _HARMLESS = frozenset({"true", "false", "null"})
 _ESCAPED = re.compile(r"\\u00([0-9a-f]{2})", re.IGNORECASE)
@@ -46,5 +48,6 @@ def _masked(found: re.Match[str]) -> str:
     is_value = before.endswith((":", "=")) or (begin > 0 and not before)
     is_name = found["is_name"] is not None and not is_value and _NAME.fullmatch(word)
     # The name of a configuration key, `"key":"HeartbeatInterval"`, is no secret.
-    is_key = _KEY.search(text, begin, start) and _NAME.fullmatch(word)
+    key = _KEY.search(text, begin, start) if _NAME.fullmatch(word) else None
+    is_key = key is not None and not is_secret(key["name"])
     return word if is_name or is_key or word.lower() in _HARMLESS else f'"{MASK}"'

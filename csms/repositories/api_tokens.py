@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,16 @@ from uuid import uuid4
 from motor.motor_asyncio import AsyncIOMotorClientSession
 
 from csms import db
-from csms.domain.api_token import Role, hash_token, new_token
+from csms.domain.api_token import (
+    Role,
+    Scope,
+    digests,
+    hash_token,
+    new_token,
+    scope_needed,
+    scopes_of,
+    stored_digest,
+)
 from csms.errors import NotFound
 from csms.repositories.last_admin import keep_an_admin
 from csms.token_rules import MIN_TOKEN
@@ -34,6 +43,43 @@ class ApiToken:
     role: Role
     is_user: bool = False
     """Whether it is somebody who signed in by name and password."""
+    scopes: frozenset[Scope] = frozenset()
+    """What of its role it may do."""
+    stations: frozenset[str] | None = None
+    """The names of the stations that it may see and operate; None: all."""
+
+    def may(self, needed: Role) -> bool:
+        """Whether it may do what needs this role."""
+        return scope_needed(needed) in self.scopes
+
+
+def read_holder(record: Mapping[str, Any], *, is_user: bool = False) -> ApiToken:
+    """The holder of a record of a token or a user."""
+    role, scopes, stations = Role(record["role"]), record.get("scopes"), record.get("stations")
+    return ApiToken(
+        record["_id"],
+        record["name"],
+        role,
+        is_user,
+        scopes_of(role) if scopes is None else frozenset(map(Scope, scopes)),
+        None if stations is None else frozenset(stations),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a token may do less than its role; None sets no limit."""
+
+    scopes: frozenset[Scope] | None = None
+    stations: frozenset[str] | None = None
+
+    def fields(self) -> db.Document:
+        """As they are stored."""
+        named = {"scopes": self.scopes, "stations": self.stations}
+        return {name: None if kept is None else sorted(kept) for name, kept in named.items()}
+
+
+UNLIMITED = Limits()
 
 
 class ApiTokens:
@@ -59,14 +105,14 @@ class ApiTokens:
         self._cache.pop(digest, None)
         now = self._clock()
         async with db.errors():
-            record = await self.collection.find_one({"tokenHash": digest})
+            record = await self.collection.find_one({"tokenHash": {"$in": digests(token)}})
             if record is None or (record.get("expiresAt") or now) < now:
                 return None
             if (record.get("lastUsedAt") or now - LAST_USED_STEP) <= now - LAST_USED_STEP:
                 await self.collection.update_one(
                     {"_id": record["_id"]}, {"$set": {"lastUsedAt": now}}
                 )
-        found = ApiToken(record["_id"], record["name"], Role(record["role"]))
+        found = read_holder(record)
         self._cache[digest] = (time.monotonic() + CACHE_SECONDS, found)
         return found
 
@@ -75,11 +121,19 @@ class ApiTokens:
         return hash_token(token) in self._cache
 
     async def create(
-        self, name: str, role: Role, *, created_by: str, expires_at: datetime | None = None
+        self,
+        name: str,
+        role: Role,
+        *,
+        created_by: str,
+        expires_at: datetime | None = None,
+        limits: Limits = UNLIMITED,
     ) -> tuple[db.Document, str]:
         """Make a token; returns its record and the token itself, which is stored nowhere."""
         token = new_token()
         record = self._record(uuid4().hex[:12], name, role, token, created_by, expires_at)
+        record["tokenHash"] = stored_digest(token, limited=limits != UNLIMITED)
+        record |= limits.fields()
         async with db.errors():
             await self.collection.insert_one(record)
         return record, token
@@ -103,7 +157,8 @@ class ApiTokens:
         record = await keep_an_admin(self.collection, self._good(), remove, LAST_TOKEN)
         if record is None:
             raise NotFound("token", token_id)
-        self._cache.pop(record["tokenHash"], None)
+        # It is looked up by the plain digest.
+        self._cache.pop(record["tokenHash"].rpartition(":")[2], None)
 
     async def ensure_first(self, configured: str | None) -> str | None:
         """See to it that there is an admin token.
@@ -126,8 +181,9 @@ class ApiTokens:
         return None
 
     def _good(self) -> dict[str, Any]:
-        """Matches tokens that have not run out."""
-        return {"$or": [{"expiresAt": None}, {"expiresAt": {"$gte": self._clock()}}]}
+        """Matches tokens that have not run out, for all stations."""
+        good = [{"expiresAt": None}, {"expiresAt": {"$gte": self._clock()}}]
+        return {"$or": good, "stations": None}
 
     def _record(
         self,

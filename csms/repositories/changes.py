@@ -72,7 +72,12 @@ class Changes:
                 "operationType": "update",
                 "$or": [
                     {f"{updated}.{name}": {"$exists": True}}
-                    for name in ("isWhitelisted", "chargePointIdentity", "ocppSessionId")
+                    for name in (
+                        "isWhitelisted",
+                        "chargePointIdentity",
+                        "ocppSessionId",
+                        "certificatesEndedAt",
+                    )
                 ],
             },
         ]

@@ -8,8 +8,10 @@ from typing import Any
 from pymongo import DESCENDING
 
 from csms import db
+from csms.domain.installed_certificate import CertificateUse
 
 MAX_MESSAGES = 100
+MOST_CERTIFICATES = 5
 MAX_CHOICES = 200
 
 
@@ -62,6 +64,14 @@ class ChargePointState:
     async def commands(self, charge_point_id: str) -> list[db.Document]:
         """The commands that it was sent last."""
         return await self._newest("commands", charge_point_id, "requestedAt", 8)
+
+    async def certificates(self, charge_point_id: str) -> list[db.Document]:
+        """Its own certificates that were sent last."""
+        own = {"chargePointId": charge_point_id, "use": CertificateUse.CHARGE_POINT}
+        order = [("createdAt", DESCENDING), ("_id", DESCENDING)]
+        async with db.errors():
+            found = self._database["certificates"].find(own, sort=order)
+            return await found.limit(MOST_CERTIFICATES).to_list(None)
 
     async def transactions(self, charge_point_id: str) -> list[db.Document]:
         """Its latest transactions."""

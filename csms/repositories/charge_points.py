@@ -7,26 +7,35 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
+from csms.domain.charge_point import BOUND
 from csms.domain.command import RESET_SENT_AT
 from csms.domain.connector import MAX_CONNECTORS, new_connector
-from csms.domain.folded_keys import folded_keys
+from csms.domain.folded_keys import (
+    NAMED_BY,
+    NAMES_KEY,
+    fold_name,
+    folded_keys,
+    keys_after,
+    names_of,
+)
 from csms.domain.protocol_trouble import HARMLESS_QUIRKS, LAST_AT
 from csms.domain.text import fold_text
 from csms.domain.unanswered import BOOT, CONFIGURATION
-from csms.errors import DatabaseUnavailable, Duplicate, NotFound
-from csms.repositories import search
+from csms.errors import DatabaseUnavailable, Duplicate, FieldError, InvalidInput, NotFound
+from csms.repositories import names, search
 from csms.repositories.folded_keys import find_same_text, name_the_other
 from csms.repositories.lookups import Gathered, Lookup
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
 
 COLLECTION = "charge_points"
+CERTIFICATE_REQUESTS_WITHIN = timedelta(days=1)
 SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
 
@@ -39,6 +48,8 @@ TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": {"$type": "date"}}
 NOT_TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": None}
 
 _CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
+_KEYED = (*NAMED_BY, NAMES_KEY)
+_CHANGE_ATTEMPTS = 10
 _KEPT_IF_SET = (CONFIGURATION, BOOT, RESET_SENT_AT)
 
 
@@ -173,20 +184,27 @@ class ChargePoints:
             )
 
     async def bind_identity(self, charge_point_id: str, identity: str, now: datetime) -> bool:
-        """Give a record its identity, if it still has none.
+        """Give a record the identity that its charge point has chosen, if it still has none.
 
         Raises:
-            Duplicate: another record has taken the identity.
+            Duplicate: it is another record's identity or serial; the error names the record.
         """
-        fields = {"chargePointIdentity": identity}
-        async with db.errors():
-            result = await self.collection.update_one(
-                {"_id": charge_point_id, "chargePointIdentity": None},
-                {
-                    "$set": {**fields, **folded_keys(fields), "updatedAt": now},
-                    **search.forget_if_changed(fields),
-                },
-            )
+        fields = {"chargePointIdentity": identity, "identitySource": BOUND}
+        name = fold_name(identity)
+        try:
+            async with db.errors():
+                result = await self.collection.update_one(
+                    {"_id": charge_point_id, "chargePointIdentity": None},
+                    {
+                        "$set": {**fields, **folded_keys(fields), "updatedAt": now},
+                        **({"$addToSet": {NAMES_KEY: name}} if name else {}),
+                        **search.forget_if_changed(fields),
+                    },
+                )
+        except Duplicate as duplicate:
+            raise await name_the_other(
+                self.collection, duplicate, fields, charge_point_id
+            ) from None
         await self._refresh_search(charge_point_id)
         return result.modified_count == 1
 
@@ -202,26 +220,63 @@ class ChargePoints:
 
         Raises:
             NotFound: there is no such record, or none with text in the field `relying_on`.
-            Duplicate: serialNumber or chargePointIdentity is taken; the error names which, and the
-                record that has it.
+            Duplicate: the serial or identity is another record's; the error names which field, and
+                the record that has it.
+            InvalidInput: others keep changing its serial and identity at the same time.
         """
-        where: db.Document = {"_id": charge_point_id}
-        if relying_on:
-            where[relying_on] = {"$type": "string"}
         changes = {**fields, "updatedAt": now}
-        try:
-            record = await self._set(where, {**changes, **folded_keys(fields)})
-        except Duplicate as duplicate:
-            # Who has collided since before there were keys may keep its identity.
-            unchanged = {**where, duplicate.field: fields.get(duplicate.field)}
-            record = await self._set(unchanged, changes)
+        if not any(name in fields for name in NAMED_BY):
+            where = {"_id": charge_point_id}
+            record = await self._set(
+                {**where, relying_on: {"$type": "string"}} if relying_on else where, changes
+            )
             if record is None:
-                named = await name_the_other(self.collection, duplicate, fields, charge_point_id)
-                raise named from None
+                raise NotFound("charge point", charge_point_id)
+        else:
+            record = await self._change_names(charge_point_id, changes, relying_on)
         await self._refresh_search(charge_point_id)
-        if record is None:
-            raise NotFound("charge point", charge_point_id)
         return record
+
+    async def _change_names(
+        self, charge_point_id: str, changes: Mapping[str, Any], relying_on: str | None
+    ) -> db.Document:
+        """Change a serial or an identity: the keys are those of both, so neither may change too."""
+        for _ in range(_CHANGE_ATTEMPTS):
+            async with db.errors():
+                before = await self.collection.find_one(
+                    {"_id": charge_point_id}, dict.fromkeys(_KEYED, 1)
+                )
+            if before is None or (relying_on and not isinstance(before.get(relying_on), str)):
+                raise NotFound("charge point", charge_point_id)
+            unchanged = {name: before.get(name) for name in _KEYED}
+            try:
+                record = await self._set(
+                    {"_id": charge_point_id, **unchanged},
+                    {**changes, **keys_after(before, changes)},
+                )
+            except Duplicate as duplicate:
+                changed = {n: value for n, value in changes.items() if value != before.get(n)}
+                raise await name_the_other(
+                    self.collection, duplicate, changed, charge_point_id
+                ) from None
+            if record is not None:
+                await self._adopt_names_left_by(before, record)
+                return record
+        raise InvalidInput(FieldError(NAMED_BY[0], "keeps changing; try again"))
+
+    async def _adopt_names_left_by(
+        self, before: Mapping[str, Any], after: Mapping[str, Any] | None = None
+    ) -> None:
+        """Records that collided with what this one was called have their names to themselves."""
+        kept = set(names_of(after or {}).values())
+        left = {
+            field: str(before[field])
+            for field, name in names_of(before).items()
+            if name not in kept
+        }
+        # It is done; what was left out before is only protected a little later without this.
+        with suppress(DatabaseUnavailable):
+            await names.adopt(self.collection, left)
 
     async def _set(self, where: db.Document, fields: db.Document) -> db.Document | None:
         async with db.errors():
@@ -236,24 +291,31 @@ class ChargePoints:
         with suppress(DatabaseUnavailable):
             await search.refresh(self.collection, {"_id": charge_point_id})
 
-    async def delete(self, charge_point_id: str) -> None:
-        """Remove a record.
+    async def delete(self, charge_point_id: str) -> db.Document:
+        """Remove a record; returns it.
 
         Raises:
             NotFound: there is no such record.
         """
         async with db.errors():
-            result = await self.collection.delete_one({"_id": charge_point_id})
-        if result.deleted_count == 0:
+            deleted = await self.collection.find_one_and_delete({"_id": charge_point_id})
+        if deleted is None:
             raise NotFound("charge point", charge_point_id)
+        await self._adopt_names_left_by(deleted)
+        return deleted
 
     async def claim(
-        self, claim: Claim, identity: str, instead_of: str | None, now: datetime
+        self,
+        claim: Claim,
+        identity: str,
+        instead_of: str | None,
+        now: datetime,
+        unchanged: Mapping[str, Any] | None = None,
     ) -> bool:
         """Take the record for a new socket, from the session that is known to have to go.
 
         False if another session has it now, it is not whitelisted any more, or not for this
-        identity.
+        identity, or a field is not `unchanged`.
         """
         operation = UpdateOne(
             {
@@ -261,6 +323,7 @@ class ChargePoints:
                 "ocppSessionId": instead_of,
                 "chargePointIdentity": identity,
                 "isWhitelisted": {"$ne": False},
+                **(unchanged or {}),
             },
             {
                 "$set": {
@@ -280,6 +343,23 @@ class ChargePoints:
                 lambda record: record.get("ocppSessionId") == claim.session_id,
             ),
         )
+
+    async def count_certificate_request(self, charge_point_id: str, now: datetime) -> int:
+        """Count a request for a certificate; returns how many came within about a day."""
+        counted, since = "$certificateRequests.count", "$certificateRequests.since"
+        is_of_today = {"$gt": [since, now - CERTIFICATE_REQUESTS_WITHIN]}
+        counts = {
+            "since": {"$cond": [is_of_today, since, now]},
+            "count": {"$cond": [is_of_today, {"$add": [counted, 1]}, 1]},
+        }
+        async with db.errors():
+            record = await self.collection.find_one_and_update(
+                {"_id": charge_point_id},
+                [{"$set": {"certificateRequests": counts}}],
+                {"certificateRequests": 1},
+                return_document=ReturnDocument.AFTER,
+            )
+        return 0 if record is None else int(record["certificateRequests"]["count"])
 
     async def reclaim(self, claim: Claim) -> bool:
         """Take a record again that was given up for this node; False if another session has it."""
@@ -331,6 +411,25 @@ class ChargePoints:
         self._telemetry.update_behind(
             COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
         )
+
+    async def set_next_key(self, charge_point_id: str, reference: str) -> str | None:
+        """Set the key that the charge point will use from now on; returns what it replaces."""
+        async with db.errors():
+            before = await self.collection.find_one_and_update(
+                {"_id": charge_point_id},
+                {"$set": {"nextAuthorizationKeyHash": reference}},
+                {"nextAuthorizationKeyHash": 1},
+            )
+        return None if before is None else before.get("nextAuthorizationKeyHash")
+
+    async def take_over_key(self, charge_point_id: str, coming: str) -> bool:
+        """Make the key that was waiting the charge point's own; False if it waits no more."""
+        async with db.errors():
+            result = await self.collection.update_one(
+                {"_id": charge_point_id, "nextAuthorizationKeyHash": coming},
+                {"$set": {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None}},
+            )
+        return result.modified_count == 1
 
     async def set_flag(self, charge_point_id: str, flag: str, raised: bool) -> None:
         """Raise or lower a flag; returns when it is acknowledged."""

@@ -15,13 +15,15 @@ from pymongo.errors import BulkWriteError
 
 from csms import db
 from csms.domain.authorization_key import KeyVerifier, hash_key
-from csms.domain.charge_point import new_record
+from csms.domain.charge_point import KEY_FIELDS, new_record
 from csms.domain.fleet_columns import EXPORTED, SECRET
 from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
 from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
-from csms.domain.folded_keys import NAMES, folded_keys
+from csms.domain.folded_keys import NAMED_BY, NAMES, NAMES_KEY, keys_after, names_of
+from csms.domain.installed_certificate import EndReason, reason_to_end
 from csms.errors import DatabaseUnavailable, Duplicate, FieldError
 from csms.repositories import search
+from csms.repositories.credentials import StoredKeys
 from csms.repositories.folded_keys import name_the_other
 
 BATCH = 500
@@ -29,10 +31,11 @@ SLOW_BATCH = 50
 """Rows at a time when keys have to be hashed, 20 ms each."""
 
 DELETED = "was deleted while the file was imported; import the row again"
+RENAMED = "was changed while the file was imported; import the row again"
 REFUSED = "MongoDB refused it with error {0}"
 
 _DUPLICATE_KEY = 11000
-_PROJECTION = dict.fromkeys((*EXPORTED[1:], "authorizationKeyHash"), True)
+_PROJECTION = dict.fromkeys((*EXPORTED[1:], NAMES_KEY, *KEY_FIELDS), True)
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ class FleetImport:
     """Imports one file.
 
     `on_changed` is told the ids of records that were changed, so that sockets which they no longer
-    allow are closed.
+    allow are closed; `on_ended` those whose certificates end with the change, and why.
     """
 
     def __init__(
@@ -49,10 +52,13 @@ class FleetImport:
         database: db.Database,
         clock: Callable[[], datetime],
         on_changed: Callable[[Iterable[str]], Awaitable[None]],
+        on_ended: Callable[[Mapping[str, EndReason]], Awaitable[None]],
     ) -> None:
         self._collection: db.Collection = database["charge_points"]
+        self._stored_keys = StoredKeys(database)
         self._clock = clock
         self._on_changed = on_changed
+        self._on_ended = on_ended
         self._verifier = KeyVerifier()
 
     async def run(
@@ -74,7 +80,7 @@ class FleetImport:
                 fitting = await self._fitting_secrets(pool, batch, existing)
                 results = await _in(pool, _decide, planner, batch, existing, fitting)
                 if not dry_run:
-                    results = await self._write(pool, batch, results)
+                    results = await self._write(pool, batch, results, existing)
                 yield results
         finally:
             # Waits for one read or one hash at most; the file is the caller's again after this.
@@ -87,11 +93,14 @@ class FleetImport:
         for row in batch:
             for key, value in row.keys:
                 named[key].append(value)
-        by_serial = {"serialNumber": {"$in": named["serialNumber"], "$type": "string"}}
+        names = sorted({name for row in batch for name in names_of(row.fields).values()})
+        serials = sorted({*named["serialNumber"], *names})
+        by_serial = {"serialNumber": {"$in": serials, "$type": "string"}}
         by_others = {
             "$or": [
                 {"idFolded": {"$in": named["id"], "$type": "string"}},
                 {"identityFolded": {"$in": named["chargePointIdentity"], "$type": "string"}},
+                {NAMES_KEY: {"$in": names, "$type": "string"}},
             ]
         }
         async with db.errors():
@@ -99,7 +108,8 @@ class FleetImport:
             found = self._collection.find(by_serial, _PROJECTION, collation=db.CASE_INSENSITIVE)
             records += await found.to_list(None)
             records += await self._find_without_key(batch, records)
-        return Existing(records)
+        # A record that is found in several ways is one all the same.
+        return Existing({record["_id"]: record for record in records}.values())
 
     async def _find_without_key(
         self, batch: Sequence[FleetRow], found: Sequence[db.Document]
@@ -119,41 +129,74 @@ class FleetImport:
         self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], existing: Existing
     ) -> set[int]:
         """The numbers of the rows whose authorization key is already their record's."""
-        checks: dict[int, Awaitable[bool]] = {}
-        for row in batch:
-            stored = (existing.match(row) or {}).get("authorizationKeyHash")
-            presented = row.fields.get(SECRET)
-            if stored and presented and not row.errors:
-                key = presented.encode()
-                checks[row.row] = _in(pool, self._verifier.verify, stored, key)
+        keyed = [row for row in batch if row.fields.get(SECRET) and not row.errors]
+        stored = {
+            row.row: str(key)
+            for row in keyed
+            if (key := (existing.match(row) or {}).get("authorizationKeyHash"))
+        }
+        hashes = await self._stored_keys.hashes_of(set(stored.values()))
+        checks: dict[int, Awaitable[bool]] = {
+            row.row: _in(pool, self._verifier.verify, hashes[key], row.fields[SECRET].encode())
+            for row in keyed
+            if (key := stored.get(row.row)) in hashes and key is not None
+        }
         fits = await asyncio.gather(*checks.values())
         return {row for row, fit in zip(checks, fits, strict=True) if fit}
 
     async def _write(
-        self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], results: Sequence[RowResult]
+        self,
+        pool: ThreadPoolExecutor,
+        batch: Sequence[FleetRow],
+        results: Sequence[RowResult],
+        existing: Existing,
     ) -> list[RowResult]:
         """Store a batch; rows that another writer was quicker with come back rejected."""
         now = self._clock()
-        hashes = await self._hashes(pool, batch, results)
+        keys = await self._stored_keys.add_all(await self._hashes(pool, batch, results), now)
         created, changed = [], []
+        ended: dict[str, EndReason] = {}
         for row, result in zip(batch, results, strict=True):
-            key_hash = hashes.get(row.row)
             if result.new is not None:
-                created.append((result, new_record(result.new, key_hash, now)))
+                created.append((result, new_record(result.new, keys.get(result.new.id), now)))
             elif result.changes:
-                changed.append((result, _update(row, result, key_hash, now)))
+                record, key = existing.match(row) or {}, keys.get(str(result.id))
+                changed.append((result, _update(row, result, record, key, now)))
+                if because := _ends_certificates(row, result, record, key):
+                    ended[record["_id"]] = because
         written = await self._insert(created) | await self._change(changed)
+        await self._forget_unused_keys(batch, written, existing, keys)
         if changed:
-            await self._on_changed(
-                [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
-            )
+            ids = [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
+            await self._on_changed(ids)
+            await self._on_ended({one: ended[one] for one in ids if one in ended})
         return [written.get(result.row, result) for result in results]
+
+    async def _forget_unused_keys(
+        self,
+        batch: Sequence[FleetRow],
+        written: Mapping[int, RowResult],
+        existing: Existing,
+        keys: Mapping[str, str],
+    ) -> None:
+        """Delete the keys that were replaced, and new ones whose record was not written."""
+        unused: list[Mapping[str, Any]] = []
+        for row in batch:
+            result = written.get(row.row)
+            if result is None or not row.fields.get(SECRET):
+                continue
+            if result.result is Result.REJECTED:
+                unused.append({"authorizationKeyHash": keys.get(str(result.id))})
+            elif SECRET in result.changes:
+                unused.append(existing.match(row) or {})
+        await self._stored_keys.forget(unused)
 
     async def _hashes(
         self, pool: ThreadPoolExecutor, batch: Sequence[FleetRow], results: Sequence[RowResult]
-    ) -> dict[int, str]:
+    ) -> dict[str, str]:
+        """The hashes of new keys, by charge point."""
         jobs = {
-            row.row: _in(pool, hash_key, row.fields[SECRET])
+            str(result.new.id if result.new else result.id): _in(pool, hash_key, row.fields[SECRET])
             for row, result in zip(batch, results, strict=True)
             if row.fields.get(SECRET) and (result.new is not None or SECRET in result.changes)
         }
@@ -184,7 +227,7 @@ class FleetImport:
                 errors = write_errors(error)
             await search.refresh(self._collection, {"_id": {"$in": [r.id for r in results]}})
         after = [(r.id, {name: c.after for name, c in r.changes.items()}) for r in results]
-        return await self._without_deleted(await self._with_errors(results, after, errors))
+        return await self._as_stored(await self._with_errors(results, after, errors), after)
 
     async def _with_errors(
         self,
@@ -211,17 +254,34 @@ class FleetImport:
             written[index] = written[index].reject(fault)
         return {result.row: result for result in written}
 
-    async def _without_deleted(self, results: dict[int, RowResult]) -> dict[int, RowResult]:
+    async def _as_stored(
+        self, results: dict[int, RowResult], after: Sequence[tuple[str | None, Mapping[str, Any]]]
+    ) -> dict[int, RowResult]:
+        """The results, those rejected whose records were deleted or renamed meanwhile."""
         if not results:
             return results
         ids = [result.id for result in results.values()]
+        wanted = dict.fromkeys(NAMED_BY, 1)
         async with db.errors():
-            there = set(await self._collection.distinct("_id", {"_id": {"$in": ids}}))
-        gone = FieldError("id", DELETED)
-        return {
-            row: result if result.id in there else result.reject(gone)
-            for row, result in results.items()
-        }
+            found = self._collection.find({"_id": {"$in": ids}}, wanted)
+            there = {record["_id"]: record async for record in found}
+        expected = dict(after)
+        return {row: _judged(result, there, expected) for row, result in results.items()}
+
+
+def _judged(
+    result: RowResult,
+    there: Mapping[str, db.Document],
+    expected: Mapping[str | None, Mapping[str, Any]],
+) -> RowResult:
+    if result.result is Result.REJECTED:
+        return result
+    record = there.get(str(result.id))
+    if record is None:
+        return result.reject(FieldError("id", DELETED))
+    names = {f: v for f, v in expected.get(result.id, {}).items() if f in NAMED_BY}
+    other = [name for name, value in names.items() if record.get(name) != value]
+    return result.reject(FieldError(other[0], RENAMED)) if other else result
 
 
 def _decide(
@@ -234,12 +294,34 @@ async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T
     return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
 
 
-def _update(row: FleetRow, result: RowResult, key_hash: str | None, now: datetime) -> UpdateOne:
+def _update(
+    row: FleetRow,
+    result: RowResult,
+    record: Mapping[str, Any],
+    key: str | None,
+    now: datetime,
+) -> UpdateOne:
     fields = {name: row.fields[name] for name in result.changes if name != SECRET}
+    where: db.Document = {"_id": result.id}
+    keys = keys_after(record, fields)
+    if NAMES_KEY in keys:
+        # They are those of serial and identity together: neither may have changed meanwhile.
+        where |= {name: record.get(name) for name in (*NAMED_BY, NAMES_KEY)}
+    if fields.get("chargePointIdentity") is not None:
+        fields["identitySource"] = None
     if SECRET in result.changes:
-        fields |= {"authorizationKeyHash": key_hash, "nextAuthorizationKeyHash": None}
-    stored = {**fields, **folded_keys(fields), "updatedAt": now}
-    return UpdateOne({"_id": result.id}, {"$set": stored, **search.forget_if_changed(fields)})
+        fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
+    stored = {**fields, **keys, "updatedAt": now}
+    return UpdateOne(where, {"$set": stored, **search.forget_if_changed(fields)})
+
+
+def _ends_certificates(
+    row: FleetRow, result: RowResult, record: Mapping[str, Any], key: str | None
+) -> EndReason | None:
+    after = {**record, **{name: row.fields[name] for name in result.changes if name != SECRET}}
+    if SECRET in result.changes:
+        after["authorizationKeyHash"] = key
+    return reason_to_end(record, after)
 
 
 def write_errors(error: BulkWriteError) -> list[Mapping[str, Any]]:

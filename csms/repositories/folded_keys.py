@@ -10,9 +10,16 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from csms import db
-from csms.domain.folded_keys import FOLDED_KEYS, NAMES, folded_keys
+from csms.domain.folded_keys import (
+    FOLDED_KEYS,
+    NAMED_BY,
+    NAMES_KEY,
+    folded_keys,
+    names_of,
+)
 from csms.domain.text import nfc
 from csms.errors import Duplicate
+from csms.repositories import names
 
 BATCH = 1_000
 _DUPLICATE_KEY = 11000
@@ -21,14 +28,20 @@ _WANTED = dict.fromkeys((*FOLDED_KEYS, *FOLDED_KEYS.values()), 1)
 
 @dataclass(frozen=True, slots=True)
 class Collision:
-    """Two records whose ids or identities differ only in case or in normal form."""
+    """Two records with ids, or names, that differ only in case or in normal form, if at all.
+
+    `field` is that of the one record, `other_field` that of the other.
+    """
 
     field: str
     one: str
     other: str
+    other_field: str
 
     def __str__(self) -> str:
-        return f"{self.one} and {self.other} ({self.field})"
+        if self.field == self.other_field:
+            return f"{self.one} and {self.other} ({self.field})"
+        return f"{self.one} ({self.field}) and {self.other} ({self.other_field})"
 
 
 async def name_the_other(
@@ -38,6 +51,10 @@ async def name_the_other(
     own_id: str | None = None,
 ) -> Duplicate:
     """The same error, with the record that has the value. `own_id` is the record that may not."""
+    if duplicate.field == NAMES_KEY:
+        named = await names.name_the_other(collection, fields, own_id)
+        # It is gone since, or has the name no more.
+        return named or Duplicate(next(iter(names_of(fields)), NAMED_BY[0]))
     field = "_id" if duplicate.field == "id" else duplicate.field
     value = fields.get(field)
     if not isinstance(value, str):
@@ -76,19 +93,26 @@ async def refresh(collection: db.Collection) -> int:
 
 
 async def collisions(collection: db.Collection, most: int = 100) -> list[Collision]:
-    """Records whose ids or identities differ only in case or in normal form, whatever keys say."""
-    seen: dict[tuple[str, str], str] = {}
+    """Records whose ids or names are the same without case and normal form, whatever keys say."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
     found: list[Collision] = []
+    wanted = dict.fromkeys((*FOLDED_KEYS.values(), *NAMED_BY), 1)
     async with db.errors():
-        records = collection.find({}, dict.fromkeys(FOLDED_KEYS.values(), 1), batch_size=BATCH)
+        records = collection.find({}, wanted, batch_size=BATCH)
         async for record in records:
-            for key, text in folded_keys(record).items():
-                if text is None:
-                    continue
-                one = seen.setdefault((key, text), str(record["_id"]))
-                if one != record["_id"] and len(found) < most:
-                    found.append(Collision(NAMES[key], one, str(record["_id"])))
+            own_id = str(record["_id"])
+            for space, text, field in _texts(record):
+                one, one_field = seen.setdefault((space, text), (own_id, field))
+                if one != own_id and len(found) < most:
+                    found.append(Collision(one_field, one, own_id, field))
     return found
+
+
+def _texts(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What may collide in a record: the space in which it does, the folded text, its field."""
+    own_id = folded_keys({"_id": record["_id"]})["idFolded"]
+    ids = [] if own_id is None else [("id", own_id, "id")]
+    return ids + [("name", name, field) for field, name in names_of(record).items()]
 
 
 def _without_key() -> db.Document:

@@ -7,6 +7,7 @@ import socket
 from datetime import datetime, timedelta
 
 from csms import db
+from csms.repositories.credentials import KEEPS_KEYS_APART
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = 3.0
@@ -28,6 +29,7 @@ class Nodes:
                         "leaseUntil": now + LEASE,
                         "host": socket.gethostname(),
                         "publicKey": public_key,
+                        KEEPS_KEYS_APART: True,
                     },
                     "$setOnInsert": {"startedAt": now, "pid": os.getpid()},
                 },

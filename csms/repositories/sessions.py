@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from csms import db
-from csms.domain.api_token import Role, hash_token, new_token
-from csms.repositories.api_tokens import CACHE_SECONDS, ApiToken
+from csms.domain.api_token import hash_token, new_token
+from csms.repositories.api_tokens import CACHE_SECONDS, ApiToken, read_holder
 
 RENEWED_EVERY = timedelta(minutes=1)
 MAX_CACHED = 10_000
@@ -98,9 +98,7 @@ class Sessions:
             if is_used and used_at + RENEWED_EVERY <= now:
                 used_at = now
                 await self._set(digest, {"usedAt": now, "expiresAt": self._end_of(now, created_at)})
-        found = ApiToken(
-            holder["_id"], holder["name"], Role(holder["role"]), session["kind"] == "user"
-        )
+        found = read_holder(holder, is_user=session["kind"] == "user")
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
         self._cache[digest] = _Cached(time.monotonic() + CACHE_SECONDS, used_at, found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +14,12 @@ from csms import db
 from csms.domain.api_token import Role
 from csms.domain.text import nfc
 from csms.domain.user import UserPatch, fold, hash_password, verify_password
-from csms.errors import Duplicate, NotFound
+from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 from csms.passwords import PasswordPool
 from csms.repositories.last_admin import keep_an_admin
 
 LAST_ADMIN = "This is the last user with the role admin. Make another admin first."
+MAX_NAMESAKES = 100
 
 
 class Users:
@@ -60,15 +62,51 @@ class Users:
             raise Duplicate("name", taken_by, written) from None
         return record
 
+    async def sign_in_from_provider(
+        self, issuer: str, subject: str, name: str, role: Role
+    ) -> db.Document:
+        """The user that a provider has signed in, made at the first time.
+
+        The role is the provider's each time. A name that somebody else has gets a number behind it.
+        """
+        changes = {"role": role, "lastSignInAt": self._clock()}
+        key = {"issuer": issuer, "subject": subject}
+        for number in range(1, MAX_NAMESAKES):
+            async with db.errors():
+                record = await self.collection.find_one_and_update(
+                    {field: {"$eq": value} for field, value in key.items()},
+                    {"$set": changes},
+                    return_document=ReturnDocument.AFTER,
+                )
+            if record is not None:
+                return record
+            free = name if number == 1 else f"{name} ({number})"
+            made: db.Document = {
+                "_id": fold(free),
+                "name": free,
+                **key,
+                **changes,
+                "createdAt": self._clock(),
+                "createdBy": issuer,
+            }
+            # Taken is either the name, or the person: another tab of theirs was quicker.
+            with suppress(Duplicate):
+                async with db.errors():
+                    await self.collection.insert_one(made)
+                return made
+        raise Duplicate("name")
+
     async def change(self, name: str, patch: UserPatch) -> db.Document:
         """Change what the patch names.
 
         Raises:
             NotFound: there is no such user.
+            InvalidInput: it is the provider's to change.
             LastAdmin: nobody with the role admin would be left.
             Busy: too many passwords are being hashed.
         """
         fields: dict[str, Any] = patch.model_dump(exclude_unset=True)
+        await self._leave_to_provider(name, fields)
         if "password" in fields:
             password = fields.pop("password")
             fields["passwordHash"] = await self.passwords.run(hash_password, password)
@@ -85,6 +123,13 @@ class Users:
         if record is None:
             raise NotFound("user", name)
         return record
+
+    async def _leave_to_provider(self, name: str, fields: Mapping[str, Any]) -> None:
+        async with db.errors():
+            record = await self.collection.find_one({"_id": fold(name)}, {"subject": 1})
+        if record is not None and record.get("subject") is not None:
+            message = "is kept by the provider of single sign-on; change it there"
+            raise InvalidInput(*(FieldError(field, message) for field in fields))
 
     async def delete(self, name: str) -> None:
         """Remove a user.
@@ -116,7 +161,7 @@ class Users:
 
         The caller holds a place of `passwords`.
         """
-        stored = record["passwordHash"] if record else None
+        stored = record.get("passwordHash") if record else None
         return await self.passwords.run_in_place(verify_password, stored, password)
 
     async def note_sign_in(self, record: db.Document) -> None:

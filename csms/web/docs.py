@@ -10,6 +10,7 @@ from tornado.routing import URLSpec
 from tornado.web import StaticFileHandler
 
 from csms.web.health import OpenHandler
+from csms.web.security_headers import set_security_headers
 
 STATIC = Path(__file__).parent / "static"
 
@@ -40,6 +41,10 @@ class DocsHandler(OpenHandler):
 
 class FileHandler(StaticFileHandler):
     """A file that the browser asks for again each time: after an update it may be another."""
+
+    def set_default_headers(self) -> None:
+        """Nothing but what a page of ours loads is to be run."""
+        set_security_headers(self)
 
     def set_extra_headers(self, path: str) -> None:
         """Have the browser ask; unchanged, it is not sent again."""

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from csms import db
-from csms.domain.api_token import Role, new_token
+from csms.domain.api_token import new_token
 from csms.domain.limiter import Limit, network_of
 from csms.domain.user import fold
 from csms.errors import TooManyAttempts
-from csms.repositories.api_tokens import ApiToken, ApiTokens
+from csms.repositories.api_tokens import ApiToken, ApiTokens, read_holder
 from csms.repositories.audit import Event
 from csms.repositories.limits import Keyed, SharedLimiter
 from csms.repositories.sessions import Sessions
@@ -37,7 +37,7 @@ KNOWN_DAYS = 90
 
 KNOWN = Limit("known", 0, KNOWN_DAYS * DAY)
 
-SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
+SIGN_IN, SIGN_OUT, SINGLE_SIGN_ON = "/sign-in", "/sign-out", "/sign-in/single-sign-on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,20 @@ class Guard:
         device = caller.device or new_token()
         await self._limiter.count(KNOWN, joined(user["_id"], device))
         await self._limiter.count(KNOWN, joined(user["_id"], network_of(caller.address)))
-        holder = ApiToken(user["_id"], user["name"], Role(user["role"]), is_user=True)
+        holder = read_holder(user, is_user=True)
         await self._record.store(holder, Event.SIGNED_IN, SIGN_IN, caller)
         return SignedIn(session, device)
+
+    async def sign_in_from_provider(self, user: db.Document, caller: Caller) -> str:
+        """Begin a session for a user whom a provider of single sign-on vouches for."""
+        session = await self._sessions.begin("user", user["_id"])
+        holder = read_holder(user, is_user=True)
+        await self._record.store(holder, Event.SIGNED_IN, SINGLE_SIGN_ON, caller)
+        return session
+
+    def provider_refused(self, caller: Caller) -> None:
+        """Note that somebody came back from the provider with nothing that lets them in."""
+        self._record.failed(None, SINGLE_SIGN_ON, caller)
 
     async def sign_out(self, holder: ApiToken | None, secret: str, caller: Caller) -> None:
         """End a session."""

@@ -46,6 +46,17 @@ def objection(request: HTTPServerRequest) -> tuple[Reason, HTTPStatus] | None:
     return None
 
 
+def is_browser(headers: HTTPHeaders) -> bool:
+    """Whether a browser made the request, perhaps for a page of a stranger's.
+
+    All of them say Mozilla/5.0, and a page cannot change that. `Origin` says nothing: there are
+    charge points that send one.
+    """
+    return headers.get("User-Agent", "").lstrip().lower().startswith("mozilla/") or any(
+        name.startswith("Sec-Fetch-") for name in headers
+    )
+
+
 def _tokens(headers: HTTPHeaders, name: str) -> list[str]:
     return [token.strip().lower() for token in headers.get(name, "").split(",")]
 

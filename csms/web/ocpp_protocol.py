@@ -36,6 +36,7 @@ from csms.ocppj.websocket import (
     server_frame,
 )
 from csms.web.ocpp_wire import Wire, take_over
+from csms.web.security_headers import clear_security_headers
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,7 @@ class OcppProtocol(WebSocketProtocol13):
         if self.selected_subprotocol:
             handler.set_header("Sec-WebSocket-Protocol", self.selected_subprotocol)
         handler.clear_header("Content-Type")
+        clear_security_headers(handler)
         handler.set_status(101)
         handler.set_header("Upgrade", "websocket")
         handler.set_header("Connection", "Upgrade")

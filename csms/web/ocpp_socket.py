@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import hashlib
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
-from tornado.iostream import SSLIOStream
+from tornado.iostream import IOStream, SSLIOStream
 from tornado.websocket import WebSocketHandler
 
 from csms.config import Settings
 from csms.connections.admission import SUBPROTOCOL, Admission, Admitted, Reason, Refused
+from csms.connections.certificates import ShownCertificate
 from csms.connections.connection import POLICY_VIOLATION, Connection
 from csms.connections.sockets import Sockets
 from csms.connections.visitor import ENDPOINT, Visitor
 from csms.domain.certificate import common_names
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import Message
-from csms.web.ocpp_handshake import VERSION, objection
+from csms.web.ocpp_handshake import VERSION, is_browser, objection
 from csms.web.ocpp_protocol import OcppProtocol
+from csms.web.security_headers import set_security_headers
 
 RETRY_AFTER = 10
 THIS_IS = f"Charge points connect to {ENDPOINT}/{{chargePointIdentity}} by WebSocket."
@@ -32,13 +35,24 @@ def _unavailable(reason: Reason, retry_after: float) -> Refused:
 class OcppSocket(WebSocketHandler):
     """One charge point's socket. It decides nothing: admission and connection do."""
 
-    def initialize(self, admission: Admission, sockets: Sockets, settings: Settings) -> None:
-        """Take the parts of the application."""
+    def initialize(
+        self,
+        admission: Admission,
+        sockets: Sockets,
+        settings: Settings,
+        is_ours: Callable[[bytes], bool],
+    ) -> None:
+        """Take the parts of the application. `is_ours` tells a certificate of our authority."""
+        self._is_ours = is_ours
         self._admission = admission
         self._sockets = sockets
         self._settings = settings
         self._verdict: Admitted | Refused | None = None
         self._connection: Connection | None = None
+
+    def set_default_headers(self) -> None:
+        """For who is refused; see `OcppProtocol` for the others."""
+        set_security_headers(self)
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Pick ocpp1.6 from what is offered."""
@@ -48,6 +62,8 @@ class OcppSocket(WebSocketHandler):
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Judge the request, then upgrade or answer with the HTTP status of the verdict."""
+        if self._has_left():
+            return None
         visitor = self._visitor()
         if refused := await self._cannot_serve_now(visitor):
             self._admission.note_refusal(refused.reason, visitor.remote_address)
@@ -83,6 +99,8 @@ class OcppSocket(WebSocketHandler):
             return Refused(Reason.WRONG_PATH, HTTPStatus.NOT_FOUND, visitor.likely_identity)
         if found := objection(self.request):
             return Refused(*found, visitor.likely_identity)
+        if self._settings.refuse_browsers and is_browser(self.request.headers):
+            return Refused(Reason.BROWSER, HTTPStatus.FORBIDDEN, visitor.likely_identity)
         return None
 
     def _visitor(self) -> Visitor:
@@ -94,24 +112,25 @@ class OcppSocket(WebSocketHandler):
             tuple(name for name in names if name),
             self.request.headers.get("Authorization"),
             self.request.remote_ip or "",
-            self._is_tls(),
-            common_names(self._certificate()),
+            self.request.protocol == "https",
+            self._certificate(),
         )
 
-    def _is_tls(self) -> bool:
-        if self.request.protocol == "https":
-            return True
-        # For a WebSocket, Traefik names its scheme here, which Tornado does not know.
-        protocols = self.request.headers.get("X-Forwarded-Proto", "").split(",")
-        return self._settings.trust_proxy_headers and protocols[-1].strip() == "wss"
+    def _has_left(self) -> bool:
+        """Whether the connection was closed while the request was being read."""
+        stream = getattr(self.request.connection, "stream", None)
+        return isinstance(stream, IOStream) and stream.closed()
 
-    def _certificate(self) -> dict[str, Any] | None:
+    def _certificate(self) -> ShownCertificate | None:
         # Behind a proxy that ends TLS there is none to be seen.
         stream = getattr(self.request.connection, "stream", None)
         if not isinstance(stream, SSLIOStream):
             return None
-        certificate = self.request.get_ssl_certificate()
-        return certificate if isinstance(certificate, dict) else None
+        der = self.request.get_ssl_certificate(binary_form=True)
+        if not isinstance(der, bytes):
+            return None
+        names = common_names(cast(dict[str, Any], self.request.get_ssl_certificate()))
+        return ShownCertificate(hashlib.sha256(der).hexdigest(), names, self._is_ours(der))
 
     def _refuse(self, refused: Refused) -> None:
         status = refused.http_status or HTTPStatus.BAD_REQUEST

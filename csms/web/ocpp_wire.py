@@ -64,6 +64,9 @@ async def take_over(stream: IOStream) -> Wire:
         StreamClosedError: the peer is gone already.
     """
     if isinstance(stream, SSLIOStream):
+        # Its handler knows that already, and would not hear of it again.
+        if stream.closed():
+            raise StreamClosedError(stream.error)
         return StreamWire(stream)
     return await TransportWire.of(stream)
 

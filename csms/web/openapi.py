@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from csms import __version__
+from csms.domain.api_token import scope_needed
 from csms.domain.charge_point import NewChargePoint
 from csms.domain.command import Outcome
 from csms.web.api.base import Endpoint, endpoint_of
@@ -107,7 +108,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": found.summary,
-        "description": f"Needs the role `{found.role}`.",
+        "description": f"Needs the role `{found.role}`, or the scope `{scope_needed(found.role)}`.",
         "tags": [route.path.split("/")[2]],
         "operationId": f"{method}{route.handler.__name__.removesuffix('Handler')}",
         "parameters": [

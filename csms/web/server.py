@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import ssl
 import time
+from asyncio import Future
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
@@ -20,6 +21,8 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.netutil import ssl_wrap_socket
 
+from csms.web.security_headers import BAD_REQUEST, bad_request
+
 log = structlog.get_logger(__name__)
 
 RESERVED_FILES = 100
@@ -28,14 +31,26 @@ RESERVED_FILES = 100
 SAID_EVERY = 60.0
 
 
+class PlainStream(IOStream):
+    """A connection whose refusals of what cannot be read have the headers of every answer."""
+
+    def write(self, data: bytes | memoryview) -> Future[None]:
+        """Send bytes."""
+        return super().write(bad_request(is_tls=False) if data == BAD_REQUEST else data)
+
+
 class TlsStream(SSLIOStream):
-    """A TLS connection that keeps why its handshake failed.
+    """A TLS connection with such refusals, that keeps why its handshake failed.
 
     Tornado's own writes a line to the log for each that does, and forgets the reason.
     """
 
     failure: str | None = None
     """OpenSSL's reason, such as `TLSV1_ALERT_UNKNOWN_CA`."""
+
+    def write(self, data: bytes | memoryview) -> Future[None]:
+        """Send bytes."""
+        return super().write(bad_request(is_tls=True) if data == BAD_REQUEST else data)
 
     def _do_ssl_handshake(self) -> None:
         self._handshake_reading = self._handshake_writing = False
@@ -76,8 +91,9 @@ class Server(HTTPServer):
 
     def _handle_connection(self, connection: socket, address: Any) -> None:
         """Begin to serve a connection that was accepted."""
+        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
         if self.ssl_options is None:
-            super()._handle_connection(connection, address)
+            self.handle_stream(PlainStream(connection, **sizes), address)
             return
         try:
             wrapped = ssl_wrap_socket(
@@ -87,7 +103,6 @@ class Server(HTTPServer):
             # It is gone already.
             connection.close()
             return
-        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
         self.handle_stream(TlsStream(wrapped, **sizes), address)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from csms.actions.context import Deps
 from csms.connections.commands import CommandRouter
+from csms.connections.revocation import Revocation
+from csms.connections.revocation_list import RevocationList
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
 from csms.repositories.api_tokens import ApiTokens
@@ -16,6 +18,7 @@ from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
 from csms.web.guard import Guard
 from csms.web.live import Live
+from csms.web.oidc import Provider
 from csms.web.token_guard import TokenGuard
 
 
@@ -34,5 +37,9 @@ class Services:
     live: Live
     overview: Overview
     audit: Audit
+    provider: Provider | None
+    """Of single sign-on, if it is set up."""
     whitelisting: Whitelisting
+    revocation: Revocation
+    revocation_list: RevocationList
     commands: CommandRouter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ PAGES = (
     "/meter-values?chargePointId=CP1",
     "/commands",
     "/audit",
+    "/certificates",
     "/access",
     "/access/new-token",
     "/access/new-user",
@@ -56,6 +58,22 @@ async def fill(system: System) -> None:
     await system.rest("POST", "/admin/users", user)
     await system.rest("POST", "/admin/id-tags", {"idTag": "TAG1"})
     deps = system.central_system.services.deps
+    for number, because in enumerate((None, "revoked", "identity")):
+        await system.database.certificates.insert_one(
+            {
+                "_id": f"CP1|ChargePointCertificate|{number}",
+                "chargePointId": "CP1",
+                "use": "ChargePointCertificate",
+                "status": "Sent",
+                "subject": "CN=CP1",
+                "fingerprint": f"{number:064x}",
+                "notAfter": deps.clock() + timedelta(days=1),
+                "endedAt": deps.clock() if because else None,
+                "endedBecause": because,
+                "createdAt": deps.clock(),
+                "updatedAt": deps.clock(),
+            }
+        )
     now = rfc3339(deps.clock())
     for connector_id, status in ((1, "Charging"), (2, "Faulted")):
         await charge_point.call(

@@ -10,17 +10,12 @@ from typing import Any
 import pytest
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from tornado.httpclient import HTTPClientError
 
-from csms.certificates.authority import CERTIFICATE_FILE, LocalAuthority
 from csms.config import Settings
 from csms.domain.certificate import hash_data
-from csms.tls import authority_folder
 from tests.certification.kit import ACCEPTED, Kit, Payload, moment
-from tests.support.charge_point import ScriptedChargePoint
+from tests.support.certificates import Certificate, roots, secure, with_tls
 from tests.support.system import System
 
 pytestmark = pytest.mark.gen_test
@@ -32,57 +27,7 @@ SERIAL = "SN-0001"
 @pytest.fixture
 def settings(settings: Settings, tmp_path: Path) -> Settings:
     """TLS beside a plain port, with certificates of a local authority."""
-    settings = settings.model_copy(update={"data_dir": tmp_path})
-    authority = LocalAuthority.create(authority_folder(settings), "test authority", 10)
-    certificate, key = authority.issue_server(["localhost"], 5)
-    (tmp_path / "cert.pem").write_bytes(certificate)
-    (tmp_path / "key.pem").write_bytes(key)
-    files = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
-    return settings.model_copy(update={**files, "tls_port": 0})
-
-
-class Certificate:
-    """A key of the charge point's, its request, and what came of it."""
-
-    def __init__(self, common_name: str) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name(
-            [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Acme"),
-                x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-            ]
-        )
-        builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-        self.request = builder.sign(self.key, hashes.SHA256())
-
-    @property
-    def csr(self) -> str:
-        return self.request.public_bytes(serialization.Encoding.PEM).decode()
-
-    def files(self, folder: Path, chain: str) -> dict[str, str]:
-        """The certificate and key as files, as a TLS client takes them."""
-        (folder / "client-cert.pem").write_text(chain)
-        key = self.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        (folder / "client-key.pem").write_bytes(key)
-        return {
-            "client_cert": str(folder / "client-cert.pem"),
-            "client_key": str(folder / "client-key.pem"),
-        }
-
-
-def roots(system: System) -> str:
-    return str(authority_folder(system.central_system.settings) / CERTIFICATE_FILE)
-
-
-async def secure(system: System, identity: str = "CP1", **options: Any) -> ScriptedChargePoint:
-    """A connection over TLS that trusts the local authority."""
-    url = f"wss://localhost:{system.central_system.tls_port}/ocpp/1.6"
-    options.setdefault("ca_certs", roots(system))
-    return await ScriptedChargePoint.connect(url, identity, **options)
+    return with_tls(settings, tmp_path)
 
 
 async def patch(system: System, **fields: Any) -> None:
@@ -96,7 +41,10 @@ async def certificates(system: System) -> list[dict[str, Any]]:
 
 
 async def new_certificate(kit: Kit, certificate: Certificate, answer: Payload) -> str:
-    """Have the charge point ask for a certificate, and answer what it gets."""
+    """Have the charge point ask for a certificate over TLS, and answer what it gets."""
+    await kit.charge_point.close()
+    kit.charge_point = await secure(kit.system)
+    await kit.boot(chargePointSerialNumber=SERIAL)
     trigger = {"requestedMessage": "SignChargePointCertificate"}
     assert await kit.command("ExtendedTriggerMessage", trigger, ACCEPTED) == trigger
     assert await kit.call("SignCertificate", {"csr": certificate.csr}) == ACCEPTED
@@ -225,9 +173,9 @@ async def test_tc_086_csms_server_certificate(kit: Kit, tmp_path: Path) -> None:
 
 
 async def test_tc_087_csms_client_certificate(kit: Kit, tmp_path: Path) -> None:
-    await patch(kit.system, securityProfile=3)
     certificate = Certificate(SERIAL)
     chain = await new_certificate(kit, certificate, ACCEPTED)
+    await patch(kit.system, securityProfile=3, keepCertificates=True)
     good = certificate.files(tmp_path, chain)
     await kit.charge_point.close()
     kit.charge_point = await secure(kit.system, **good)

@@ -10,6 +10,7 @@ import pytest
 from csms.actions.routing import find_outbound
 from csms.config import Settings
 from csms.connections.message_log import MAX_TEXT, MessageLog
+from csms.domain.secret_values import KnownSecrets
 from csms.errors import OcppError
 from csms.ocppj.frames import Call, CallError, CallResult, Head, parse
 from csms.repositories.telemetry import Telemetry
@@ -44,7 +45,9 @@ def sink() -> Sink:
 
 def message_log(sink: Sink, **settings: Any) -> MessageLog:
     telemetry = cast(Telemetry, sink)
-    return MessageLog(Settings(**settings), telemetry, find_outbound(), lambda: START)
+    return MessageLog(
+        Settings(**settings), telemetry, find_outbound(), KnownSecrets(), lambda: START
+    )
 
 
 def test_a_call_and_its_answer_are_one_record(sink: Sink) -> None:

@@ -43,6 +43,7 @@ def test_a_record_shows_all_but_the_key() -> None:
     assert shown.serialNumber == "SN"
     assert "hash" not in shown.model_dump_json().replace("hasAuthorizationKey", "")
     hidden = {"_id", "authorizationKeyHash", "searchGrams", "idFolded", "identityFolded"}
+    hidden |= {"namesFolded"}
     assert set(record) - hidden == set(ChargePointView.model_fields) - {
         "id", "connected", "hasAuthorizationKey"
     }  # fmt: skip

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,7 @@ KEY, WRONG = "the right key, 16+", "a wrong key, 16 up"
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(
-        update={"max_failed_attempts": MOST, "trust_proxy_headers": True, "session_hours": 12.0}
+        update={"max_failed_attempts": MOST, "trust_proxy_headers": (ip_network("127.0.0.1"),)}
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -16,13 +17,9 @@ import pytest
 from pymongo import MongoClient
 
 from csms.cli import main
-from csms.embedded_mongod import (
-    find_mongod,
-    free_port,
-    mongod_command,
-    mongod_environment,
-    running_uri,
-)
+from csms.embedded_mongod import free_port, running_uri
+from csms.mongod_program import find_mongod, mongod_command, mongod_environment
+from csms.mongod_secrets import ANALYST_URI_FILE, read_secret
 from csms.mongod_state import HOST, REPLICA_SET
 from tests.e2e.test_messages import metering
 from tests.support.charge_point import ScriptedChargePoint
@@ -69,12 +66,14 @@ class Process:
 
 
 @asynccontextmanager
-async def serve(data_dir: Path, *prefix: str) -> AsyncIterator[Process]:
+async def serve(
+    data_dir: Path, *prefix: str, stdout: int = asyncio.subprocess.PIPE
+) -> AsyncIterator[Process]:
     """Run it; `prefix` is a command line that runs another."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CSMS_")}
     process = await asyncio.create_subprocess_exec(
         *prefix, sys.executable, "-m", "csms", "serve", "--data-dir", str(data_dir),
-        env=environment | SETTINGS, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=environment | SETTINGS, stdout=stdout, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         yield Process(process)
@@ -107,7 +106,10 @@ async def test_a_life_with_a_violent_death_in_it(tmp_path: Path) -> None:
 
     async with serve(data_dir) as second:
         client = await second.ready()
-        assert left_over in second.said
+        # No terminal: the file is named, and has the URI of before.
+        assert "mongodb://" not in second.said and str(data_dir / ANALYST_URI_FILE) in second.said
+        assert "is for evaluation and small sites" in second.said
+        assert running_uri(data_dir) == left_over
         assert token not in second.said
         _, record = await client.rest("GET", "/admin/charge-points/CP1", token=token)
         assert record["connected"] is False and record["registrationStatus"] == "Accepted"
@@ -122,6 +124,20 @@ async def test_a_life_with_a_violent_death_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_on_a_terminal_the_uri_for_analysts_is_printed(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    async with serve(tmp_path, stdout=theirs):
+        os.close(theirs)
+        said = ""
+        async with asyncio.timeout(30):
+            while "admin token" not in said:
+                said += (await asyncio.to_thread(os.read, ours, 4096)).decode()
+        assert read_secret(tmp_path / ANALYST_URI_FILE) in said
+        assert running_uri(tmp_path) not in said
+    os.close(ours)
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_with_a_database_of_ones_own_no_mongod_is_started(
     mongodb_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +147,7 @@ async def test_with_a_database_of_ones_own_no_mongod_is_started(
     async with serve(tmp_path) as process:
         client = await process.ready()
         assert "from-the-environment" not in process.said
-        assert "MongoDB" not in process.said
+        assert "evaluation" not in process.said and "analysts" not in process.said
         status, _ = await client.rest("GET", "/admin/charge-points", token="from-the-environment")
         assert status == 200
         assert await process.end(signal.SIGINT) == 0

@@ -16,6 +16,7 @@ from tornado.httpclient import AsyncHTTPClient
 from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.domain.certificate import read_request
+from csms.domain.installed_certificate import CertificateStatus, CertificateUse, document
 from csms.tls import authority_folder, tls_context
 from tests.e2e.test_websocket import sent_and_answered
 from tests.support.charge_point import ScriptedChargePoint
@@ -109,6 +110,12 @@ class TestClientRoots:
         system.http = f"https://localhost:{port}"
         system.http_options = {"ca_certs": str(tmp_path / "ca.pem")}
         await system.whitelist("CP1", securityProfile=3)
+        deps = system.central_system.services.deps
+        pem = (
+            "-----BEGIN CERT" + (tmp_path / "from-here.pem").read_text().split("-----BEGIN CERT")[1]
+        )
+        use, status = CertificateUse.CHARGE_POINT, CertificateStatus.ACCEPTED
+        await deps.certificates.issue(document("CP1", use, pem, status, deps.clock()))
         for name in ("of-the-company.pem", "from-here.pem"):
             charge_point = await ScriptedChargePoint.connect(
                 f"wss://localhost:{port}/ocpp/1.6",

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from pytest import CaptureFixture, MonkeyPatch
+from tornado.httpclient import HTTPClientError
 from tornado.ioloop import IOLoop
 
 from csms import cli, db
@@ -146,6 +147,20 @@ async def test_superseded_indexes_are_dropped_and_no_others(
     assert "of_an_analyst" in await database.meter_values.index_information()
 
 
+async def test_keys_are_asked_for_as_before_and_are_in_no_record(
+    start: Start, database: db.Database
+) -> None:
+    system = await start()
+    records = await database.charge_points.find().to_list(None)
+    assert len(records) == 8 and "argon2" not in repr(records)
+    for password in (None, "fedcba9876543210"):
+        with pytest.raises(HTTPClientError, match="401"):
+            await system.connect("KEY-1", password=password)
+    await (await system.connect("KEY-1", password="0123456789abcdef")).boot()
+    _, one = await system.rest("GET", "/admin/charge-points/CP_KEY")
+    assert one["hasAuthorizationKey"] is True
+
+
 async def test_a_second_start_changes_nothing(start: Start, database: db.Database) -> None:
     await start()
     first = await everything(database)
@@ -253,7 +268,7 @@ async def test_check_tells_the_version_and_who_collides(
         return status, capsys.readouterr().out
 
     status, told = await check()
-    assert status == 0 and "version 0; csms serve will migrate it to 1: drop superseded" in told
+    assert status == 0 and "version 0; csms serve will migrate it to 2: drop superseded" in told
     assert "CP_DUP and cp_dup (id)" in told
     await start()
     status, told = await check()

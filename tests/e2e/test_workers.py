@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
+from csms.mongod_secrets import ANALYST_URI_FILE, URI_FILE, password_in
 from csms.mongod_state import MongodState
 from tests.e2e import test_serve
 from tests.support.charge_point import ScriptedChargePoint
@@ -49,6 +51,8 @@ async def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         for number in range(8):
             body = {"id": f"CP{number}", "chargePointIdentity": f"CP{number}"}
             await rest("POST", "/admin/charge-points", body)
+        pids = [node["pid"] for node in (await rest("GET", "/admin/nodes"))["items"]]
+        assert secrets_shown(tmp_path, [*pids, process.process.pid], process.said) == []
         charge_points = await connect_to_both(client, nodes)
         for charge_point in charge_points:
             charge_point.answers["ClearCache"] = lambda _: ACCEPTED
@@ -125,6 +129,17 @@ async def test_workers_live_and_end_with_their_supervisor(
             return [pid for pid in pids if not MongodState(pid, 0).has_ended()]
 
         await eventually(left, lambda running: running == [], within=30)
+
+
+def secrets_shown(data_dir: Path, pids: Iterable[int], said: str) -> list[str]:
+    """Passwords of the database that a process shows of itself, or has printed."""
+    shown = said.encode()
+    for pid in pids:
+        for name in ("environ", "cmdline"):
+            shown += Path(f"/proc/{pid}/{name}").read_bytes()
+    passwords = [str(password_in(data_dir / name)) for name in (URI_FILE, ANALYST_URI_FILE)]
+    assert min(map(len, passwords)) > 20 and ANALYST_URI_FILE in said
+    return [password for password in passwords if password.encode() in shown]
 
 
 async def figure(client: Client, name: str) -> float:

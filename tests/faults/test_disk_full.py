@@ -7,12 +7,12 @@ vanishes with the csms that runs in it.
 from __future__ import annotations
 
 import asyncio
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from csms.mongod_secrets import URI_FILE, read_secret
 from tests.e2e import test_serve
 from tests.faults.load import (
     Load,
@@ -49,7 +49,8 @@ async def test_the_disk_is_full_for_a_while(
     async with test_serve.serve(tmp_path, *NAMESPACE, "sh", "-c", mount, str(tmp_path)) as process:
         client = await process.ready()
         load = Load(await senders(client, token=TOKEN))
-        ballast = Path(f"/proc/{process.process.pid}/root{tmp_path}/ballast")
+        data_dir = Path(f"/proc/{process.process.pid}/root{tmp_path}")
+        ballast = data_dir / "ballast"
 
         async def be_full_for_a_while() -> None:
             await asyncio.to_thread(fill, ballast)
@@ -59,9 +60,7 @@ async def test_the_disk_is_full_for_a_while(
         await survive(load, be_full_for_a_while, "disk full")
         assert (await client.rest("GET", "/readyz", token=None))[0] == 200
         assert_nobody_was_dropped(load)
-        uri = re.search(r"mongodb://\S+", process.said)
-        assert uri is not None
-        assert_stored_once(load, uri[0])
+        assert_stored_once(load, read_secret(data_dir / URI_FILE))
         for sender in load.senders:
             await sender.close()
 

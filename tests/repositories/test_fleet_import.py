@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +15,11 @@ from csms import db
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import NewChargePoint, new_record
 from csms.domain.fleet_csv import inspect_fleet
-from csms.domain.fleet_plan import RowResult
+from csms.domain.fleet_plan import Result, RowResult
+from csms.domain.installed_certificate import EndReason
 from csms.errors import DatabaseUnavailable
 from csms.repositories import fleet_import
-from csms.repositories.fleet_import import FleetImport
+from csms.repositories.fleet_import import RENAMED, FleetImport
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 1, 3, 3, 4, 5, tzinfo=UTC)
@@ -45,7 +46,8 @@ class Importer:
         self.now = NOW
         self.changed: list[str] = []
         self.before_writing: Callable[[], object] = lambda: None
-        self.fleet_import = FleetImport(database, self._clock, self._on_changed)
+        self.ended: dict[str, EndReason] = {}
+        self.fleet_import = FleetImport(database, self._clock, self._on_changed, self._on_ended)
 
     def _clock(self) -> datetime:
         # A batch takes its time between reading and writing: where another writer may come in.
@@ -54,6 +56,9 @@ class Importer:
 
     async def _on_changed(self, ids: Iterable[str]) -> None:
         self.changed += ids
+
+    async def _on_ended(self, ended: Mapping[str, EndReason]) -> None:
+        self.ended |= ended
 
     async def run(
         self, text: str, *, dry_run: bool = False, update: bool = False
@@ -68,6 +73,12 @@ class Importer:
 
     async def store(self, **fields: Any) -> None:
         await self.collection.insert_one(record(**fields))
+
+    async def only_hash(self, reference: str) -> str:
+        """The hash of a key, which must be the only one that is stored."""
+        [stored] = [one async for one in self.collection.database["credentials"].find()]
+        assert stored["_id"] == reference
+        return str(stored["hash"])
 
     async def records(self) -> dict[str, db.Document]:
         return {record["_id"]: record async for record in self.collection.find()}
@@ -277,7 +288,7 @@ async def test_authorization_keys_are_stored_hashed_and_compared(importer: Impor
     assert await importer.results(text) == ["created", "created"]
     records = await importer.records()
     stored = records["A"]["authorizationKeyHash"]
-    assert KeyVerifier().verify(stored, KEY.encode())
+    assert KeyVerifier().verify(await importer.only_hash(stored), KEY.encode())
     assert records["B"]["authorizationKeyHash"] is None
     assert KEY not in str(records)
 
@@ -291,8 +302,40 @@ async def test_authorization_keys_are_stored_hashed_and_compared(importer: Impor
         "authorizationKey": {"from": "(hidden)", "to": "(hidden)"}
     }
     keyed = (await importer.records())["A"]
-    assert KeyVerifier().verify(keyed["authorizationKeyHash"], KEY[::-1].encode())
+    replacement = await importer.only_hash(keyed["authorizationKeyHash"])
+    assert KeyVerifier().verify(replacement, KEY[::-1].encode())
     assert keyed["nextAuthorizationKeyHash"] is None
+
+
+@pytest.mark.gen_test
+async def test_rows_that_change_who_is_known_end_certificates(importer: Importer) -> None:
+    header = "id,identity,serial,security profile,name\n"
+    await importer.run(header + "A,I1,S1,2,a\nB,I2,S2,2,b\nC,I3,S3,2,c\nD,I4,S4,2,d\n")
+    rows = header + "A,I1,S9,2,a\nB,I2,s2,3,b\nC,i3,S3,1,new\nD,I4,S4,2,d\n"
+    changed, unchanged = [Result.CHANGED] * 3, [Result.UNCHANGED]
+    assert await importer.results(rows, update=True) == changed + unchanged
+    assert importer.ended == {"A": EndReason.NAME, "B": EndReason.PROFILE}
+
+
+@pytest.mark.gen_test
+async def test_a_record_that_is_renamed_meanwhile_keeps_its_names(importer: Importer) -> None:
+    await importer.run("id,identity,serial\nA,I1,S1\n")
+
+    def rename() -> None:
+        # The names that the row was to get would be those of the serial before.
+        importer.before_writing = lambda: None
+        client = importer.collection.database.client.delegate
+        client[importer.collection.database.name].charge_points.update_one(
+            {"_id": "A"}, {"$set": {"serialNumber": "S7", "namesFolded": ["i1", "s7"]}}
+        )
+
+    importer.before_writing = rename
+    [result] = await importer.run("id,identity\nA,I2\n", update=True)
+    assert [error.message for error in result.errors] == [RENAMED]
+    assert (await importer.records())["A"]["namesFolded"] == ["i1", "s7"]
+    [result] = await importer.run("id,identity\nA,I2\n", update=True)
+    assert result.result is Result.CHANGED
+    assert (await importer.records())["A"]["namesFolded"] == ["i2", "s7"]
 
 
 @pytest.mark.gen_test

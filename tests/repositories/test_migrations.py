@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from csms import db
+from csms.certificates.authority import LocalAuthority
+from csms.domain.installed_certificate import document
 from csms.repositories.migrations import m001_drop_superseded_indexes as drop_indexes
 from csms.repositories.migrations import m002_compose_texts as compose
+from csms.repositories.migrations import m003_tie_issued_certificates as tie
+from tests.support.certificates import Certificate
 
 pytestmark = pytest.mark.gen_test
 
@@ -74,3 +80,33 @@ async def test_users_are_moved_also_after_a_run_that_did_not_end(database: db.Da
     await database.users.insert_many([old, copy, *others])
     assert await compose.run(database) == 1
     assert await ids(database.users) == ["jü", "o\u0308", "ö"]
+
+
+async def test_certificates_are_tied_to_whom_version_0_2_0_has_sent_them(
+    database: db.Database, tmp_path: Path
+) -> None:
+    authority = LocalAuthority.create(tmp_path, "authority", 10)
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    names = ("answered", "unanswered", "by hand")
+    pems = {name: authority.sign(Certificate(name).request, 5) for name in names}
+    for number, (name, pem) in enumerate(pems.items()):
+        await database.commands.insert_one(
+            {
+                "_id": str(number),
+                "chargePointId": "CP1",
+                "action": "CertificateSigned",
+                "payload": {"certificateChain": pem},
+                "requestedBy": "Ann" if name == "by hand" else "csms",
+                "requestedAt": now,
+            }
+        )
+    stored = document("CP1", "ChargePointCertificate", pems["answered"], "Accepted", now)
+    await database.certificates.insert_one(stored)
+    assert await tie.run(database) == 2
+    assert await tie.run(database) == 0
+    found = {one["subject"]: one async for one in database.certificates.find()}
+    assert sorted(found) == ["CN=answered,O=Acme", "CN=unanswered,O=Acme"]
+    assert {one["issuedHere"] for one in found.values()} == {True}
+    assert found["CN=answered,O=Acme"]["status"] == "Accepted"
+    assert found["CN=unanswered,O=Acme"]["status"] == "Sent"
+    assert found["CN=unanswered,O=Acme"]["createdAt"] == now

@@ -21,6 +21,7 @@ from csms.actions.context import Context, Deps, Inbound
 from csms.config import Settings
 from csms.connections.connection import Connection, Node
 from csms.connections.message_log import MessageLog
+from csms.domain.secret_values import KnownSecrets
 from csms.errors import CommandError, DatabaseUnavailable, OcppError
 from csms.metrics import Metrics
 from csms.ocppj import lenient_json
@@ -110,6 +111,7 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         clock=lambda: datetime.now(UTC),
         charge_points=SimpleNamespace(note_sign_of_life=nothing),
         note_trouble=nothing,
+        secrets=KnownSecrets(),
     )
     log = SimpleNamespace(inbound=nothing, outbound=nothing, unreadable=nothing)
     handle = handler(outcomes)

@@ -13,13 +13,8 @@ from typing import Any
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from csms import mongod_state
-from csms.embedded_mongod import (
-    find_mongod,
-    free_port,
-    listens,
-    mongod_command,
-    mongod_environment,
-)
+from csms.embedded_mongod import free_port, listens
+from csms.mongod_program import find_mongod, mongod_command, mongod_environment
 from csms.mongod_state import HOST, REPLICA_SET
 
 MEMBERS = 3

@@ -89,8 +89,12 @@ class System(Client):
     async def connect(self, identity: str = "CP1", **options: Any) -> ScriptedChargePoint:
         """Open a charge point's socket."""
         charge_point = await ScriptedChargePoint.connect(self.ocpp, identity, **options)
-        self._charge_points.append(charge_point)
+        self.will_disconnect(charge_point)
         return charge_point
+
+    def will_disconnect(self, charge_point: ScriptedChargePoint) -> None:
+        """Have a socket closed at the end of the test, if it is open by then."""
+        self._charge_points.append(charge_point)
 
     async def disconnect_all(self) -> None:
         """Close every charge point's socket that a test left open."""

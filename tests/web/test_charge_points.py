@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from csms.domain.authorization_key import KeyVerifier
 from csms.domain.protocol_trouble import OCPP201_SHAPED, refused_call
 from tests.support.system import System, eventually
 
@@ -208,10 +209,14 @@ async def test_the_key_is_stored_hashed_and_never_shown(system: System) -> None:
         assert key not in response.body.decode()
         assert "argon2" not in response.body.decode()
     document = await system.record("CP_BKK_001")
-    assert document["authorizationKeyHash"].startswith("$argon2id$")
-    assert "authorizationKey" not in document
+    assert "argon2" not in repr(document) and "authorizationKey" not in document
+    # Of all these keys, the hash of the one that counts is kept.
+    [stored] = await system.database.credentials.find().to_list(None)
+    assert stored["_id"] == document["authorizationKeyHash"]
+    assert KeyVerifier().verify(stored["hash"], f"{key}2".encode())
     _, record = await system.rest("PATCH", f"{PATH}/CP_BKK_001", {"authorizationKey": None})
     assert record["hasAuthorizationKey"] is False
+    assert await system.database.credentials.count_documents({}) == 0
 
 
 async def test_listing_by_pages(system: System) -> None:

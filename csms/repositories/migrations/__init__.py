@@ -8,12 +8,17 @@ others in batches.
 
 from __future__ import annotations
 
-from csms.repositories.migrations import m001_drop_superseded_indexes, m002_compose_texts
+from csms.repositories.migrations import (
+    m001_drop_superseded_indexes,
+    m002_compose_texts,
+    m003_tie_issued_certificates,
+)
 from csms.repositories.migrations.migration import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
     m001_drop_superseded_indexes.MIGRATION,
     m002_compose_texts.MIGRATION,
+    m003_tie_issued_certificates.MIGRATION,
 )
 
 VERSION = max(migration.version for migration in MIGRATIONS)

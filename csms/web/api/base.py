@@ -22,7 +22,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from csms.domain.api_token import Role
+from csms.domain.api_token import Role, scope_needed
 from csms.domain.job import mask_location
 from csms.errors import (
     CsmsError,
@@ -34,8 +34,10 @@ from csms.errors import (
 )
 from csms.repositories.api_tokens import ApiToken
 from csms.repositories.audit import Entry
+from csms.web.api.stations import ELSEWHERE, GIVE_ID, keep_to_stations
 from csms.web.browser import SAFE_METHODS, signed_in
 from csms.web.problems import PROBLEM_JSON, invalid, problem_of
+from csms.web.security_headers import set_security_headers
 from csms.web.services import Services
 from csms.web.stored_ids import use_stored_id
 
@@ -75,6 +77,7 @@ class Endpoint:
     errors: tuple[int, ...]
     media: tuple[str, ...]
     request_media: str
+    by_station: bool
 
 
 Method = Callable[..., Awaitable[Any]]
@@ -92,15 +95,18 @@ def endpoint(
     errors: tuple[int, ...] = (),
     media: tuple[str, ...] = ("application/json",),
     request_media: str = "application/json",
+    by_station: bool = False,
 ) -> Callable[[Method], Callable[..., Awaitable[None]]]:
     """Declare an operation of an `ApiHandler`.
 
     The method gets the ids of the path, `query` and `body` as models where they are declared, and
-    returns a model; None sends nothing more than what the method itself has written.
+    returns a model; None sends nothing more than what the method itself has written. `by_station`
+    says that it keeps to the stations of a token that is limited to some.
     """
     declared = Endpoint(
-        role, summary, body, body_optional, query, returns, status, errors, media, request_media
-    )
+        role, summary, body, body_optional, query, returns, status, errors, media, request_media,
+        by_station,
+    )  # fmt: skip
 
     def decorate(method: Method) -> Callable[..., Awaitable[None]]:
         @functools.wraps(method)
@@ -130,6 +136,11 @@ def endpoint_of(handler_class: type[RequestHandler], method: str) -> Endpoint | 
     return found if isinstance(found, Endpoint) else None
 
 
+def _chooses_one(declared: Endpoint) -> bool:
+    """Whether a list can be asked for one charge point alone."""
+    return declared.query is not None and "chargePointId" in declared.query.model_fields
+
+
 class ProblemHandler(RequestHandler):
     """Answers every error as a problem. Unknown paths end here too."""
 
@@ -139,7 +150,7 @@ class ProblemHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """What suits answers that are data."""
-        self.set_header("X-Content-Type-Options", "nosniff")
+        set_security_headers(self)
         self.set_header("Cache-Control", "no-store")
 
     async def prepare(self) -> None:
@@ -214,10 +225,16 @@ class ApiHandler(ProblemHandler):
         if declared is None:
             raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
         self.token = await self._authenticate()
-        if not self.token.role.covers(declared.role):
+        if not self.token.may(declared.role):
+            needed, scope = declared.role, scope_needed(declared.role)
+            has = ", ".join(sorted(self.token.scopes))
             raise Forbidden(
-                f"This needs the role {declared.role}; the token has {self.token.role}."
+                f"This needs the role {needed}, or the scope {scope}; the token has the role"
+                f" {self.token.role} and the scopes {has}."
             )
+        keeps = self.token.stations is None or declared.by_station
+        if not keeps and not (self._is_of_one or _chooses_one(declared)):
+            raise Forbidden(ELSEWHERE)
         if declared.query is not None:
             try:
                 self.query = declared.query.model_validate(self._query_arguments(declared.query))
@@ -227,6 +244,8 @@ class ApiHandler(ProblemHandler):
             name = next(iter(self.request.query_arguments))
             raise InvalidInput(FieldError(name, "is not known here; leave it out"))
         await self._use_stored_ids()
+        if not keeps:
+            await self._keep_to_stations()
         length = self.request.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > self.max_body_bytes:
             raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -237,6 +256,17 @@ class ApiHandler(ProblemHandler):
         if isinstance(sent, str):
             stored = await self.services.deps.charge_points.id_of(sent)
             self.query = self.query.model_copy(update={"chargePointId": stored})
+
+    @property
+    def _is_of_one(self) -> bool:
+        """Whether the path names one charge point."""
+        return bool(self.path_args) and self.request.path.startswith("/admin/charge-points/")
+
+    async def _keep_to_stations(self) -> None:
+        charge_point_id = self.path_args[0] if self._is_of_one else self.query.chargePointId
+        if charge_point_id is None:
+            raise Forbidden(GIVE_ID)
+        await keep_to_stations(self.token, self.services.deps.charge_points, charge_point_id)
 
     async def note_change(self, ids: tuple[str, ...], status: int) -> None:
         """Note who has just changed what; the change itself stands, whatever comes of this."""

@@ -21,6 +21,7 @@ from csms.errors import NotFound
 from csms.repositories.charge_points import CONNECTED, NOT_TROUBLED, TROUBLED
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
+from csms.web.api.stations import require_station
 
 
 class ChargePointQuery(PageQuery):
@@ -67,11 +68,15 @@ class ChargePointsHandler(ApiHandler):
         summary="List charge points, by id",
         query=ChargePointQuery,
         returns=Page[ChargePointView],
+        by_station=True,
     )
     async def get(self, query: ChargePointQuery) -> Page[ChargePointView]:
+        found, stations = query.filter(), self.token.stations
+        if stations is not None:
+            found = {"$and": [found, {"stationName": {"$in": sorted(stations)}}]}
         records, cursor = await find_page(
             self.services.deps.charge_points.collection,
-            query.filter(),
+            found,
             sort_field="_id",
             order="asc",
             limit=query.limit,
@@ -86,8 +91,10 @@ class ChargePointsHandler(ApiHandler):
         returns=ChargePointView,
         status=201,
         errors=(409,),
+        by_station=True,
     )
     async def post(self, body: NewChargePoint) -> ChargePointView:
+        require_station(self.token, body.stationName)
         record = await self.services.whitelisting.create(body)
         self.set_header("Location", f"/admin/charge-points/{quote(record['_id'], safe='')}")
         return view(record)
@@ -108,6 +115,8 @@ class ChargePointHandler(ApiHandler):
         errors=(404, 409),
     )
     async def patch(self, charge_point_id: str, body: ChargePointPatch) -> ChargePointView:
+        if "stationName" in body.model_fields_set:
+            require_station(self.token, body.stationName)
         return view(await self.services.whitelisting.change(charge_point_id, body))
 
     @endpoint(

@@ -24,6 +24,7 @@ from csms.web.api.base import MAX_BODY_BYTES, MAX_IGNORED_BYTES, ApiHandler, Pag
 from csms.web.api.readings import Id
 from csms.web.downloads import send_file
 from csms.web.files import MB
+from csms.web.forwarding import path_prefix
 from csms.web.spool import Spool, TooLarge
 
 Time = Annotated[AwareDatetime, AfterValidator(to_utc)]
@@ -216,7 +217,7 @@ class _LinkHandler(ApiHandler):
             deps.clock(),
             timedelta(hours=deps.settings.file_link_hours),
         )
-        own = f"{self.request.protocol}://{self.request.host}"
+        own = f"{self.request.protocol}://{self.request.host}{path_prefix(self.request)}"
         base = (deps.settings.public_url or own).rstrip("/")
         return f"{base}/files/{token}/{quote(name, safe='')}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import IO, Annotated, Any, TypeVar
 
@@ -21,6 +21,7 @@ from csms.domain.csv_text import Delimiter, parse_delimiter
 from csms.domain.fleet_csv import inspect_fleet
 from csms.domain.fleet_plan import Result, RowResult, Summary
 from csms.domain.id_tag_csv import inspect_id_tags
+from csms.domain.installed_certificate import EndReason
 from csms.errors import CsmsError, DatabaseUnavailable, MalformedInput
 from csms.repositories.fleet_import import FleetImport
 from csms.repositories.id_tag_import import IdTagImport
@@ -54,6 +55,16 @@ class ImportQuery(BaseModel):
     )
     delimiter: Annotated[str, Field(max_length=40)] | None = Field(
         None, description="where it cannot be told by the header: comma, semicolon or tab"
+    )
+
+
+class FleetImportQuery(ImportQuery):
+    """How to import a fleet."""
+
+    keepCertificates: bool = Field(
+        False,
+        description="keep certificates that were issued before, though the row changes the key,"
+        " the identity or the serial number, or raises the profile",
     )
 
 
@@ -201,25 +212,27 @@ class ImportHandler(CsvImportHandler):
     @endpoint(
         role=Role.OPERATOR,
         summary="Whitelist a whole fleet from a CSV file",
-        query=ImportQuery,
+        query=FleetImportQuery,
         returns=ImportResult,
         errors=(400, 413),
         media=("application/json", NDJSON),
         request_media="text/csv",
     )
-    async def post(self, query: ImportQuery) -> None:
+    async def post(self, query: FleetImportQuery) -> None:
         """Import the rows; a bad one is rejected and stops no other.
 
         Raises:
             MalformedInput, InvalidInput: the file cannot be read, and nothing was done.
             DatabaseUnavailable: MongoDB went away; the message says how far it came.
         """
+        whitelisting = self.services.whitelisting
         with self.take_file() as file:
             found = await self.inspect(inspect_fleet, file)
             fleet_import = FleetImport(
                 self.services.database,
                 self.services.deps.clock,
-                self.services.whitelisting.records_changed,
+                whitelisting.records_changed,
+                _keep if query.keepCertificates else whitelisting.credentials_changed,
             )
             batches = fleet_import.run(file, found, dry_run=query.dryRun, update=query.update)
             await self.answer(batches, Summary(query.dryRun, found))
@@ -249,6 +262,10 @@ class IdTagImportHandler(CsvImportHandler):
             id_tag_import = IdTagImport(self.services.database, self.services.deps.clock)
             batches = id_tag_import.run(file, found, dry_run=query.dryRun, update=query.update)
             await self.answer(batches, Summary(query.dryRun, found))
+
+
+async def _keep(ended: Mapping[str, EndReason]) -> None:
+    return None
 
 
 def _let_others_work() -> None:

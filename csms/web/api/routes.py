@@ -10,7 +10,11 @@ from tornado.routing import URLSpec
 from csms.web.api.audit import AuditHandler
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
-from csms.web.api.certificates import CertificateHandler, CertificatesHandler
+from csms.web.api.certificates import (
+    CertificateHandler,
+    CertificatesHandler,
+    RevokeCertificateHandler,
+)
 from csms.web.api.charge_points import (
     ChargePointHandler,
     ChargePointsHandler,
@@ -97,6 +101,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/charging-profiles", ChargingProfilesHandler),
     Route("/admin/certificates", CertificatesHandler),
     Route("/admin/certificates/{id}", CertificateHandler),
+    Route("/admin/certificates/{id}/revoke", RevokeCertificateHandler),
     Route("/admin/jobs", JobsHandler),
     Route("/admin/jobs/{id}", JobHandler),
     Route("/admin/files", FilesHandler),

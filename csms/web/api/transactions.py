@@ -16,6 +16,7 @@ from csms.repositories.counters import MAX_INT32
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, endpoint
 from csms.web.api.readings import Integer, Time, TimeRange, between
+from csms.web.api.stations import is_at
 
 
 class TransactionQuery(TimeRange):
@@ -136,6 +137,22 @@ def read_id(transaction_id: str) -> int:
     return int(transaction_id)
 
 
+async def get_at_stations(handler: ApiHandler, transaction_id: str) -> db.Document:
+    """A transaction, if its charge point is at a station of the token.
+
+    Raises:
+        NotFound: there is none, or it is elsewhere.
+    """
+    deps = handler.services.deps
+    found = await deps.transactions.get_up_to_date(read_id(transaction_id))
+    record = None
+    if handler.token.stations is not None:
+        record = await deps.charge_points.find(found["chargePointId"])
+    if not is_at(handler.token, record):
+        raise NotFound("transaction", transaction_id)
+    return found
+
+
 class TransactionsHandler(ApiHandler):
     """All transactions."""
 
@@ -160,10 +177,15 @@ class TransactionsHandler(ApiHandler):
 class TransactionHandler(ApiHandler):
     """One transaction."""
 
-    @endpoint(role=Role.VIEWER, summary="One transaction", returns=TransactionView, errors=(404,))
+    @endpoint(
+        role=Role.VIEWER,
+        summary="One transaction",
+        returns=TransactionView,
+        errors=(404,),
+        by_station=True,
+    )
     async def get(self, transaction_id: str) -> TransactionView:
-        transactions = self.services.deps.transactions
-        return view(await transactions.get_up_to_date(read_id(transaction_id)))
+        return view(await get_at_stations(self, transaction_id))
 
 
 class CloseTransactionHandler(ApiHandler):
@@ -174,8 +196,10 @@ class CloseTransactionHandler(ApiHandler):
         summary="End a stuck transaction in the record alone; the charge point is not asked",
         returns=TransactionView,
         errors=(404,),
+        by_station=True,
     )
     async def post(self, transaction_id: str) -> TransactionView:
+        await get_at_stations(self, transaction_id)
         closed = await self.services.deps.transactions.close(
             read_id(transaction_id), self.token.name, self.services.deps.clock()
         )

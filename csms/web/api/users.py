@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from csms import db
 from csms.domain.api_token import Role
@@ -23,6 +23,9 @@ class UserView(BaseModel):
     createdAt: datetime
     createdBy: str
     lastSignInAt: datetime | None = None
+    singleSignOn: bool = Field(
+        False, description="signs in through the OpenID Connect provider, which gives the role"
+    )
 
 
 class OwnPassword(BaseModel):
@@ -36,7 +39,7 @@ class OwnPassword(BaseModel):
 
 def view(record: db.Document) -> UserView:
     """A user as REST shows it."""
-    return UserView.model_validate(record)
+    return UserView.model_validate({**record, "singleSignOn": record.get("subject") is not None})
 
 
 class UsersHandler(ApiHandler):

@@ -26,11 +26,14 @@ from tornado.web import HTTPError, RequestHandler
 from csms import __version__
 from csms.domain.api_token import Role
 from csms.domain.times import rfc3339
+from csms.domain.visible import visible
 from csms.errors import CsmsError, Forbidden
 from csms.repositories.api_tokens import ApiToken
 from csms.web.browser import SAFE_METHODS, cookie_options, signed_in
+from csms.web.forwarding import path_prefix
 from csms.web.pages.texts import ANSWERS, SCRIPT_TEXTS
 from csms.web.problems import PROBLEM_JSON, problem_of
+from csms.web.security_headers import set_security_headers
 from csms.web.services import Services
 from csms.web.stored_ids import use_stored_id
 
@@ -52,6 +55,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 FORBIDDEN = "Your role may not see this page."
+LIMITED = "This token is limited to stations, and the pages show all of them. Use it with the REST."
 
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "Overview", Role.VIEWER),
@@ -61,12 +65,21 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/turned-away", "Turned away", Role.VIEWER),
     ("/meter-values", "Meter values", Role.VIEWER),
     ("/commands", "Commands", Role.VIEWER),
+    ("/certificates", "Certificates", Role.VIEWER),
     ("/access", "Access", Role.ADMIN),
     ("/nodes", "Nodes", Role.VIEWER),
 )
 """Path, title, and the role that sees it."""
 
 tornado.locale.load_translations(str(WEB / "locale"))
+
+
+def visible_escape(text: str | bytes) -> str:
+    """Text as HTML: what `{{ }}` in a template does to what is shown.
+
+    Values of form fields are what is sent again, and must not change: `{% raw exact(...) %}`.
+    """
+    return xhtml_escape(visible(text.decode() if isinstance(text, bytes) else text))
 
 
 class PageHandler(RequestHandler):
@@ -89,8 +102,7 @@ class PageHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """Nothing is run, framed or kept that is not meant to be."""
-        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        self.set_header("X-Content-Type-Options", "nosniff")
+        set_security_headers(self, CONTENT_SECURITY_POLICY)
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cache-Control", "no-store")
 
@@ -105,7 +117,9 @@ class PageHandler(RequestHandler):
         if self.viewer is None:
             self.ask_to_sign_in()
             return
-        if not self.viewer.role.covers(self.role):
+        if self.viewer.stations is not None:
+            raise Forbidden(LIMITED)
+        if not self.viewer.may(self.role):
             raise Forbidden(FORBIDDEN)
         await use_stored_id(self, self.services)
 
@@ -143,7 +157,7 @@ class PageHandler(RequestHandler):
     @property
     def prefix(self) -> str:
         """The path under which a proxy shows us."""
-        return self.services.deps.settings.path_prefix
+        return path_prefix(self.request)
 
     # The viewer's language, time zone and colours
 
@@ -190,7 +204,7 @@ class PageHandler(RequestHandler):
 
     def may(self, role: str) -> bool:
         """Whether the viewer has this role."""
-        return self.viewer is not None and self.viewer.role.covers(Role(role))
+        return self.viewer is not None and self.viewer.may(Role(role))
 
     def get_template_path(self) -> str:
         """Where the templates are."""
@@ -201,6 +215,8 @@ class PageHandler(RequestHandler):
         path = self.request.path
         return {
             **super().get_template_namespace(),
+            "visible_escape": visible_escape,
+            "exact": lambda text: xhtml_escape(str(text)),
             "viewer": self.viewer,
             "may": self.may,
             "url": self.url,
@@ -256,7 +272,7 @@ class PageHandler(RequestHandler):
         if not status:
             return '<span class="nothing">–</span>'
         kind = _KINDS.get(status, "plain")
-        text = xhtml_escape(self.locale.translate(status))
+        text = visible_escape(self.locale.translate(status))
         return f'<span class="badge {kind}">{text}</span>'
 
     # Errors

@@ -13,10 +13,12 @@ from tornado.web import HTTPError
 from csms import db
 from csms.domain.api_token import Role
 from csms.domain.connector import ConnectorType, as_known_now
+from csms.domain.installed_certificate import CertificateState, CertificateView
 from csms.domain.onboarding import onboarding, waits_for_boot
 from csms.domain.protocol_trouble import trouble_of
 from csms.repositories.charge_point_state import ChargePointState, MessageFilter
 from csms.web.pages.base import PageHandler
+from csms.web.pages.certificates import REASONS, STATES, views
 from csms.web.pages.command_forms import (
     FIRST_ACTIONS,
     RESOURCES,
@@ -62,6 +64,10 @@ class _OneHandler(PageHandler):
     async def record(self, charge_point_id: str) -> db.Document:
         return await self.services.deps.charge_points.get(charge_point_id)
 
+    async def certificates(self, charge_point_id: str) -> list[CertificateView]:
+        records = await self.state.certificates(charge_point_id)
+        return views(records, self.services.deps.clock())
+
     @property
     def state(self) -> ChargePointState:
         return ChargePointState(self.services.database)
@@ -100,6 +106,11 @@ class ChargePointPage(_OneHandler):
             deviations=deviations(trouble),
             messages=await state.messages(charge_point_id, wanted),
             commands=await state.commands(charge_point_id),
+            certificates=views(
+                await state.certificates(charge_point_id), self.services.deps.clock()
+            ),
+            states_of_certificates=STATES,
+            reasons_of_certificates=REASONS,
             beside_answer=beside_answer,
             transactions=await state.transactions(charge_point_id),
             active=await state.active_transactions(charge_point_id),
@@ -138,7 +149,9 @@ class EditChargePointPage(_OneHandler):
     async def get(self, charge_point_id: str) -> None:
         """Show it."""
         record = await self.record(charge_point_id)
-        self.show("charge_point_form.html", record=record, new=False)
+        latest = await self.certificates(charge_point_id)
+        is_certified = any(one.state == CertificateState.GOOD for one in latest)
+        self.show("charge_point_form.html", record=record, new=False, is_certified=is_certified)
 
 
 class ConnectorPage(_OneHandler):

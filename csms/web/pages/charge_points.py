@@ -71,7 +71,7 @@ class AddChargePointPage(PageHandler):
             name: self.get_query_argument(name, "")
             for name in ("chargePointIdentity", "serialNumber")
         }
-        self.show("charge_point_form.html", record=given, new=True)
+        self.show("charge_point_form.html", record=given, new=True, is_certified=False)
 
 
 class ImportPage(PageHandler):

@@ -58,6 +58,7 @@ OF_ROWS: tuple[str, ...] = (
     fleet_cells.PROTOCOL,
     fleet_plan.REPEATED,
     fleet_plan.TWO_RECORDS,
+    fleet_plan.NAMED_ABOVE,
     fleet_plan.OTHER_ID,
     fleet_plan.DIFFERS,
     id_tag_csv.STATUS,
@@ -65,6 +66,7 @@ OF_ROWS: tuple[str, ...] = (
     id_tag_csv.REPEATED,
     id_tag_csv.DIFFERS,
     fleet_import.DELETED,
+    fleet_import.RENAMED,
     fleet_import.REFUSED,
     id_tag_import.ADDED_MEANWHILE,
 )

@@ -9,6 +9,7 @@ from typing import Any
 from tornado.routing import URLSpec
 
 from csms.web.docs import FileHandler
+from csms.web.pages import single_sign_on
 from csms.web.pages.access import (
     AccessPage,
     AccountPage,
@@ -17,6 +18,7 @@ from csms.web.pages.access import (
     UserPage,
 )
 from csms.web.pages.base import WEB, PageHandler
+from csms.web.pages.certificates import CertificatesPage
 from csms.web.pages.charge_point import (
     ChargePointPage,
     CommandPage,
@@ -66,6 +68,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/commands", CommandsPage),
     ("/commands/([0-9a-f]{32})", CommandDetailPage),
     ("/audit", AuditPage),
+    ("/certificates", CertificatesPage),
     ("/access", AccessPage),
     ("/access/new-token", NewTokenPage),
     ("/access/new-user", NewUserPage),
@@ -85,11 +88,17 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/id-tags.csv", ExportIdTagsHandler),
     ("/id-tags/([^/]+)/edit", EditIdTagPage),
     ("/sign-in", SignInHandler),
+    (single_sign_on.PATH, single_sign_on.SingleSignOnHandler),
+    (single_sign_on.PATH + "/callback", single_sign_on.SingleSignOnCallbackHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),
 )
 
-SETTINGS: dict[str, Any] = {"compress_response": True, "xsrf_cookie_version": 2}
+SETTINGS: dict[str, Any] = {
+    "compress_response": True,
+    "xsrf_cookie_version": 2,
+    "autoescape": "visible_escape",
+}
 
 
 def _charts() -> Path:

@@ -11,6 +11,16 @@ from csms.web.pages.base import LANGUAGE_COOKIE, LANGUAGES, PageHandler
 from csms.web.problems import Problem, problem_of
 
 
+def show_sign_in(
+    handler: PageHandler, next_page: str, name: str = "", problem: str | None = None
+) -> None:
+    """Show the form, with what was wrong the last time."""
+    has_provider = handler.services.provider is not None
+    handler.show(
+        "sign_in.html", name=name, problem=problem, next=next_page, has_provider=has_provider
+    )
+
+
 class SignInHandler(PageHandler):
     """By user and password, or with a token of the REST."""
 
@@ -49,10 +59,10 @@ class SignInHandler(PageHandler):
         self._form(name, problem.detail)
 
     def _form(self, name: str = "", problem: str | None = None) -> None:
-        self.show("sign_in.html", name=name, problem=problem, next=self._next())
+        show_sign_in(self, self._next(), name, problem)
 
     def _next(self) -> str:
-        return _own(self.get_argument("next", "/"))
+        return own_page(self.get_argument("next", "/"))
 
     def _target(self) -> str:
         return self.prefix + self._next()
@@ -82,11 +92,11 @@ class LanguageHandler(PageHandler):
         chosen = self.get_body_argument("language", "en")
         if chosen in LANGUAGES:
             self.set_cookie(LANGUAGE_COOKIE, chosen, expires_days=365)
-        target = _own(self.get_body_argument("next", "/"))
+        target = own_page(self.get_body_argument("next", "/"))
         self.redirect(self.prefix + target, status=HTTPStatus.SEE_OTHER)
 
 
-def _own(target: str) -> str:
+def own_page(target: str) -> str:
     """A page of ours, whatever was asked for: no other site ("//host", "/\\host")."""
     ours = target[:1] == "/" and target[1:2] not in ("/", "\\") and target.isprintable()
     return target if ours else "/"

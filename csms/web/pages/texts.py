@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from csms.connections.outbox import CLOSED_BEFORE_ANSWER
-from csms.errors import NOT_BOOTED
+from csms.domain.name_characters import OBJECTIONS
+from csms.errors import NOT_BOOTED, ONE_NAMESPACE
 
 SCRIPT_TEXTS: tuple[str, ...] = (
     "The connection is lost. Trying again…",
@@ -83,6 +84,9 @@ ANSWERS: tuple[str, ...] = (
     "is already taken by the record {0}",
     "is already taken by the record {0}; case and Unicode normal form make no difference",
     "is already taken by the record {0}, as {1}; case and Unicode normal form make no difference",
+    "is already taken by the record {0} as its {1} {2}; " + ONE_NAMESPACE,
+    "keeps changing; try again",
+    "is no charge point's own certificate; only those are revoked",
     "is not known here; leave it out",
     "give serialNumber, chargePointIdentity, or both",
     "must not contain a slash, because it is part of a URL",
@@ -114,5 +118,6 @@ ANSWERS: tuple[str, ...] = (
     "The request cannot be read.",
     "The body is too large.",
     "The server failed; its log says why.",
+    *OBJECTIONS,
 )
 """What charge points and the REST answer, and the scripts show; {0}, ... stand for any text."""

@@ -34,6 +34,11 @@ MEANINGS: Mapping[str, str] = {
         "Its password or certificate is missing or wrong. Enter the same key here and in the"
         " charge point."
     ),
+    Reason.CERTIFICATE: (
+        "Its client certificate was revoked, replaced by a newer one, ended by a change of the"
+        " record, or issued for another charge point. If it is the right device, let it in with a"
+        " password, and have it ask for a new certificate."
+    ),
     Reason.PROFILE_TOO_LOW: (
         "It connects with less security than its record asks for. Set it to that security profile,"
         " or lower the record's."
@@ -59,8 +64,8 @@ MEANINGS: Mapping[str, str] = {
         " point."
     ),
     Reason.BAD_IDENTITY: (
-        "The identity in its URL has a slash or a control character in it, or is too long. Correct"
-        " the URL in the charge point."
+        "The identity in its URL has a slash, a control character or one that might be taken for"
+        " another in it, or is too long. Correct the URL in the charge point."
     ),
     Reason.WRONG_PATH: (
         "It asks for another path than /ocpp/1.6/ with its identity behind. Correct the URL in the"
@@ -81,6 +86,11 @@ MEANINGS: Mapping[str, str] = {
     Reason.BAD_KEY: (
         "Its request lacks the 16 random bytes that WebSocket asks for. Its firmware, or a proxy"
         " in between, is at fault."
+    ),
+    Reason.BROWSER: (
+        "A browser asked for the WebSocket of a charge point: somebody tried it by hand, or a page"
+        " of a stranger did. A charge point that is mistaken for one, because its User-Agent begins"
+        " with Mozilla/, is let in with refuse_browsers = false."
     ),
     Reason.TOO_MANY_AT_ONCE: (
         "More came in a second than max_connects_per_second lets in. The answer said when to come"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import cast
 
 import pytest
@@ -99,7 +100,10 @@ class TestBehindTls:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return cast(Settings, settings.model_copy(update={"trust_proxy_headers": True}))
+        return cast(
+            Settings,
+            settings.model_copy(update={"trust_proxy_headers": (ip_network("127.0.0.1"),)}),
+        )
 
     @pytest.mark.gen_test
     async def test_cookies_go_over_tls_alone(self, system: System) -> None:

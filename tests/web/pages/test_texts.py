@@ -10,11 +10,15 @@ from types import ModuleType
 import pytest
 from ocpp.v16.enums import Location, Reason
 
+from csms.actions import sign_certificate
+from csms.domain.certificate import OTHER_NAME
 from csms.domain.id_tag import Status
 from csms.domain.onboarding import REFUSED_BOOTS, REMEDIES
+from csms.domain.proof import OBJECTIONS
 from csms.domain.transaction import TransactionStatus
 from csms.ocppj.quirks import QUIRKS
 from csms.web.pages import (
+    certificates,
     commands,
     flags,
     import_texts,
@@ -98,6 +102,17 @@ def test_scripts_find_their_texts_in_the_page() -> None:
         pytest.param([*of_module(trouble), *REFUSED_BOOTS.values()], id="trouble"),
         pytest.param([q.tolerated for q in QUIRKS] + [q.handled for q in QUIRKS], id="quirks"),
         pytest.param(commands.OUTCOMES.values(), id="outcomes"),
+        pytest.param([*certificates.STATES.values(), *certificates.REASONS.values()], id="ends"),
+        pytest.param(
+            [
+                *OBJECTIONS,
+                OTHER_NAME,
+                sign_certificate.ENDED,
+                sign_certificate.NO_AUTHORITY,
+                sign_certificate.TOO_OFTEN,
+            ],
+            id="certificates",
+        ),
     ],
 )
 def test_there_is_a_thai_text(said: Iterable[str]) -> None:

@@ -5,6 +5,7 @@
 //                                                             time, list; a dot makes an object
 //   <input name="note" data-empty="null">                    what an empty field is sent as; left
 //                                                             out unless this says null
+//   <input name="note" data-unchanged="omit">                left out unless it was changed
 //   <output>                                                 where the answer is shown
 
 import { Problem, element, rest, t } from "./page.js";
@@ -25,6 +26,7 @@ export function read(form) {
   for (const field of form.elements) {
     if (!field.name || field.disabled || field.name.startsWith("_")) continue;
     if (field.type === "radio" && !field.checked) continue;
+    if (field.dataset.unchanged === "omit" && field.value === field.defaultValue) continue;
     let value = field.type === "checkbox" ? String(field.checked) : field.value;
     const type = field.dataset.type ?? (field.type === "checkbox" ? "boolean" : "text");
     if (value === "") {

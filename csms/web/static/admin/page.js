@@ -42,11 +42,19 @@ export const path = (rest) => page.root + rest;
 export const xsrf = page.xsrf;
 export const zone = page.zone;
 
+// The same characters as in csms/domain/visible.py: a screen would obey or leave them out.
+const HIDDEN =
+  /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}\p{Cs}]|(?<![^\0-\x7f])[\u200c\u200d]/gu;
+
+/** A text with [U+202E] in place of a character that could not be seen. */
+export const visible = (text) =>
+  text.replace(HIDDEN, (char) => `[U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
+
 /** An element with text in it; never HTML. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
 

@@ -1,0 +1,105 @@
+"""Signing in through an OpenID Connect provider: there, and back."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from tornado.web import HTTPError
+
+from csms.domain.oidc_claims import name_of, role_of
+from csms.web.browser import SESSION_COOKIE, caller_of
+from csms.web.guard import SINGLE_SIGN_ON
+from csms.web.oidc import Attempt, Provider, ProviderUnavailable, SignOnFailed
+from csms.web.pages.base import PageHandler
+from csms.web.pages.sign_in import own_page, show_sign_in
+
+log = structlog.get_logger(__name__)
+
+ATTEMPT_COOKIE = "csms_single_sign_on"
+ATTEMPT_SECONDS = 600
+PATH = SINGLE_SIGN_ON
+
+AWAY = "The single sign-on does not answer. Try again in a moment, or sign in with a password."
+FAILED = "The single sign-on did not work. Try again."
+NO_ROLE = "Your account has no role in csms. Ask those who manage your accounts for one."
+
+
+class _SingleSignOn(PageHandler):
+    role = None
+
+    @property
+    def provider(self) -> Provider:
+        """The provider that is set up.
+
+        Raises:
+            HTTPError: 404, none is.
+        """
+        if self.services.provider is None:
+            raise HTTPError(HTTPStatus.NOT_FOUND)
+        return self.services.provider
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the provider sends the browser back to; it has to be registered there."""
+        return f"{self.request.protocol}://{self.request.host}{self.prefix}{PATH}/callback"
+
+    def fail(self, error: SignOnFailed, next_page: str) -> None:
+        """Show the form with the reason; the log has the cause."""
+        log.warning("single_sign_on_failed", reason=str(error), remote=self.request.remote_ip)
+        away = isinstance(error, ProviderUnavailable)
+        if not away:
+            self.services.guard.provider_refused(caller_of(self))
+        self.set_status(HTTPStatus.BAD_GATEWAY if away else HTTPStatus.FORBIDDEN)
+        show_sign_in(self, next_page, problem=AWAY if away else FAILED)
+
+
+class SingleSignOnHandler(_SingleSignOn):
+    """The way to the provider."""
+
+    async def get(self) -> None:
+        """Send the browser there; a cookie keeps what its answer has to fit."""
+        provider = self.provider
+        attempt = Attempt.begin(own_page(self.get_query_argument("next", "/")))
+        try:
+            url = await provider.authorization_url(attempt, self.redirect_uri)
+        except ProviderUnavailable as error:
+            self.fail(error, attempt.next)
+            return
+        self.set_cookie(ATTEMPT_COOKIE, attempt.pack(), max_age=ATTEMPT_SECONDS)
+        self.redirect(url)
+
+
+class SingleSignOnCallbackHandler(_SingleSignOn):
+    """The way back."""
+
+    async def get(self) -> None:
+        """Begin a session, or say what is wrong."""
+        provider = self.provider
+        attempt = Attempt.unpack(self.get_cookie(ATTEMPT_COOKIE) or "")
+        # Whatever comes of it, it is good for one answer.
+        self.clear_cookie(ATTEMPT_COOKIE, path=self.prefix + "/")
+        if attempt is None:
+            self.fail(SignOnFailed("this browser has not begun a sign-in"), "/")
+            return
+        answer = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        next_page = own_page(attempt.next)
+        try:
+            claims = await provider.claims(attempt, answer, self.redirect_uri)
+        except SignOnFailed as error:
+            self.fail(error, next_page)
+            return
+        settings, services = self.services.deps.settings, self.services
+        role = role_of(claims, settings.oidc_role_claim, settings.oidc_roles)
+        if role is None:
+            log.warning("single_sign_on_without_role", claim=settings.oidc_role_claim)
+            services.guard.provider_refused(caller_of(self))
+            self.set_status(HTTPStatus.FORBIDDEN)
+            show_sign_in(self, next_page, problem=NO_ROLE)
+            return
+        user = await services.users.sign_in_from_provider(
+            provider.issuer, claims["sub"], name_of(claims), role
+        )
+        session = await services.guard.sign_in_from_provider(user, caller_of(self))
+        self.set_cookie(SESSION_COOKIE, session)
+        self.redirect(self.prefix + next_page)
