@@ -38,6 +38,7 @@ from csms.domain.limiter import Limiter
 from csms.metrics import Metrics
 from csms.passwords import PasswordPool
 from csms.repositories import folded_keys, names, search
+from csms.repositories.alarm_records import AlarmRecords
 from csms.repositories.alarms import Alarms
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
@@ -79,6 +80,7 @@ from csms.web.live import Live
 from csms.web.ocpp_handshake import AsksForUpgrade
 from csms.web.ocpp_socket import OcppSocket
 from csms.web.oidc import Provider
+from csms.web.open_alarms import OpenAlarms
 from csms.web.openapi import OpenApiHandler
 from csms.web.pages import routes as pages
 from csms.web.pages.base import NoPageHandler
@@ -163,6 +165,7 @@ class CentralSystem:
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
         self.passwords = PasswordPool.for_charge_points()
         self.admission = Admission(deps, registry, KeyVerifier(), self.bus, self.passwords)
+        alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
             deps, registry, self.admission, find_inbound(), messages, commands.ask
@@ -193,6 +196,8 @@ class CentralSystem:
             token_guard=TokenGuard(most, self.limits, api_tokens, record),
             live=Live(self.database),
             overview=Overview(self.database),
+            alarm_records=alarm_records,
+            open_alarms=OpenAlarms(alarm_records, self.metrics),
             audit=self.audit,
             provider=Provider(settings) if settings.oidc_issuer else None,
             whitelisting=Whitelisting(deps, holding, revocation),
@@ -303,6 +308,7 @@ class CentralSystem:
         for server in self._servers:
             server.stop()
         await self.services.live.stop()
+        await self.services.open_alarms.stop()
         await self.sockets.close_all()
         await self.watch.stop()
         await self.sweeper.stop()

@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         False,
         description="ask an operator before a record that waits for a serial gets an identity",
     )
+    require_credentials: bool = Field(
+        False,
+        description="turn away who shows no key or certificate, also where the record asks for"
+        " none; a record's `requireCredentials` goes before",
+    )
     reject_with: Literal["close", "http"] = Field(
         "close",
         description="who is not listed gets: close 1008 after the upgrade, or HTTP 404",

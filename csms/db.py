@@ -243,8 +243,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "alarms": [
         # One open alarm of a kind and a subject, however many nodes raise it.
         IndexModel("openKey", unique=True, partialFilterExpression=_text("openKey")),
-        IndexModel([("closedAt", ASCENDING), *_newest("lastRaisedAt")]),
-        IndexModel([("chargePointId", ASCENDING), *_newest("lastRaisedAt")]),
+        IndexModel([("closedAt", ASCENDING), *_newest("raisedAt")]),
+        IndexModel([("chargePointId", ASCENDING), *_newest("raisedAt")]),
         IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
     "limits": [IndexModel("endsAt", expireAfterSeconds=0)],

@@ -19,7 +19,8 @@
     ├── MongodNotFound, MongodFailed, DataDirInUse, UriLost               exit status 2
     └── CommandError          a command that got no CallResult
         ├── ChargePointOffline    no socket to send it on                 HTTP 409
-        │   └── NotBooted         a socket, but no BootNotification yet   HTTP 409
+        │   ├── NotBooted         a socket, but no BootNotification yet   HTTP 409
+        │   └── NotVerified       a socket, but who it is was not shown   HTTP 409
         ├── CommandTimeout        no answer in time, or its socket closed HTTP 504
         └── CallErrorReceived     the charge point answered CALLERROR     HTTP 502
 
@@ -173,6 +174,20 @@ class NotBooted(ChargePointOffline):
 
     def __init__(self) -> None:
         super().__init__(NOT_BOOTED)
+
+
+VERIFY_FIRST = (
+    "Verify it first: on this connection the charge point has shown neither its serial number nor"
+    " a credential, so it may be another device. An admin may send it all the same (unverified)."
+)
+ENTER_SERIAL_FIRST = (
+    "Enter the serial number of this charge point, then verify it: it has shown no credential on"
+    " this connection, so it may be another device. An admin may send it all the same (unverified)."
+)
+
+
+class NotVerified(ChargePointOffline):
+    """Nothing was sent: a credential is not handed to a connection that may be an impostor's."""
 
 
 class CommandTimeout(CommandError):

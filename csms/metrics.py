@@ -105,6 +105,13 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.open_alarms = Gauge(
+            "csms_open_alarms",
+            "Alarms that are open, of all nodes",
+            ["kind"],
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
         self.commit_size = Histogram(
             "csms_commit_documents",
             "Documents and updates written by one group commit",

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from csms.actions.context import Context, Inbound
-from csms.domain.charge_point import reported_serial, serials_agree
+from csms.actions.context import Context, Inbound, Peer
+from csms.actions.identity_alarms import claimed_twice, not_shown, shown
+from csms.domain.charge_point import (
+    SHOWN_SERIAL,
+    has_shown_serial,
+    is_expected_serial,
+    reported_serial,
+    serials_agree,
+)
 from csms.domain.heartbeat import spread_interval
+from csms.domain.identity_proof import (
+    BOOT_WITHOUT_SERIAL,
+    Evidence,
+    lacks_serial,
+    other_device,
+)
 from csms.domain.times import rfc3339
-from csms.errors import NotFound
 from csms.ocppj.frames import Payload
 
 NOT_WHITELISTED = "Not whitelisted"
 SERIAL_MISMATCH = "Serial mismatch"
+SERIAL_MISSING = "Serial missing"
+
+Record = Mapping[str, Any]
 
 _RECORD_FIELDS = {
     "chargePointVendor": "vendor",
@@ -29,30 +45,68 @@ _RECORD_FIELDS = {
 async def handle(context: Context, payload: Payload) -> Payload:
     """Accept the charge point, or reject it and close."""
     serial = reported_serial(payload)
-    reason = await _objection(context, serial)
-    if reason is None:
-        return await _accept(context, payload, serial)
+    record = await _record(context, serial)
+    if isinstance(record, str):
+        reason = record
+    else:
+        objection = _objection(context.peer, record, serial)
+        if objection is None:
+            return await _accept(context, payload, serial, record)
+        reason = objection
+        if _is_in_place_of_another(context.peer, record, serial):
+            _tell_of_wrong_serial(context, record, serial)
     await _store_boot(context, payload, "Rejected", reason)
     context.peer.turn_away(reason, serial)
     return _answer(context, "Rejected", context.deps.settings.boot_retry_interval)
 
 
-async def _objection(context: Context, serial: str | None) -> str | None:
-    """Why this charge point may not come in; None if it may."""
+async def _record(context: Context, serial: str | None) -> Record | str:
+    """The record of this charge point, or why it has none; one that waits for its serial is bound
+    first.
+    """
     if not context.peer.is_known:
-        return await context.peer.bind(serial)
-    try:
-        record = await context.deps.charge_points.get(context.charge_point_id)
-    except NotFound:
-        return NOT_WHITELISTED
-    if record.get("isWhitelisted") is False:
-        return NOT_WHITELISTED
+        reason = await context.peer.bind(serial)
+        if reason is not None:
+            return reason
+    record = await context.deps.charge_points.find(context.charge_point_id)
+    is_listed = record is not None and record.get("isWhitelisted") is not False
+    return record if record is not None and is_listed else NOT_WHITELISTED
+
+
+def _objection(peer: Peer, record: Record, serial: str | None) -> str | None:
+    """Why this charge point may not come in; None if it may."""
     if not serials_agree(record.get("serialNumber"), serial):
         return SERIAL_MISMATCH
+    if lacks_serial(record, serial, peer.authenticated):
+        return SERIAL_MISSING
     return None
 
 
-async def _accept(context: Context, payload: Payload, serial: str | None) -> Payload:
+def _is_in_place_of_another(peer: Peer, record: Record, serial: str | None) -> bool:
+    """Whether one that was rejected has taken the place of the charge point on record.
+
+    Not if that has never shown the serial, for ops may have entered another; nor if it may itself
+    be back with new firmware that does not tell its serial.
+    """
+    if peer.replaced_address is None or not has_shown_serial(record):
+        return False
+    return serial is not None or peer.replaced_address != peer.remote_address
+
+
+def _tell_of_wrong_serial(context: Context, record: Record, serial: str | None) -> None:
+    peer = context.peer
+    claimed_twice(
+        context.deps,
+        peer.charge_point_id,
+        Evidence.WRONG_SERIAL,
+        (peer.replaced_address, peer.remote_address),
+        serialNumber=(record.get("serialNumber"), serial),
+    )
+
+
+async def _accept(
+    context: Context, payload: Payload, serial: str | None, record: Record
+) -> Payload:
     settings = context.deps.settings
     interval = spread_interval(
         settings.heartbeat_interval, settings.heartbeat_jitter, context.charge_point_id
@@ -71,12 +125,53 @@ async def _accept(context: Context, payload: Payload, serial: str | None) -> Pay
         "ocppProtocolRaw": "ocpp1.6",
     }
     await asyncio.gather(
-        context.deps.charge_points.set_fields(context.charge_point_id, fields),
+        context.deps.charge_points.set_fields(
+            context.charge_point_id, fields | _shown_fields(record, serial)
+        ),
         _store_boot(context, payload, "Accepted", None),
+        _judge_identity(context, record, serial, fields),
     )
     context.peer.reported_serial = serial
     context.peer.accept()
     return _answer(context, "Accepted", interval)
+
+
+def _shown_fields(record: Record, serial: str | None) -> dict[str, Any]:
+    """What is remembered of the serials that the charge point has shown."""
+    if serial is None:
+        # Version 0.2.0 has kept what it last told, and nothing else.
+        before = record.get(SHOWN_SERIAL) or record.get("reportedSerialNumber")
+        return {SHOWN_SERIAL: before} if before else {}
+    fields: dict[str, Any] = {SHOWN_SERIAL: serial}
+    if record.get(BOOT_WITHOUT_SERIAL) and is_expected_serial(record, serial):
+        # It tells it again: the permission has had its time.
+        fields[BOOT_WITHOUT_SERIAL] = None
+    return fields
+
+
+async def _judge_identity(
+    context: Context, record: Record, serial: str | None, fields: Mapping[str, Any]
+) -> None:
+    """Note what the boot shows of who the charge point is, and raise or close alarms."""
+    deps, peer = context.deps, context.peer
+    if peer.authenticated:
+        await shown(deps, record)
+        return
+    evidence = other_device(record, serial, fields["vendor"], fields["model"])
+    if evidence is not None:
+        before = record.get(SHOWN_SERIAL) or record.get("reportedSerialNumber")
+        claimed_twice(
+            deps,
+            peer.charge_point_id,
+            evidence,
+            (peer.previous_address, peer.remote_address),
+            serialNumber=(before, serial),
+            model=(record.get("model"), fields["model"]),
+        )
+    if serial is not None:
+        await shown(deps, record)
+    else:
+        await not_shown(deps, record, peer.remote_address)
 
 
 async def _store_boot(context: Context, payload: Payload, verdict: str, reason: str | None) -> None:

@@ -23,4 +23,6 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
     )
 
 
-OUTBOUND = Outbound("CertificateSigned", check=check, after=after)
+OUTBOUND = Outbound(
+    "CertificateSigned", check=check, after=after, gives_credential=lambda payload: True
+)

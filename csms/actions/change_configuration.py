@@ -72,4 +72,10 @@ def _heartbeat_interval(payload: Payload) -> int | None:
     return int(value) or None if _INTERVAL.fullmatch(value) else None
 
 
-OUTBOUND = Outbound("ChangeConfiguration", check=check, mask_request=mask_request, after=after)
+OUTBOUND = Outbound(
+    "ChangeConfiguration",
+    check=check,
+    mask_request=mask_request,
+    after=after,
+    gives_credential=_is_authorization_key,
+)

@@ -124,6 +124,8 @@ class Peer(Protocol):
     """What the request for its socket has shown."""
     reported_serial: str | None
     """The serial of the last boot on this connection that was accepted."""
+    replaced_address: str | None
+    """The address of the session whose place it has taken, if that had not ended."""
 
     @property
     def charge_point_id(self) -> str:
@@ -132,6 +134,14 @@ class Peer(Protocol):
     @property
     def is_known(self) -> bool:
         """Whether it has a record; if not, its serial may still give it one."""
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether it has shown a password or a certificate that fits, on this very connection."""
+
+    @property
+    def previous_address(self) -> str | None:
+        """Where the charge point was connected from before."""
 
     async def bind(self, serial: str | None) -> str | None:
         """Give a record that waits for this serial the peer's identity; why not, if that fails."""
@@ -217,6 +227,14 @@ async def _as_it_is(deps: Deps, charge_point_id: str, payload: Payload) -> Paylo
     return payload
 
 
+def _no_text(answer: Payload) -> None:
+    return None
+
+
+def _never(payload: Payload) -> bool:
+    return False
+
+
 async def _nothing(deps: Deps, charge_point_id: str, payload: Payload, answer: Payload) -> None:
     return None
 
@@ -228,8 +246,10 @@ class Outbound:
     `prepare` fills in what may be left out, such as an id that is to be unique, before anything is
     checked; `check` finds mistakes that the schema cannot; `mask_request` and `mask_response` take
     secrets out of what is recorded, logged and shown; `after` runs when the charge point has
-    answered. With `before_boot` it may be sent to a charge point that has not booted yet; one that
-    `restarts` the charge point is done when a BootNotification follows.
+    answered. What `gives_credential` is sent only to a connection that has shown who it is;
+    `told_serial` finds the charge point's serial in an answer. With `before_boot` it may be sent to
+    a charge point that has not booted yet; one that `restarts` the charge point is done when a
+    BootNotification follows.
     """
 
     action: str
@@ -238,8 +258,15 @@ class Outbound:
     mask_request: Callable[[Payload], Payload] = _same
     mask_response: Callable[[Payload], Payload] = _same
     after: Callable[[Deps, str, Payload, Payload], Awaitable[Any]] = _nothing
+    gives_credential: Callable[[Payload], bool] = _never
+    told_serial: Callable[[Payload], str | None] = _no_text
     before_boot: bool = False
     restarts: bool = False
+
+    @property
+    def may_give_credential(self) -> bool:
+        """Whether some payloads of this action hand a credential to the charge point."""
+        return self.gives_credential is not _never
 
     def request_shown(self, payload: Payload) -> Payload:
         """A request as it is recorded and shown."""

@@ -17,16 +17,29 @@ import structlog
 from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED
 from csms.actions.context import Deps
+from csms.actions.identity_alarms import claimed_twice, shown
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
-from csms.connections.connection import GOING_AWAY, REPLACED, Connection
+from csms.connections.connection import (
+    CREDENTIALS_REQUIRED,
+    GOING_AWAY,
+    REPLACED,
+    Connection,
+)
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.connections.waiting_room import RETRY_AFTER, WaitingRoom
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.identity_proof import (
+    REPLACED_SESSIONS,
+    Evidence,
+    go_back_and_forth,
+    replaced_sessions,
+    requires_credentials,
+)
 from csms.domain.limiter import network_of
 from csms.domain.name_characters import objection
 from csms.domain.proof import Proof
@@ -64,6 +77,7 @@ class Reason(StrEnum):
     SUBPROTOCOL = "Unsupported sub-protocol"
     NOT_WHITELISTED = NOT_WHITELISTED
     UNAUTHORIZED = "Unauthorized"
+    CREDENTIALS_REQUIRED = CREDENTIALS_REQUIRED
     CERTIFICATE = "Certificate not valid"
     PROFILE_TOO_LOW = "Security profile too low"
     TOO_MANY_ATTEMPTS = "Too many failed attempts"
@@ -198,7 +212,14 @@ class Admission:
             return Refused(Reason.CERTIFICATE if ended else Reason.UNAUTHORIZED, 401, identity)
         if standing.is_too_low:
             return Refused(Reason.PROFILE_TOO_LOW, 401, identity)
+        if self._lacks_credentials(record, standing):
+            return Refused(Reason.CREDENTIALS_REQUIRED, 401, identity)
         return standing
+
+    def _lacks_credentials(self, record: db.Document, standing: Standing) -> bool:
+        """Whether nothing was shown though it is asked for: the record is bare."""
+        by_default = self._deps.settings.require_credentials
+        return standing.proof.profile == 0 and requires_credentials(record, by_default)
 
     async def _look_up(
         self, identity: str, shown: Credentials
@@ -275,6 +296,7 @@ class Admission:
         async with self._registry.lock(identity):
             holder = self._registry.with_identity(identity)
             if holder is not None and not await self._replace(holder, connection):
+                self._claimed_twice(connection, record, holder.remote_address)
                 await self._refuse(connection, Reason.ALREADY_CONNECTED)
                 return False
             if connection.closed:
@@ -326,6 +348,7 @@ class Admission:
             if await holder.is_alive(timeout):
                 return False
         holder.log.info("replaced", by=newcomer.session_id[:8])
+        newcomer.replaced_address = holder.remote_address
         holder.close(GOING_AWAY, REPLACED)
         return True
 
@@ -345,12 +368,15 @@ class Admission:
         if isinstance(before, Reason):
             await self._refuse(connection, before)
             return False
+        self._note_replaced(connection, before)
         connection.record_before = kept_of(before)
         connection.accepted = before.get("registrationStatus") == "Accepted"
         connection.answers_pings = before.get("answersPings") is True
         connection.heartbeat_interval = (
             before.get("heartbeatIntervalSec") or self._deps.settings.heartbeat_interval
         )
+        if connection.authenticated:
+            await shown(self._deps, before)
         connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
 
@@ -364,6 +390,7 @@ class Admission:
         charge_points, identity = self._deps.charge_points, connection.identity
         for _ in range(CLAIM_ATTEMPTS):
             if not connection.authenticated and await self._is_alive_elsewhere(record):
+                self._claimed_twice(connection, record, record.get("remoteAddress"))
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
             # Who ends a certificate looks for its socket here, which is known from now on; who has
@@ -383,6 +410,27 @@ class Admission:
             if ended is not None and record.get(ENDED_AT) != ended[ENDED_AT]:
                 return Reason.CERTIFICATE
         return Reason.ALREADY_CONNECTED
+
+    def _claimed_twice(
+        self, newcomer: Connection, record: db.Document, holder_address: str | None
+    ) -> None:
+        """Raise the alarm: the newcomer is refused because the one that is connected is alive."""
+        addresses = holder_address, newcomer.remote_address
+        claimed_twice(self._deps, record["_id"], Evidence.BOTH_ALIVE, addresses)
+
+    def _note_replaced(self, connection: Connection, before: db.Document) -> None:
+        """Note that a session was replaced, and raise the alarm if two do so to each other."""
+        if before.get("ocppSessionId") is not None:
+            connection.replaced_address = before.get("remoteAddress")
+        address = connection.replaced_address
+        if address is None or address == connection.remote_address:
+            return
+        now = self._deps.clock()
+        sessions = replaced_sessions(before, address, connection.remote_address, now)
+        self._deps.charge_points.note(before["_id"], {REPLACED_SESSIONS: sessions})
+        if go_back_and_forth(sessions):
+            addresses = address, connection.remote_address
+            claimed_twice(self._deps, before["_id"], Evidence.BACK_AND_FORTH, addresses)
 
     async def _is_alive_elsewhere(self, record: db.Document) -> bool:
         if record.get("nodeId") in (None, self._deps.settings.node_id):

@@ -21,13 +21,14 @@ from csms.actions.context import Deps
 from csms.connections.holding import Holding
 from csms.connections.registry import Registry
 from csms.connections.seal import Seal, seal
-from csms.domain.command import CommandStatus, Outcome, outcome_of
+from csms.domain.command import NOT_VERIFIED, CommandStatus, Outcome, outcome_of
 from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
     CommandTimeout,
     CsmsError,
     DatabaseUnavailable,
+    NotVerified,
 )
 from csms.ocppj.frames import Payload
 from csms.repositories.changes import Change, Changes
@@ -51,8 +52,9 @@ LOOKS_UNHEARD = 8
 stands still for a while, the first look back must not decide."""
 
 Fields = dict[str, Any]
-Send = Callable[[str, str, Payload, str], Awaitable[None]]
-"""Sends a command that came from another node: charge point, Action, payload, command id."""
+Send = Callable[[str, str, Payload, str, bool], Awaitable[None]]
+"""Sends a command that came from another node: charge point, Action, payload, command id, and
+whether it may be sent to a connection that has not shown who it is."""
 
 
 class Bus:
@@ -268,7 +270,13 @@ class Bus:
         except InvalidTag:
             await self._refuse(claimed["_id"])
             return
-        await self.send(claimed["chargePointId"], claimed["action"], payload, claimed["_id"])
+        await self.send(
+            claimed["chargePointId"],
+            claimed["action"],
+            payload,
+            claimed["_id"],
+            claimed.get("unverified") is True,
+        )
 
     async def _refuse(self, command_id: str) -> None:
         """Say at once that a command was not sent: its payload was sealed for an earlier process.
@@ -317,4 +325,6 @@ def _outcome(fields: Fields) -> Payload:
     outcome = outcome_of(fields)
     if status == CommandStatus.TIMEOUT or outcome == Outcome.SENT_NO_ANSWER:
         raise CommandTimeout(message, was_sent=outcome != Outcome.NOT_SENT)
+    if error.get("reason") == NOT_VERIFIED:
+        raise NotVerified(message)
     raise ChargePointOffline(message)

@@ -16,8 +16,10 @@ from csms.connections.connection import Connection
 from csms.connections.registry import Registry
 from csms.domain.as_sent import bounded
 from csms.domain.charge_point import has_booted
-from csms.domain.command import RESET_SENT_AT, CommandStatus, Outcome, failure_of
+from csms.domain.command import NOT_VERIFIED, RESET_SENT_AT, CommandStatus, Outcome, failure_of
 from csms.errors import (
+    ENTER_SERIAL_FIRST,
+    VERIFY_FIRST,
     CallErrorReceived,
     ChargePointOffline,
     CommandError,
@@ -26,6 +28,7 @@ from csms.errors import (
     FieldError,
     InvalidInput,
     NotBooted,
+    NotVerified,
 )
 from csms.ocppj.frames import Payload
 from csms.ocppj.payloads import outbound_errors
@@ -62,6 +65,11 @@ class CommandRouter:
         return sorted(self._outbound)
 
     @property
+    def credential_givers(self) -> list[str]:
+        """What may hand a credential to the charge point."""
+        return [name for name in self.actions if self._outbound[name].may_give_credential]
+
+    @property
     def before_boot(self) -> list[str]:
         """What may be asked for when the charge point has not booted."""
         return [name for name in self.actions if self._outbound[name].before_boot]
@@ -86,16 +94,26 @@ class CommandRouter:
         return record
 
     async def execute(
-        self, charge_point_id: str, action: str, payload: Payload, requested_by: str
+        self,
+        charge_point_id: str,
+        action: str,
+        payload: Payload,
+        requested_by: str,
+        *,
+        unverified: bool = False,
     ) -> CommandOutcome:
         """Send a command and return the charge point's answer, secrets masked.
+
+        With `unverified`, a credential is also handed to a connection that has not shown who it is.
 
         Raises:
             NotFound: there is no such charge point.
             InvalidInput: the action is unknown, or the payload breaks its schema; nothing is sent.
             ChargePointOffline, CommandTimeout, CallErrorReceived: there was no CallResult.
         """
-        answer, command_id = await self._execute(charge_point_id, action, payload, requested_by)
+        answer, command_id = await self._execute(
+            charge_point_id, action, payload, requested_by, unverified=unverified
+        )
         return CommandOutcome(
             id=command_id,
             action=action,
@@ -131,6 +149,7 @@ class CommandRouter:
         requested_by: str,
         *,
         is_question: bool = False,
+        unverified: bool = False,
     ) -> tuple[Payload, str]:
         record = await self._deps.charge_points.get(charge_point_id)
         outbound = self._known(action)
@@ -149,6 +168,7 @@ class CommandRouter:
                 self._deps.clock(),
                 node_id,
                 travel,
+                unverified=unverified,
             )
 
         own = self._deps.settings.node_id
@@ -163,7 +183,12 @@ class CommandRouter:
             else:
                 await create(own)
                 answer = await self._send(
-                    charge_point_id, action, payload, command_id, is_question=is_question
+                    charge_point_id,
+                    action,
+                    payload,
+                    command_id,
+                    is_question=is_question,
+                    unverified=unverified,
                 )
         except CsmsError as error:
             if not command_id:
@@ -185,6 +210,7 @@ class CommandRouter:
         command_id: str,
         *,
         is_question: bool = False,
+        unverified: bool = False,
     ) -> Payload:
         """Send a command on a socket of this node, and record the answer."""
         connection = self._registry.of(charge_point_id)
@@ -193,11 +219,15 @@ class CommandRouter:
             raise ChargePointOffline()
         if not connection.accepted and not outbound.before_boot:
             raise NotBooted()
+        if outbound.gives_credential(payload) and not unverified:
+            await self._require_identity(connection)
         if outbound.restarts:
             await self._note_restart(connection)
         answer = await connection.call(
             action, payload, lambda: self._mark_sent(command_id), is_question=is_question
         )
+        if (serial := outbound.told_serial(answer)) is not None:
+            connection.configured_serial = serial
         try:
             await self._deps.commands.finish(
                 command_id,
@@ -217,6 +247,16 @@ class CommandRouter:
         secrets = self._deps.secrets.of(charge_point_id)
         return shown if secrets is None else dict(secrets.masked(shown))
 
+    async def _require_identity(self, connection: Connection) -> None:
+        """See that a connection has shown who it is, before it is handed a credential.
+
+        Raises:
+            NotVerified: it has not.
+        """
+        record = await self._deps.charge_points.get(connection.charge_point_id)
+        if not connection.has_shown_identity(record):
+            raise NotVerified(VERIFY_FIRST if record.get("serialNumber") else ENTER_SERIAL_FIRST)
+
     async def _note_restart(self, connection: Connection) -> None:
         """Leave a note for the boot that follows, which may come to any node."""
         # Written before the Call is sent: the charge point may be quicker than a write behind it.
@@ -226,11 +266,11 @@ class CommandRouter:
             connection.record_before |= now
 
     async def _send_for_another(
-        self, charge_point_id: str, action: str, payload: Payload, command_id: str
+        self, charge_point_id: str, action: str, payload: Payload, command_id: str, unverified: bool
     ) -> None:
         """Send a command that another node has recorded; the outcome is in the record."""
         try:
-            await self._send(charge_point_id, action, payload, command_id)
+            await self._send(charge_point_id, action, payload, command_id, unverified=unverified)
         except CsmsError as error:
             await self._record_failure(command_id, error)
 
@@ -251,6 +291,8 @@ class CommandRouter:
         detail: dict[str, Any] = {"message": str(error)}
         if isinstance(error, CallErrorReceived):
             detail = {"code": error.code, "description": error.description}
+        elif isinstance(error, NotVerified):
+            detail["reason"] = NOT_VERIFIED
         log.info("command_failed", id=command_id, status=status.value, outcome=outcome.value)
         with suppress(DatabaseUnavailable):
             await self._deps.commands.finish(

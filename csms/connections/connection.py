@@ -25,6 +25,7 @@ from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
 from csms.connections.unreadable import REFUSED, UnreadableMessages
 from csms.domain.as_sent import bounded
+from csms.domain.charge_point import is_expected_serial
 from csms.domain.proof import NOTHING_PROVEN
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
@@ -63,6 +64,7 @@ class Ask(Protocol):
 
 
 OURSELVES = "csms"
+CREDENTIALS_REQUIRED = "Credentials required"
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 
@@ -125,7 +127,7 @@ class Connection:
         "identity", "remote_address", "session_id", "connected_at", "node", "transport",
         "session", "meters",
         "claim", "record_before", "accepted", "is_turned_away", "proof", "credentials",
-        "reported_serial",
+        "reported_serial", "configured_serial", "replaced_address",
         "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
         "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
         "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
@@ -151,6 +153,9 @@ class Connection:
         self.credentials = Credentials()
         self.reported_serial: str | None = None
         """The serial of the last boot on this connection that was accepted."""
+        self.configured_serial: str | None = None
+        """The serial that its configuration tells, as far as it was asked on this connection."""
+        self.replaced_address: str | None = None
         self.quirks: tuple[str, ...] = ()
         """Tolerated deviations of the connection itself, counted with its first Call."""
         self.closed = False
@@ -194,6 +199,16 @@ class Connection:
         """The id of its record; only to be asked when `is_known`."""
         assert self.claim is not None, "a charge point without a record was served"
         return self.claim.charge_point_id
+
+    @property
+    def previous_address(self) -> str | None:
+        """Where its charge point was connected from before."""
+        return (self.record_before or {}).get("remoteAddress")
+
+    def has_shown_identity(self, record: Mapping[str, Any]) -> bool:
+        """Whether it has shown a credential or the serial on record, on this very connection."""
+        serials = (self.reported_serial, self.configured_serial)
+        return self.authenticated or any(is_expected_serial(record, one) for one in serials)
 
     async def bind(self, serial: str | None) -> str | None:
         """Try to get a record by its serial; why not, if that fails."""
@@ -399,6 +414,10 @@ class Connection:
         self.is_turned_away = True
         self.log.info(event)
         self.close(POLICY_VIOLATION, reason)
+
+    def require_credentials(self) -> None:
+        """Close because its record asks for a credential now, and it has shown none."""
+        self._expel("credentials_required_now", CREDENTIALS_REQUIRED)
 
     async def reject(self, rejection: Rejection) -> None:
         """Record why this connection is turned away, and close it with 1008."""

@@ -8,6 +8,7 @@ from csms import db
 from csms.actions.context import Deps
 from csms.connections.connection import GOING_AWAY, REPLACED, Connection
 from csms.connections.registry import Registry
+from csms.domain.identity_proof import requires_credentials
 from csms.errors import NotFound
 
 
@@ -48,6 +49,10 @@ class Holding:
             or record.get("chargePointIdentity") != connection.identity
         ):
             connection.forget_whitelisting()
+        elif not connection.authenticated and requires_credentials(
+            record, self._deps.settings.require_credentials
+        ):
+            connection.require_credentials()
 
     async def _enforce_certificate(self, connection: Connection) -> None:
         """Close a socket whose certificate was revoked, replaced or ended."""

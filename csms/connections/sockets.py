@@ -125,7 +125,11 @@ class Sockets:
         A visitor that was turned away is in `rejected_connections`: the record is not its own,
         unless the record itself was changed and no longer lets it in.
         """
-        is_forgotten = reason in (Reason.NOT_WHITELISTED, CERTIFICATE_ENDED)
+        is_forgotten = reason in (
+            Reason.NOT_WHITELISTED,
+            Reason.CREDENTIALS_REQUIRED,
+            CERTIFICATE_ENDED,
+        )
         if not connection.is_known or reason in _ROUTINE:
             return
         if connection.is_turned_away and not is_forgotten:

@@ -14,6 +14,7 @@ from csms import db
 from csms.actions.context import Deps
 from csms.connections.holding import Holding
 from csms.connections.revocation import Revocation
+from csms.domain.alarm import ABOUT_CHARGE_POINTS
 from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import (
     NAMED,
@@ -111,6 +112,8 @@ class Whitelisting:
         deleted = await self._deps.charge_points.delete(charge_point_id)
         self._holding.enforce(charge_point_id, None)
         await self._deps.stored_keys.forget([deleted])
+        for kind in ABOUT_CHARGE_POINTS:
+            self._deps.alarms.close(kind, charge_point_id)
         # Another charge point may get its id.
         await self._revocation.end_all(charge_point_id, EndReason.DELETED)
 

@@ -47,7 +47,8 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
     AlarmKind.SERIAL_NOT_SHOWN: AlarmText(
         Severity.WARNING,
         "Accepted without a serial number or a password",
-        "Enter the serial number of this charge point, or give it an authorization key.",
+        "Enter the serial number of this charge point if it tells one, or give it an authorization"
+        " key.",
     ),
     AlarmKind.TOO_MUCH_DATA: AlarmText(
         Severity.WARNING,
@@ -86,6 +87,15 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
         " it.",
     ),
 }
+
+
+ABOUT_CHARGE_POINTS = (
+    AlarmKind.IDENTITY_CLAIMED_TWICE,
+    AlarmKind.SERIAL_NOT_SHOWN,
+    AlarmKind.TOO_MUCH_DATA,
+    AlarmKind.CERTIFICATE_REQUESTS,
+)
+"""Kinds whose subject is a charge point: they end when it is deleted."""
 
 
 @dataclass(frozen=True, slots=True)

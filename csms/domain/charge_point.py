@@ -25,6 +25,8 @@ from csms.domain.text import COMPOSED, bare, fold_text
 from csms.errors import FieldError
 
 MAX_IDENTITY = 255
+SHOWN_SERIAL = "shownSerialNumber"
+"""The record's field for the last serial that was reported in a boot; one without keeps it."""
 BOUND = "bound"
 """The `identitySource` of a record whose identity its charge point has chosen."""
 NAMED = ("serialNumber", "chargePointIdentity")
@@ -126,6 +128,16 @@ class ChargePointFields(BaseModel):
     connectorSync: bool | None = Field(
         None, description="ask for its connectors after a boot; null is as the setting says"
     )
+    requireCredentials: bool | None = Field(
+        None,
+        description="turn it away unless it shows a key or a certificate; null is as the setting"
+        " says",
+    )
+    mayBootWithoutSerial: bool | None = Field(
+        None,
+        description="let it boot without the serial that it has reported before; ends when it"
+        " reports that again",
+    )
 
 
 class NewChargePoint(ChargePointFields):
@@ -206,6 +218,14 @@ class ChargePointView(BaseModel):
     )
     hasAuthorizationKey: bool = Field(False, description="whether HTTP Basic is asked for")
     securityProfile: int | None = None
+    isBare: bool = Field(
+        False, description="whether its identity is all it needs: no key, no security profile"
+    )
+    requireCredentials: bool | None = None
+    hasShownSerial: bool = Field(
+        False, description="whether it has ever reported, in a boot, the serial on record"
+    )
+    mayBootWithoutSerial: bool | None = None
     connectorCount: int | None = None
     connectorSync: bool | None = None
     connectors: list[ConnectorView] = []
@@ -269,12 +289,15 @@ class ChargePointView(BaseModel):
     updatedAt: datetime | None = None
 
 
+_MADE_FOR_VIEWS = {"id", "connected", "hasAuthorizationKey", "isBare", "hasShownSerial"}
+
+
 def new_record(new: NewChargePoint, key: str | None, now: datetime) -> dict[str, Any]:
     """The document of a new charge point: every field is there, null where nothing is known.
 
     `key` is the reference to the hash of its authorization key.
     """
-    fields = set(ChargePointView.model_fields) - {"id", "connected", "hasAuthorizationKey"}
+    fields = set(ChargePointView.model_fields) - _MADE_FOR_VIEWS
     record: dict[str, Any] = dict.fromkeys(sorted(fields))
     record |= new.model_dump(exclude={"id", "authorizationKey"})
     record |= {"connectors": [], "flags": [], "createdAt": now, "updatedAt": now}
@@ -299,6 +322,8 @@ def view(record: dict[str, Any]) -> ChargePointView:
             "protocolTrouble": trouble_of(record),
             "connected": record.get("ocppSessionId") is not None,
             "hasAuthorizationKey": has_key(record),
+            "isBare": is_bare(record),
+            "hasShownSerial": has_shown_serial(record),
         }
     )
 
@@ -312,6 +337,11 @@ def name_objections(fields: Mapping[str, Any]) -> list[FieldError]:
 def has_key(record: Mapping[str, Any]) -> bool:
     """Whether the charge point is asked for a password, its authorization key."""
     return any(record.get(field) for field in KEY_FIELDS)
+
+
+def is_bare(record: Mapping[str, Any]) -> bool:
+    """Whether knowing the identity is enough to be let in: no key and no security profile."""
+    return not has_key(record) and not record.get("securityProfile")
 
 
 def has_booted(record: Mapping[str, Any]) -> bool:
@@ -355,3 +385,16 @@ def serials_agree(on_record: str | None, reported: str | None) -> bool:
     if not fold_serial(on_record) or not fold_serial(reported):
         return True
     return fold_serial(on_record) == fold_serial(reported)
+
+
+def is_expected_serial(record: Mapping[str, Any], serial: str | None) -> bool:
+    """Whether a serial is the one that ops entered; not if they entered none."""
+    expected = fold_serial(record.get("serialNumber"))
+    return bool(expected) and expected == fold_serial(serial)
+
+
+def has_shown_serial(record: Mapping[str, Any]) -> bool:
+    """Whether the charge point has ever reported, in a boot, the serial that is on record now."""
+    # Records of version 0.2.0 have only what the latest boot said.
+    told = (record.get(SHOWN_SERIAL), record.get("reportedSerialNumber"))
+    return any(is_expected_serial(record, serial) for serial in told)

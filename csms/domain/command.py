@@ -42,6 +42,9 @@ RESET_SENT_AT = "resetSentAt"
 RESET_WINDOW = timedelta(minutes=10)
 """How long after a Reset a BootNotification counts as its result."""
 
+NOT_VERIFIED = "notVerified"
+"""`error.reason` of a command that was not sent because the connection had not shown who it is."""
+
 LOST_IN_0_1_0 = "the connection closed before the charge point answered"
 """How version 0.1.0 records a command, as `Offline`, whose socket closed after it was sent."""
 

@@ -67,6 +67,7 @@ READERS: Mapping[str, Reader] = {
     "connectorCount": read_whole_number,
     "securityProfile": read_whole_number,
     "isWhitelisted": _flag,
+    "requireCredentials": _flag,
     "protocol": _protocol,
     "id": read_key,
     "serialNumber": read_key,

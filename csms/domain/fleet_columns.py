@@ -20,6 +20,7 @@ EXPORTED = (
     "isWhitelisted",
     "connectorCount",
     "securityProfile",
+    "requireCredentials",
 )
 SECRET = "authorizationKey"
 KEYS = ("id", "chargePointIdentity", "serialNumber")
@@ -63,6 +64,10 @@ _SYNONYMS = {
     "securityProfile": (
         "security profile, ocpp security profile, profile, least security profile,"
         " ระดับความปลอดภัย, ระดับความปลอดภัยขั้นต่ำ"
+    ),
+    "requireCredentials": (
+        "require credentials, credentials required, require password, ต้องมีรหัสผ่าน,"
+        " ต้องยืนยันตัวตน, บังคับยืนยันตัวตน"
     ),
     SECRET: "auth key, password, basic auth password, รหัสผ่าน, รหัสผ่านของเครื่อง",
 }

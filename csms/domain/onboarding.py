@@ -23,6 +23,11 @@ REMEDIES: Mapping[str, str] = {
     "Unsupported sub-protocol": "Set the charge point to OCPP 1.6 JSON.",
     "Already connected": "Another device uses this identity. Give each its own.",
     "Serial mismatch": "Correct the serial of the record, or see which device uses this identity.",
+    "Serial missing": (
+        "It has told its serial number before, and does not now: it may be another device. If it is"
+        " not, let it boot without."
+    ),
+    "Credentials required": "Give the charge point an authorization key or a client certificate.",
     "Invalid chargePointIdentity": "Correct the identity in the charge point's URL.",
     "Missing chargePointIdentity": "Add the identity to the end of the charge point's URL.",
     "Wrong path": (

@@ -64,6 +64,12 @@ def keys_to_ask(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def configured_serial(configuration: Mapping[str, str]) -> str | None:
+    """The serial among values that a charge point told, which are by folded key."""
+    keys = (key.casefold() for key in _CONFIGURATION_KEYS["serialNumber"])
+    return next((configuration[key] for key in keys if key in configuration), None)
+
+
 def compare(
     record: Mapping[str, Any],
     identity: str,

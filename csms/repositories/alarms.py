@@ -65,6 +65,10 @@ class Alarms:
             ),
         )
 
+    def forget_repeats(self, key: str) -> None:
+        """Drop what was gathered of an alarm: a person has closed it, and has seen it."""
+        self._repeats.pop(key, None)
+
     def store_repeats(self) -> None:
         """Hand to the writer what was gathered."""
         for key in list(self._repeats):

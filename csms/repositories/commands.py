@@ -44,11 +44,14 @@ class Commands:
         now: datetime,
         node_id: str | None,
         travel: Travel | None = None,
+        *,
+        unverified: bool = False,
     ) -> str:
         """Record a command before it is sent; returns its id.
 
         `node_id` is the node that holds the socket. If that is not the one that asks, the payload
-        travels sealed, for as long as it is on the way.
+        travels sealed, for as long as it is on the way. `unverified` is kept: an admin has said
+        that it may go to a connection that has not shown who it is.
         """
         command_id = travel.command_id if travel else uuid4().hex
         async with db.errors():
@@ -69,6 +72,7 @@ class Commands:
                     "transactionId": None,
                     "originNodeId": travel.origin_node_id if travel else node_id,
                     "sealedPayload": travel.sealed_payload if travel else None,
+                    **({"unverified": True} if unverified else {}),
                 }
             )
         return command_id

@@ -63,6 +63,17 @@ class MeterSeries:
 
     def __init__(self, database: db.Database) -> None:
         self._collection: db.Collection = database["meter_values"]
+        self._transactions: db.Collection = database["transactions"]
+
+    async def _matching(self, wanted: SeriesFilter) -> dict[str, Any]:
+        """The filter, which finds no readings under the transaction of another charge point."""
+        found = wanted.samples()
+        if wanted.transaction_id is not None:
+            one = {"_id": wanted.transaction_id}
+            transaction = await self._transactions.find_one(one, ["chargePointId"])
+            if transaction is not None:
+                found["$and"] = [{"chargePointId": transaction["chargePointId"]}]
+        return found
 
     async def span(self, wanted: SeriesFilter) -> tuple[datetime, datetime] | None:
         """The times of the first and the last sample; None if there is none.
@@ -71,9 +82,10 @@ class MeterSeries:
             DatabaseUnavailable: MongoDB did not answer.
         """
         async with db.errors():
+            found = await self._matching(wanted)
             ends = [
                 await self._collection.find_one(
-                    wanted.samples(), {"timestamp": 1}, sort=[("timestamp", order)]
+                    found, {"timestamp": 1}, sort=[("timestamp", order)]
                 )
                 for order in (ASCENDING, DESCENDING)
             ]
@@ -90,9 +102,9 @@ class MeterSeries:
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
-        found = {**wanted.samples(), "timestamp": {"$gte": since, "$lt": until}}
         order = [("timestamp", DESCENDING), ("_id", DESCENDING)]
         async with db.errors():
+            found = {**await self._matching(wanted), "timestamp": {"$gte": since, "$lt": until}}
             documents = await self._collection.find(found).sort(order).limit(count).to_list(None)
         samples = (
             {**document, **sample}
@@ -115,9 +127,10 @@ class MeterSeries:
             DatabaseUnavailable: MongoDB did not answer.
         """
         width = max(1, -((since - until) // timedelta(milliseconds=points)))
-        pipeline = _pipeline(wanted, since, until, width)
         try:
             async with db.errors():
+                found = await self._matching(wanted)
+                pipeline = _pipeline(found, wanted.measurands, since, until, width)
                 rows = await self._collection.aggregate(
                     pipeline, maxTimeMS=MAX_MILLISECONDS, allowDiskUse=True
                 ).to_list(MAX_SERIES * points + 1)
@@ -135,17 +148,21 @@ class MeterSeries:
 
 
 def _pipeline(
-    wanted: SeriesFilter, since: datetime, until: datetime, width: int
+    found: Mapping[str, Any],
+    measurands: Sequence[str],
+    since: datetime,
+    until: datetime,
+    width: int,
 ) -> list[db.Document]:
     time: db.Document = {"$gte": since, "$lt": until}
     fits: list[Any] = [{"$isNumber": "$$sample.value"}]
-    if wanted.measurands:
-        fits.append({"$in": ["$$sample.measurand", list(wanted.measurands)]})
+    if measurands:
+        fits.append({"$in": ["$$sample.measurand", list(measurands)]})
     # What is left out before samples become documents of their own costs the least.
     samples = {"$filter": {"input": "$sampledValue", "as": "sample", "cond": {"$and": fits}}}
     milliseconds = {"$subtract": ["$timestamp", since]}
     return [
-        {"$match": {**wanted.samples(), "timestamp": time}},
+        {"$match": {**found, "timestamp": time}},
         {
             "$project": {
                 "_id": 0,

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from csms import db
+from csms.repositories.bare_records import count_bare
 from csms.repositories.charge_points import TROUBLED
+from csms.repositories.transaction_story import READ_OF_TRANSACTION
 
 KEPT_SECONDS = 2.0
 """However many people look, the fleet is counted no more often than this."""
+BARE_KEPT_SECONDS = 20.0
+"""The same for what no index counts."""
 
 MAX_ACTIVE = 5_000
 """Transactions under way whose power is added up."""
@@ -67,13 +71,22 @@ class Overview:
         assert isinstance(found, Energy)
         return found
 
-    async def _keep(self, key: object, make: Callable[[], Awaitable[object]]) -> object:
+    async def bare(self) -> int:
+        """How many charge points are let in by their identity alone."""
+        collection = self._database["charge_points"]
+        found = await self._keep("bare", lambda: count_bare(collection), BARE_KEPT_SECONDS)
+        assert isinstance(found, int)
+        return found
+
+    async def _keep(
+        self, key: object, make: Callable[[], Awaitable[object]], seconds: float = KEPT_SECONDS
+    ) -> object:
         async with self._lock:
             kept = self._kept.get(key)
             if kept is None or kept[0] < time.monotonic():
                 made = await make()
                 self._kept = {k: v for k, v in self._kept.items() if v[0] > time.monotonic()}
-                kept = self._kept[key] = (time.monotonic() + KEPT_SECONDS, made)
+                kept = self._kept[key] = (time.monotonic() + seconds, made)
             return kept[1]
 
     async def _count(self) -> Fleet:
@@ -147,7 +160,7 @@ def _sample(measurand: str) -> db.Document:
 def _reading(name: str, measurand: str, order: int, since: datetime | None) -> db.Document:
     """Look up one reading of a transaction that has a measurand: the first or the last."""
     match: db.Document = {
-        "$expr": {"$eq": ["$transactionId", "$$id"]},
+        "$expr": READ_OF_TRANSACTION,
         "transactionId": {"$gt": 0},
         "sampledValue.measurand": measurand,
     }
@@ -156,7 +169,7 @@ def _reading(name: str, measurand: str, order: int, since: datetime | None) -> d
     return {
         "$lookup": {
             "from": "meter_values",
-            "let": {"id": "$_id"},
+            "let": {"id": "$_id", "owner": "$chargePointId"},
             "pipeline": [
                 {"$match": match},
                 {"$sort": {"timestamp": order}},
@@ -187,12 +200,17 @@ def _register_at(since: datetime) -> db.Document:
     }
 
 
+_READ_FOR: db.Document = dict.fromkeys(
+    ("chargePointId", "startTimestamp", "meterStart", "assumedMeterStart"), 1
+)
+
+
 def _running(since: datetime) -> list[db.Document]:
     last = {"$ifNull": [{"$first": "$register.value.value"}, _START]}
     return [
         {"$match": {"status": "Active"}},
         {"$limit": MAX_ACTIVE},
-        {"$project": {"startTimestamp": 1, "meterStart": 1, "assumedMeterStart": 1}},
+        {"$project": _READ_FOR},
         _reading("power", _POWER, -1, None),
         _reading("register", _REGISTER, -1, since),
         _reading("morning", _REGISTER, 1, since),
@@ -211,9 +229,7 @@ def _ended(since: datetime) -> list[db.Document]:
         {"$match": {"status": "Completed", "stopTimestamp": {"$gte": since}}},
         {
             "$project": {
-                "startTimestamp": 1,
-                "meterStart": 1,
-                "assumedMeterStart": 1,
+                **_READ_FOR,
                 "meterStop": 1,
                 "assumedMeterStop": 1,
             }

@@ -15,6 +15,14 @@ from csms.domain.transaction import TransactionStatus
 
 MAX_MILLISECONDS = 3_000
 
+READ_OF_TRANSACTION: Mapping[str, Any] = {
+    "$and": [
+        {"$eq": ["$transactionId", "$$id"]},
+        {"$eq": ["$chargePointId", "$$owner"]},
+    ]
+}
+"""Matches the readings of the transaction `$$id`, which is one of the charge point `$$owner`."""
+
 
 @dataclass(frozen=True)
 class Story:
@@ -48,7 +56,7 @@ class TransactionStories:
             await self._one("charge_points", charge_point_id),
             await self._one("commands", transaction.get("commandId")),
             await self._one("reservations", reserved),
-            await self._reading_flags(transaction["_id"]),
+            await self._reading_flags(transaction),
         )
 
     async def energies(self, transactions: Iterable[Mapping[str, Any]]) -> dict[int, float]:
@@ -72,9 +80,14 @@ class TransactionStories:
         async with db.errors():
             return await self._database[collection].find_one({"_id": key})
 
-    async def _reading_flags(self, transaction_id: int) -> dict[str, int]:
+    async def _reading_flags(self, transaction: Mapping[str, Any]) -> dict[str, int]:
         pipeline: list[db.Document] = [
-            {"$match": {"transactionId": {"$eq": transaction_id, "$gt": 0}}},
+            {
+                "$match": {
+                    "transactionId": {"$eq": transaction["_id"], "$gt": 0},
+                    "chargePointId": transaction["chargePointId"],
+                }
+            },
             {"$match": {"flags.0": {"$exists": True}}},
             {"$unwind": "$flags"},
             {"$group": {"_id": "$flags", "count": {"$sum": 1}}},
@@ -93,15 +106,15 @@ def _last_registers(transaction_ids: list[int]) -> list[db.Document]:
     """Transactions with the last reading of each that has the energy register."""
     return [
         {"$match": {"_id": {"$in": transaction_ids}}},
-        {"$project": {"_id": 1}},
+        {"$project": {"chargePointId": 1}},
         {
             "$lookup": {
                 "from": "meter_values",
-                "let": {"id": "$_id"},
+                "let": {"id": "$_id", "owner": "$chargePointId"},
                 "pipeline": [
                     {
                         "$match": {
-                            "$expr": {"$eq": ["$transactionId", "$$id"]},
+                            "$expr": READ_OF_TRANSACTION,
                             "transactionId": {"$gt": 0},
                             "sampledValue": {
                                 "$elemMatch": {"measurand": DEFAULT_MEASURAND, "phase": None}

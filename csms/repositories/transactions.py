@@ -87,6 +87,12 @@ class Transactions:
                 }
             )
 
+    async def charge_point_of(self, transaction_id: int) -> str | None:
+        """The charge point whose transaction this is; None if it is not on record."""
+        async with db.errors():
+            found = await self.collection.find_one({"_id": transaction_id}, ["chargePointId"])
+        return None if found is None else str(found["chargePointId"])
+
     async def active_of(self, charge_point_id: str) -> list[db.Document]:
         """A charge point's active transactions."""
         return list(await self._active.find(charge_point_id) or ())

@@ -62,6 +62,7 @@ class MetricsHandler(OpenHandler):
 
     async def get(self) -> None:
         """Write them in the text format."""
+        await self.services.open_alarms.refresh()
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
         self.finish(self.services.deps.metrics.of_all_workers())
 
@@ -71,5 +72,6 @@ class OwnMetricsHandler(MetricsHandler):
 
     async def get(self) -> None:
         """Write them in the text format."""
+        await self.services.open_alarms.refresh()
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
         self.finish(self.services.deps.metrics.own())

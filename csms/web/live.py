@@ -30,6 +30,7 @@ FEW = (
     "jobs",
     "nodes",
     "audit",
+    "alarms",
     "certificates",
 )
 """Collections whose changes are told to everybody who watches them."""

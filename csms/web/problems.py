@@ -28,6 +28,7 @@ from csms.errors import (
     MalformedInput,
     NotBooted,
     NotFound,
+    NotVerified,
     TooManyAttempts,
     Unauthorized,
 )
@@ -44,6 +45,7 @@ _STATUSES: tuple[tuple[type[CsmsError], HTTPStatus, str], ...] = (
     (MalformedInput, HTTPStatus.BAD_REQUEST, "Malformed input"),
     (Unauthorized, HTTPStatus.UNAUTHORIZED, "Not authenticated"),
     (Forbidden, HTTPStatus.FORBIDDEN, "Role too low"),
+    (NotVerified, HTTPStatus.CONFLICT, "Verify the charge point first"),
     (NotBooted, HTTPStatus.CONFLICT, "The charge point has not booted"),
     (ChargePointOffline, HTTPStatus.CONFLICT, "Charger not connected"),
     (CallErrorReceived, HTTPStatus.BAD_GATEWAY, "The charge point answered with an error"),

@@ -11,6 +11,7 @@ from csms.connections.revocation import Revocation
 from csms.connections.revocation_list import RevocationList
 from csms.connections.whitelisting import Whitelisting
 from csms.db import Database
+from csms.repositories.alarm_records import AlarmRecords
 from csms.repositories.api_tokens import ApiTokens
 from csms.repositories.audit import Audit
 from csms.repositories.overview import Overview
@@ -19,6 +20,7 @@ from csms.repositories.users import Users
 from csms.web.guard import Guard
 from csms.web.live import Live
 from csms.web.oidc import Provider
+from csms.web.open_alarms import OpenAlarms
 from csms.web.token_guard import TokenGuard
 
 
@@ -36,6 +38,8 @@ class Services:
     token_guard: TokenGuard
     live: Live
     overview: Overview
+    alarm_records: AlarmRecords
+    open_alarms: OpenAlarms
     audit: Audit
     provider: Provider | None
     """Of single sign-on, if it is set up."""

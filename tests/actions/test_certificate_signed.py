@@ -22,7 +22,7 @@ async def kept(system: System) -> list[tuple[str, str, str | None]]:
 
 @pytest.mark.parametrize("status", ["Accepted", "Rejected"])
 async def test_the_certificate_is_kept(system: System, status: str, root_pem: str) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     asked = {"certificateChain": root_pem}
     for _ in range(2):
         answer = {"status": status}
@@ -31,7 +31,7 @@ async def test_the_certificate_is_kept(system: System, status: str, root_pem: st
 
 
 async def test_what_cannot_be_read_is_sent_all_the_same(system: System) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     asked = {"certificateChain": "nonsense"}
     assert await command(system, charge_point, ACTION, asked, {"status": "Rejected"}) == asked
     assert await kept(system) == [("ChargePointCertificate", "Rejected", None)]

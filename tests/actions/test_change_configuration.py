@@ -26,7 +26,7 @@ async def test_the_answer_is_told(system: System, status: str) -> None:
 
 @pytest.mark.parametrize("key", ["AuthorizationKey", "authorizationkey", "WifiPassword"])
 async def test_a_secret_is_nowhere_but_on_the_wire(system: System, key: str) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     asked = {"key": key, "value": KEY}
     assert await command(system, charge_point, ACTION, asked, {"status": "Accepted"}) == asked
     await system.central_system.telemetry.close()
@@ -39,7 +39,7 @@ async def test_a_secret_is_nowhere_but_on_the_wire(system: System, key: str) -> 
     [("Accepted", True), ("RebootRequired", True), ("Rejected", False), ("NotSupported", False)],
 )
 async def test_a_key_counts_when_it_was_taken(system: System, status: str, kept: bool) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     asked = {"key": "AuthorizationKey", "value": KEY}
     await command(system, charge_point, ACTION, asked, {"status": status})
     record = await system.record()

@@ -38,7 +38,7 @@ async def test_what_is_deleted_is_noted(
 async def test_a_charge_points_own_certificate_is_not_deleted(
     system: System, root_pem: str
 ) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     asked = {"certificateChain": root_pem}
     await command(system, charge_point, "CertificateSigned", asked, {"status": "Accepted"})
     _, page = await system.rest("GET", "/admin/certificates")

@@ -45,7 +45,7 @@ def test_a_record_shows_all_but_the_key() -> None:
     hidden = {"_id", "authorizationKeyHash", "searchGrams", "idFolded", "identityFolded"}
     hidden |= {"namesFolded"}
     assert set(record) - hidden == set(ChargePointView.model_fields) - {
-        "id", "connected", "hasAuthorizationKey"
+        "id", "connected", "hasAuthorizationKey", "isBare", "hasShownSerial"
     }  # fmt: skip
 
 

@@ -119,10 +119,10 @@ async def test_an_impossible_count_is_flagged_and_ignored(system: System, told: 
     assert (await refresh(system))[0] == 200
     record = await system.record()
     assert len(record["connectors"]) == record["connectorCount"] == 2
-    assert record["flags"] == ["implausibleConnectorCount"]
+    assert "implausibleConnectorCount" in record["flags"]
     charge_point.configure({"NumberOfConnectors": "2"})
     await refresh(system)
-    assert (await system.record())["flags"] == []
+    assert "implausibleConnectorCount" not in (await system.record())["flags"]
 
 
 async def test_a_charge_point_that_refuses_keeps_its_connectors(system: System) -> None:

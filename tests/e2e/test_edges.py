@@ -176,7 +176,7 @@ def echoes(key: str) -> list[str]:
 async def test_a_key_that_was_just_set_is_masked_wherever_it_is_echoed(
     system: System, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     setting = asyncio.ensure_future(
         system.rest(
             "POST",

@@ -357,7 +357,7 @@ async def test_a_stop_written_just_before_the_close_is_processed(system: System)
 
 
 async def test_messages_are_logged_without_secrets(system: System) -> None:
-    charge_point = await system.online()
+    charge_point = await system.verified()
     charge_point.answers["ChangeConfiguration"] = lambda payload: {"status": "Accepted"}
     secret = "0123456789abcdef0123"
     status, outcome = await system.rest(

@@ -40,15 +40,20 @@ class RawSocket:
         self.writer = writer
 
     @classmethod
-    async def dial(cls, url: str, tls: ssl.SSLContext | None = None) -> Self:
-        """Open the connection; nothing is sent."""
+    async def dial(
+        cls, url: str, tls: ssl.SSLContext | None = None, source: str | None = None
+    ) -> Self:
+        """Open the connection, from the address `source` if it is given; nothing is sent."""
         parts = urlsplit(url)
-        return cls(*await asyncio.open_connection(parts.hostname, parts.port, ssl=tls))
+        local = None if source is None else (source, 0)
+        return cls(
+            *await asyncio.open_connection(parts.hostname, parts.port, ssl=tls, local_addr=local)
+        )
 
     @classmethod
-    async def connect(cls, url: str, identity: str) -> Self:
+    async def connect(cls, url: str, identity: str, source: str | None = None) -> Self:
         """Open the connection and upgrade it."""
-        self = await cls.dial(url)
+        self = await cls.dial(url, source=source)
         self.writer.write(upgrade_request(urlsplit(url).path, identity))
         answer = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
         assert answer.startswith(b"HTTP/1.1 101"), answer

@@ -107,6 +107,14 @@ class System(Client):
         assert (await charge_point.boot(**boot))["status"] == "Accepted"
         return charge_point
 
+    async def verified(self, identity: str = "CP1") -> ScriptedChargePoint:
+        """The same, with a serial on record that its boot has shown: secrets may be sent to it."""
+        await self.whitelist(identity, serialNumber=f"SN-{identity}")
+        charge_point = await self.connect(identity)
+        answer = await charge_point.boot(chargePointSerialNumber=f"SN-{identity}")
+        assert answer["status"] == "Accepted"
+        return charge_point
+
     async def record(self, charge_point_id: str = "CP1") -> dict[str, Any]:
         """The charge point's document."""
         document = await self.database.charge_points.find_one({"_id": charge_point_id})

@@ -124,6 +124,7 @@ async def test_csv_has_a_line_for_each_sample(system: System) -> None:
         "receivedAt": "2026-11-01T00:00:00.000Z", "measurand": "Energy.Active.Import.Register",
         "phase": "", "value": "1000.0", "unit": "Wh", "context": "Sample.Periodic",
         "location": "Outlet", "format": "Raw", "raw": "1000.0", "flags": "clockSkew unknownUnit",
+        "reportedTransactionId": "",
     }  # fmt: skip
     assert soc["measurand"] == "SoC"
 

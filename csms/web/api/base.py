@@ -298,6 +298,8 @@ class ApiHandler(ProblemHandler):
                 # The action is what a command is, and no secret.
                 action = body.get("action")
                 names += [f"action={action}" if name == "action" else name for name in body]
+                if body.get("unverified") is True:
+                    names.append("unverified=true")
         return [name[:MAX_NAME] for name in names[:MAX_NAMES]]
 
     def data_received(self, chunk: bytes) -> None:

@@ -18,6 +18,7 @@ from csms.domain.charge_point import (
 )
 from csms.domain.search import containing
 from csms.errors import NotFound
+from csms.repositories import bare_records
 from csms.repositories.charge_points import CONNECTED, NOT_TROUBLED, TROUBLED
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
@@ -41,6 +42,11 @@ class ChargePointQuery(PageQuery):
         None, description="whether it departs from OCPP; see `protocolTrouble` of the record"
     )
 
+    bare: bool | None = Field(
+        None,
+        description="whether it may connect with its identity alone: no key, no security profile",
+    )
+
     def filter(self) -> dict[str, Any]:
         """The query as a MongoDB filter."""
         conditions: list[Mapping[str, Any]] = []
@@ -57,6 +63,8 @@ class ChargePointQuery(PageQuery):
             conditions.append({"isWhitelisted": {"$ne": False} if self.isWhitelisted else False})
         if self.protocolTrouble is not None:
             conditions.append(TROUBLED if self.protocolTrouble else NOT_TROUBLED)
+        if self.bare is not None:
+            conditions.append(bare_records.matching(self.bare))
         return {"$and": conditions} if conditions else {}
 
 

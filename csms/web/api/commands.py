@@ -14,6 +14,7 @@ from csms.domain.api_token import Role
 from csms.domain.charge_point import ConnectorView
 from csms.domain.command import CommandStatus, Outcome, outcome_of
 from csms.domain.verification import Verification, VerifyRequest
+from csms.errors import Forbidden
 from csms.ocppj.frames import Payload
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
@@ -45,6 +46,11 @@ class CommandRequest(BaseModel):
 
     action: str
     payload: dict[str, Any] = {}
+    unverified: bool = Field(
+        False,
+        description="hand an authorization key or a certificate also to a connection that has shown"
+        " neither the serial on record nor a credential; for admins",
+    )
 
 
 class CommandView(BaseModel):
@@ -66,6 +72,9 @@ class CommandView(BaseModel):
     completedAt: datetime | None
     nodeId: str | None
     transactionId: int | None = Field(None, description="what a RemoteStartTransaction led to")
+    unverified: bool = Field(
+        False, description="whether an admin let it go to a connection that was not verified"
+    )
 
 
 class Connectors(BaseModel):
@@ -84,9 +93,11 @@ class CommandQuery(PageQuery):
 class _CommandHandler(ApiHandler):
     """What the commands share."""
 
-    async def execute(self, charge_point_id: str, action: str, payload: Payload) -> CommandOutcome:
+    async def execute(
+        self, charge_point_id: str, action: str, payload: Payload, *, unverified: bool = False
+    ) -> CommandOutcome:
         return await self.services.commands.execute(
-            charge_point_id, action, payload, self.token.name
+            charge_point_id, action, payload, self.token.name, unverified=unverified
         )
 
 
@@ -200,4 +211,10 @@ class CommandsHandler(_CommandHandler):
         errors=_ERRORS,
     )
     async def post(self, charge_point_id: str, body: CommandRequest) -> CommandOutcome:
-        return await self.execute(charge_point_id, body.action, body.payload)
+        if body.unverified and not self.token.may(Role.ADMIN):
+            raise Forbidden(
+                f"`unverified` needs the role {Role.ADMIN}; the token has {self.token.role}."
+            )
+        return await self.execute(
+            charge_point_id, body.action, body.payload, unverified=body.unverified
+        )

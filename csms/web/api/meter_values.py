@@ -17,7 +17,7 @@ from csms.web.api.readings import MEDIA, Integer, Readings, ReadingsQuery, answe
 _COLUMNS = (
     "chargePointId", "chargePointIdentity", "connectorId", "transactionId", "timestamp",
     "receivedAt", "measurand", "phase", "value", "unit", "context", "location", "format", "raw",
-    "flags",
+    "flags", "reportedTransactionId",
 )  # fmt: skip
 
 
@@ -77,6 +77,10 @@ class MeterValuesHandler(ApiHandler):
             found["connectorId"] = query.connectorId
         if query.transactionId is not None:
             found["transactionId"] = query.transactionId
+            # Version 0.1.0 has stored readings under the transaction of another charge point.
+            owner = await self.services.deps.transactions.charge_point_of(query.transactionId)
+            if owner is not None:
+                found["$and"] = [{"chargePointId": owner}]
         if query.measurand is not None:
             found["sampledValue.measurand"] = query.measurand
 

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 from tornado.routing import URLSpec
 
+from csms.web.api.alarms import (
+    AcknowledgeAlarmHandler,
+    AlarmHandler,
+    AlarmsHandler,
+    CloseAlarmHandler,
+)
 from csms.web.api.audit import AuditHandler
 from csms.web.api.base import ApiHandler
 from csms.web.api.boot_notifications import BootNotificationsHandler
@@ -115,6 +121,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/admin/boot-notifications", BootNotificationsHandler),
     Route("/admin/security-events", SecurityEventsHandler),
     Route("/admin/rejected-connections", RejectedConnectionsHandler),
+    Route("/admin/alarms", AlarmsHandler),
+    Route("/admin/alarms/{id}", AlarmHandler),
+    Route("/admin/alarms/{id}/acknowledge", AcknowledgeAlarmHandler),
+    Route("/admin/alarms/{id}/close", CloseAlarmHandler),
     Route("/admin/audit", AuditHandler),
     Route("/admin/nodes", NodesHandler),
     Route("/admin/quirks", QuirksHandler),

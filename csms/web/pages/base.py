@@ -62,6 +62,7 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/charge-points", "Charge points", Role.VIEWER),
     ("/transactions", "Transactions", Role.VIEWER),
     ("/id-tags", "Id tags", Role.VIEWER),
+    ("/alarms", "Alarms", Role.VIEWER),
     ("/turned-away", "Turned away", Role.VIEWER),
     ("/meter-values", "Meter values", Role.VIEWER),
     ("/commands", "Commands", Role.VIEWER),

@@ -11,12 +11,17 @@ from pydantic import BaseModel, Field
 from tornado.web import HTTPError
 
 from csms import db
+from csms.actions.boot_notification import SERIAL_MISSING
 from csms.domain.api_token import Role
+from csms.domain.charge_point import is_bare
 from csms.domain.connector import ConnectorType, as_known_now
+from csms.domain.identity_proof import lacks_serial
 from csms.domain.installed_certificate import CertificateState, CertificateView
 from csms.domain.onboarding import onboarding, waits_for_boot
 from csms.domain.protocol_trouble import trouble_of
 from csms.repositories.charge_point_state import ChargePointState, MessageFilter
+from csms.web.api.alarms import view
+from csms.web.pages.alarms import facts_of
 from csms.web.pages.base import PageHandler
 from csms.web.pages.certificates import REASONS, STATES, views
 from csms.web.pages.command_forms import (
@@ -29,6 +34,7 @@ from csms.web.pages.command_forms import (
 from csms.web.pages.commands import beside_answer
 from csms.web.pages.trouble import deviations, findings
 
+MOST_ALARMS = 10
 SPANS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
 CHARTS = (
     ("Power", "Power.Active.Import"),
@@ -102,6 +108,10 @@ class ChargePointPage(_OneHandler):
             steps=onboarding(record, last_boot, rejection),
             connectors=as_known_now(record),
             trouble=trouble,
+            alarms=[view(alarm) for alarm in await self._alarms(charge_point_id)],
+            facts_of=facts_of,
+            is_bare=is_bare(record),
+            lacks_serial=self._lacks_serial(record, last_boot),
             findings=list(findings(trouble)),
             deviations=deviations(trouble),
             messages=await state.messages(charge_point_id, wanted),
@@ -123,6 +133,15 @@ class ChargePointPage(_OneHandler):
             since=since,
             ocpp_url=self._ocpp_url(record),
         )
+
+    async def _alarms(self, charge_point_id: str) -> list[db.Document]:
+        return await self.services.alarm_records.open_ones(MOST_ALARMS, charge_point_id)
+
+    def _lacks_serial(self, record: db.Document, last_boot: db.Document | None) -> bool:
+        """Whether its latest boot was rejected for want of the serial, and still would be."""
+        if last_boot is None or last_boot.get("reason") != SERIAL_MISSING:
+            return False
+        return lacks_serial(record, None, False)
 
     def _more(self) -> list[tuple[str, str]]:
         first = {action for action, _ in FIRST_ACTIONS}
@@ -189,6 +208,7 @@ class CommandPage(_OneHandler):
             record=record,
             form=await self._form(record, action),
             waits_for_boot=not sendable,
+            may_give_credential=action in self.services.commands.credential_givers,
         )
 
     async def _form(self, record: db.Document, action: str) -> CommandForm:

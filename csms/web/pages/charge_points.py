@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from csms.domain.api_token import Role
+from csms.domain.charge_point import is_bare
 from csms.domain.connector import as_known_now
 from csms.domain.fleet_columns import EXPORTED
 from csms.domain.fleet_csv import export_row
@@ -57,6 +58,7 @@ class ChargePointsPage(PageHandler):
             statuses=STATUSES,
             sorts=SORTS,
             as_known_now=as_known_now,
+            is_bare=is_bare,
         )
 
 

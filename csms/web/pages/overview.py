@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from csms.repositories.pages import find_listing
+from csms.web.api.alarms import view
+from csms.web.pages.alarms import facts_of
 from csms.web.pages.base import PageHandler
 from csms.web.pages.turned_away import reason_of
 
 LATEST = 8
+MOST_ALARMS = 6
 
 Event = tuple[datetime, str, str | None, str | None]
 
@@ -25,6 +28,10 @@ class OverviewPage(PageHandler):
         self.show(
             "overview.html",
             fleet=await overview.fleet(),
+            bare=await overview.bare(),
+            alarms=[view(a) for a in await self.services.alarm_records.open_ones(MOST_ALARMS)],
+            facts_of=facts_of,
+            most_alarms=MOST_ALARMS,
             energy=await overview.energy(midnight),
             reason_of=reason_of,
             turned_away=await self._latest("rejected_connections", "lastSeen"),

@@ -17,6 +17,7 @@ from csms.web.pages.access import (
     NewUserPage,
     UserPage,
 )
+from csms.web.pages.alarms import AlarmsPage
 from csms.web.pages.base import WEB, PageHandler
 from csms.web.pages.certificates import CertificatesPage
 from csms.web.pages.charge_point import (
@@ -64,6 +65,7 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/charge-points/([^/]+)/edit", EditChargePointPage),
     ("/charge-points/([^/]+)/connectors/([^/]+)", ConnectorPage),
     ("/charge-points/([^/]+)/command/([^/]+)", CommandPage),
+    ("/alarms", AlarmsPage),
     ("/turned-away", TurnedAwayPage),
     ("/commands", CommandsPage),
     ("/commands/([0-9a-f]{32})", CommandDetailPage),

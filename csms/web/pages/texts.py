@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from csms.connections.outbox import CLOSED_BEFORE_ANSWER
 from csms.domain.name_characters import OBJECTIONS
-from csms.errors import NOT_BOOTED, ONE_NAMESPACE
+from csms.errors import ENTER_SERIAL_FIRST, NOT_BOOTED, ONE_NAMESPACE, VERIFY_FIRST
 
 SCRIPT_TEXTS: tuple[str, ...] = (
     "The connection is lost. Trying again…",
@@ -72,6 +72,9 @@ ANSWERS: tuple[str, ...] = (
     "Charger not connected",
     "The charge point has not booted",
     NOT_BOOTED,
+    "Verify the charge point first",
+    VERIFY_FIRST,
+    ENTER_SERIAL_FIRST,
     CLOSED_BEFORE_ANSWER,
     "The charge point answered with an error",
     "The charge point did not answer",

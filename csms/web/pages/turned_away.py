@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from csms import db
-from csms.actions.boot_notification import SERIAL_MISMATCH
+from csms.actions.boot_notification import SERIAL_MISMATCH, SERIAL_MISSING
 from csms.connections.admission import Reason
 from csms.domain.charge_point import fold_serial
+from csms.domain.identity_proof import lacks_serial
 from csms.domain.onboarding import REMEDIES
 from csms.domain.text import nfc
 from csms.repositories.pages import find_listing
@@ -18,7 +19,7 @@ from csms.repositories.visitors import VisitorRecords, find_visitor_records
 from csms.web.api.rejected_connections import RejectedConnectionQuery, filter_of
 from csms.web.pages.base import PageHandler
 
-REASONS = (*(str(reason) for reason in Reason), SERIAL_MISMATCH)
+REASONS = (*(str(reason) for reason in Reason), SERIAL_MISMATCH, SERIAL_MISSING)
 MAX_ID = 64
 
 MEANINGS: Mapping[str, str] = {
@@ -29,6 +30,15 @@ MEANINGS: Mapping[str, str] = {
     SERIAL_MISMATCH: (
         "It reported another serial than the record has. Either the device was replaced: correct"
         " the serial; or another device uses this identity."
+    ),
+    SERIAL_MISSING: (
+        "The charge point of this record has told its serial number before, and this one told none."
+        " Another device may use the identity; or its firmware tells it no more: then let it boot"
+        " without."
+    ),
+    Reason.CREDENTIALS_REQUIRED: (
+        "Its record asks for neither key nor certificate, and csms is set to turn such away. Give"
+        " it an authorization key or a client certificate."
     ),
     Reason.UNAUTHORIZED: (
         "Its password or certificate is missing or wrong. Enter the same key here and in the"
@@ -118,7 +128,9 @@ REFUSES_OUR_CERTIFICATE = (
     "Install this server's root certificate in the charge point, and see that its clock is right."
 )
 
-Remedy = Literal["whitelist", "confirm", "allow", "correct", "rename", "similar", "listed", "none"]
+Remedy = Literal[
+    "whitelist", "confirm", "allow", "correct", "permit", "rename", "similar", "listed", "none"
+]
 
 
 class ListQuery(RejectedConnectionQuery):
@@ -186,6 +198,8 @@ def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.D
     if visitor["reason"] == SERIAL_MISMATCH and reported:
         same = fold_serial(record.get("serialNumber")) == fold_serial(reported)
         return ("listed" if same else "correct"), record
+    if visitor["reason"] == SERIAL_MISSING:
+        return ("permit" if lacks_serial(record, None, False) else "listed"), record
     is_mended = visitor["reason"] in (Reason.NOT_WHITELISTED, Reason.WAITS_FOR_CONFIRMATION)
     return ("listed" if is_mended else "none"), record
 

@@ -11,6 +11,7 @@ import pytest
 from ocpp.v16.enums import Location, Reason
 
 from csms.actions import sign_certificate
+from csms.domain.alarm import ALARM_TEXTS, Severity
 from csms.domain.certificate import OTHER_NAME
 from csms.domain.id_tag import Status
 from csms.domain.onboarding import REFUSED_BOOTS, REMEDIES
@@ -18,6 +19,7 @@ from csms.domain.proof import OBJECTIONS
 from csms.domain.transaction import TransactionStatus
 from csms.ocppj.quirks import QUIRKS
 from csms.web.pages import (
+    alarms,
     certificates,
     commands,
     flags,
@@ -97,6 +99,16 @@ def test_scripts_find_their_texts_in_the_page() -> None:
                 turned_away.REFUSES_OUR_CERTIFICATE,
             ],
             id="what to do",
+        ),
+        pytest.param(
+            [
+                *(text.title for text in ALARM_TEXTS.values()),
+                *(text.remedy for text in ALARM_TEXTS.values()),
+                *Severity,
+                *alarms.FACT_TITLES.values(),
+                *alarms.EVIDENCE.values(),
+            ],
+            id="alarms",
         ),
         pytest.param(list(TransactionStatus), id="states"),
         pytest.param([*of_module(trouble), *REFUSED_BOOTS.values()], id="trouble"),
