@@ -185,6 +185,8 @@ class Admission:
             # It may become a record's identity.
             if objection(identity) is not None:
                 return Refused(Reason.BAD_IDENTITY, 400, identity)
+            if wait := self._attempts.serial_must_wait(address):
+                return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
             if self.waiting.is_full(address):
                 return Refused(Reason.TOO_MANY_AT_ONCE, 503, identity, RETRY_AFTER)
             return None
@@ -253,7 +255,7 @@ class Admission:
         if refused.retry_after is not None:
             # Of these there may be floods.
             self._count(refused.reason)
-            self._note(Rejection(refused.identity, visitor.remote_address, refused.reason))
+            self._note(Rejection(refused.identity, visitor.remote_address, refused.reason.value))
             return
         self._count(refused.reason)
         log.warning(
@@ -272,7 +274,7 @@ class Admission:
     def note_refusal(self, reason: Reason, remote_address: str) -> None:
         """Count a visitor that was sent away unheard, as happens to many at once; stored behind."""
         self._count(reason)
-        self._note(Rejection(None, remote_address, reason))
+        self._note(Rejection(None, remote_address, reason.value))
 
     def note_failed_handshake(self, tls_reason: str, remote_address: str) -> None:
         """Count a TLS handshake that failed, by OpenSSL's reason; stored behind."""
@@ -308,13 +310,13 @@ class Admission:
 
         Returns why that is not done, None if it is.
         """
-        if self._attempts.unknown_must_wait(connection.remote_address):
+        if self._attempts.serial_must_wait(connection.remote_address):
             return Reason.TOO_MANY_ATTEMPTS.value
         reason = await self._bind(connection, serial)
         if reason is None:
             self.waiting.leave(connection)
         elif reason is not Reason.WAITS_FOR_CONFIRMATION:
-            self._attempts.was_unknown(connection.remote_address)
+            self._attempts.serial_failed(connection.remote_address)
         return None if reason is None else reason.value
 
     async def _bind(self, connection: Connection, serial: str | None) -> Reason | None:

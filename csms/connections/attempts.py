@@ -7,8 +7,11 @@ from csms.domain.limiter import Limit, Limiter, network_of
 MINUTE = 60.0
 ADDRESS_FACTOR = 10
 """A network may fail so many times as often as one visitor: behind it may be many of them."""
-UNKNOWN_FACTOR = 20
-"""And so many times as often be turned away with identities and serials that are on no record."""
+UNKNOWN_FACTOR = 100
+"""And so many times as often come with identities on no record, as a fleet does before it is
+whitelisted ..."""
+SERIAL_FACTOR = 20
+"""... and with serials that no record waits for."""
 
 
 class FailedAttempts:
@@ -24,6 +27,7 @@ class FailedAttempts:
         self._own = Limit("socketOwn", most, MINUTE)
         self._network = Limit("socketNetwork", most * ADDRESS_FACTOR, MINUTE)
         self._unknown = Limit("socketUnknown", most * UNKNOWN_FACTOR, MINUTE)
+        self._serials = Limit("socketSerials", most * SERIAL_FACTOR, MINUTE)
 
     def must_wait(self, address: str, identity: str) -> float:
         """Seconds until this visitor is heard again; 0 if it is now."""
@@ -40,12 +44,20 @@ class FailedAttempts:
         self._limiter.count(self._network, network)
 
     def unknown_must_wait(self, address: str) -> float:
-        """Seconds until an identity or serial that is on no record is heard from this address."""
+        """Seconds until an identity that is on no record is heard from this address."""
         return self._limiter.wait(self._unknown, network_of(address))
 
     def was_unknown(self, address: str) -> None:
-        """Note that a visitor was turned away because it is on no record."""
+        """Note that a visitor was turned away because its identity is on no record."""
         self._limiter.count(self._unknown, network_of(address))
+
+    def serial_must_wait(self, address: str) -> float:
+        """Seconds until a serial is heard from an address whose identity is on no record."""
+        return self._limiter.wait(self._serials, network_of(address))
+
+    def serial_failed(self, address: str) -> None:
+        """Note that a visitor was turned away because no record waits for its serial."""
+        self._limiter.count(self._serials, network_of(address))
 
 
 def _joined(network: str, identity: str) -> str:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from csms.connections.attempts import ADDRESS_FACTOR, MINUTE, UNKNOWN_FACTOR, FailedAttempts
+from csms.connections.attempts import (
+    ADDRESS_FACTOR,
+    MINUTE,
+    SERIAL_FACTOR,
+    UNKNOWN_FACTOR,
+    FailedAttempts,
+)
 from csms.domain.limiter import Limiter
 
 
@@ -59,6 +65,15 @@ def test_identities_on_no_record_are_bounded_by_network() -> None:
     assert attempts.unknown_must_wait("a") > 0
     assert attempts.unknown_must_wait("b") == 0
     assert attempts.must_wait("a", "CP1") == 0
+
+
+def test_serials_are_bounded_more_tightly() -> None:
+    attempts = FailedAttempts(Limiter(), 3)
+    for _ in range(3 * SERIAL_FACTOR):
+        assert attempts.serial_must_wait("a") == 0
+        attempts.serial_failed("a")
+    assert attempts.serial_must_wait("a") > 0
+    assert attempts.serial_must_wait("b") == attempts.unknown_must_wait("a") == 0
 
 
 def test_zero_is_no_limit() -> None:
