@@ -11,7 +11,6 @@ from socket import socket
 
 import structlog
 from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
 
 from csms import db, logs
 from csms.actions.context import Deps
@@ -25,6 +24,8 @@ from csms.connections.holding import Holding
 from csms.connections.key_mover import KeyMover
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
+from csms.connections.node_clock import NodeClock
+from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.revocation import Revocation
 from csms.connections.revocation_list import RevocationList
@@ -33,8 +34,8 @@ from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.authorization_key import KeyVerifier
-from csms.domain.job import mask_location
 from csms.domain.limiter import Limiter
+from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
 from csms.passwords import PasswordPool
 from csms.repositories import folded_keys, names, search
@@ -50,6 +51,7 @@ from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
+from csms.repositories.held_records import HeldRecords
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.left_behind import LeftBehind
@@ -67,24 +69,13 @@ from csms.repositories.telemetry import Telemetry
 from csms.repositories.transaction_progress import TransactionProgress
 from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
-from csms.tls import authority_folder, tls_context
-from csms.trusted_proxies import LOCAL_NETWORKS, TrustedProxies
-from csms.web import docs
-from csms.web.api.base import ProblemHandler
-from csms.web.api.routes import ROUTES
-from csms.web.crl import CRL_PATH, RevocationListHandler
-from csms.web.files import FILES_PATH, FileLinkHandler
+from csms.tls import admin_tls_context, authority_folder, tls_context
+from csms.trusted_proxies import LOCAL_NETWORKS
+from csms.web.applications import Applications
 from csms.web.guard import Guard
-from csms.web.health import HealthHandler, MetricsHandler, OwnMetricsHandler, ReadyHandler
 from csms.web.live import Live
-from csms.web.ocpp_handshake import AsksForUpgrade
-from csms.web.ocpp_socket import OcppSocket
 from csms.web.oidc import Provider
 from csms.web.open_alarms import OpenAlarms
-from csms.web.openapi import OpenApiHandler
-from csms.web.pages import routes as pages
-from csms.web.pages.base import NoPageHandler
-from csms.web.prefix import OCPP_PATH, PrefixedApplication
 from csms.web.server import Server
 from csms.web.services import Services
 from csms.web.sign_in_record import SignInRecord
@@ -124,6 +115,7 @@ class CentralSystem:
             settings.commit_interval_ms / 1000,
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
+        self.held = HeldRecords(self.database, self.telemetry)
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         self.stored_keys = StoredKeys(self.database)
@@ -137,6 +129,7 @@ class CentralSystem:
             telemetry=self.telemetry,
             charge_points=self.charge_points,
             stored_keys=self.stored_keys,
+            held=self.held,
             transactions=transactions,
             stops=Stops(transactions),
             left_behind=LeftBehind(transactions),
@@ -162,20 +155,31 @@ class CentralSystem:
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
+        self.pulse = Pulse()
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
         self.passwords = PasswordPool.for_charge_points()
-        self.admission = Admission(deps, registry, KeyVerifier(), self.bus, self.passwords)
+        self.admission = Admission(
+            deps, registry, KeyVerifier(), self.bus, self.pulse, self.passwords
+        )
         alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
-            deps, registry, self.admission, find_inbound(), messages, commands.ask
+            deps,
+            registry,
+            self.admission,
+            find_inbound(),
+            messages,
+            commands.ask,
+            holding,
+            self.pulse,
         )
         self.watch = Watch(deps, registry)
         self.key_mover = KeyMover(self.stored_keys, settings.node_id, clock)
         self.revocation_list = RevocationList(deps, authority, authority_folder(settings))
         revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
-        self.lease = Lease(nodes, self.charge_points, self.bus, holding, settings.node_id, clock)
+        node_clock = NodeClock(nodes, self.alarms, settings.node_id, clock)
+        self.lease = Lease(nodes, self.held, self.bus, holding, node_clock, settings.node_id, clock)
         api_tokens, users = ApiTokens(self.database, clock), Users(self.database, clock)
         sessions = Sessions(
             self.database,
@@ -204,10 +208,23 @@ class CentralSystem:
             revocation=revocation,
             revocation_list=self.revocation_list,
             commands=commands,
+            ports={},
+        )
+        self._applications = Applications(
+            self.services, self.admission, self.sockets, self._is_ours
         )
         self._servers: list[Server] = []
-        self.port = settings.port
-        self.tls_port = settings.tls_port
+        self.ports = self.services.ports
+
+    @property
+    def port(self) -> int:
+        """The port of charge points, and of everything that has none of its own."""
+        return self.ports["port"]
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port for https and wss beside it, if there is one."""
+        return self.ports.get("tls_port")
 
     async def start(self) -> str | None:
         """Prepare the database and listen; returns the first admin token if one was just made.
@@ -217,41 +234,30 @@ class CentralSystem:
             SchemaTooNew: a csms that is far newer has migrated the database.
             OSError: the address cannot be listened on, or a TLS file cannot be read.
         """
-        settings = self.settings
-        if settings.trust_proxy_headers == LOCAL_NETWORKS:
+        if self.settings.trust_proxy_headers == LOCAL_NETWORKS:
             log.warning(
                 "proxies_not_listed",
                 message="trust_proxy_headers = true trusts every loopback and private address;"
                 ' list the proxies instead, as in ["127.0.0.1"]',
             )
-        tls = tls_context(settings)
-        plain = self._bind(settings.port)
-        self.port = plain[0].getsockname()[1]
-        secure = [] if settings.tls_port is None else self._bind(settings.tls_port)
-        if secure:
-            self.tls_port = secure[0].getsockname()[1]
+        contexts = {True: admin_tls_context(self.settings), False: tls_context(self.settings)}
+        bound = [(listener, self._bind(listener)) for listener in listeners_of(self.settings)]
+        for listener, sockets in bound:
+            self.ports[listener.port_setting] = sockets[0].getsockname()[1]
         await self._prepare_database()
         configured = self.settings.admin_token
         first_token = await self.services.api_tokens.ensure_first(
             configured.get_secret_value() if configured else None
         )
         await self.lease.start()
+        self.pulse.start()
         self.watch.start()
         self.sweeper.start()
         await self.key_mover.start()
         self.revocation_list.start()
-        application = self._application()
-        self._listen(application, plain, None if secure else tls)
-        if secure:
-            self._listen(application, secure, tls)
-        if settings.metrics_port is not None:
-            services = {"services": self.services}
-            only_metrics = Application(
-                [("/metrics", OwnMetricsHandler, services)],
-                default_handler_class=ProblemHandler,
-                default_handler_args=services,
-            )
-            self._listen(only_metrics, self._bind(settings.metrics_port), None)
+        for listener, sockets in bound:
+            tls = contexts[listener.serves is Serves.ADMIN] if listener.tls else None
+            self._listen(listener, sockets, tls)
         return first_token
 
     async def _prepare_database(self) -> None:
@@ -274,10 +280,10 @@ class CentralSystem:
         await search.refresh(collection, {})
 
     def _listen(
-        self, application: Application, sockets: list[socket], tls: ssl.SSLContext | None
+        self, listener: Listener, sockets: list[socket], tls: ssl.SSLContext | None
     ) -> None:
         server = Server(
-            application,
+            self._applications.serving(listener.serves),
             ssl_options=tls,
             idle_connection_timeout=HEADER_SECONDS,
             max_body_size=MAX_FORM_BYTES,
@@ -287,20 +293,26 @@ class CentralSystem:
         server.add_sockets(sockets)
         self._servers.append(server)
         port = sockets[0].getsockname()[1]
-        log.info("listening", host=self.settings.host, port=port, tls=tls is not None)
+        log.info(
+            "listening",
+            serves=str(listener.serves),
+            host=listener.host,
+            port=port,
+            tls=tls is not None,
+        )
 
     def _is_ours(self, certificate: bytes) -> bool:
         authority = self.services.deps.authority
         return authority is not None and authority.has_issued(certificate)
 
-    def _bind(self, port: int) -> list[socket]:
-        host = self.settings.host
+    def _bind(self, listener: Listener) -> list[socket]:
+        host, port = listener.host, listener.port
         try:
             return bind_sockets(port, host, backlog=BACKLOG, reuse_port=self.settings.reuse_port)
         except OSError as error:
             raise OSError(
-                f"cannot listen on {host}:{port}: {error.strerror}; set host and port to what is"
-                " free"
+                f"cannot listen on {host}:{port}: {error.strerror}; set {listener.host_setting} and"
+                f" {listener.port_setting} to what is free"
             ) from error
 
     async def stop(self) -> None:
@@ -311,12 +323,13 @@ class CentralSystem:
         await self.services.open_alarms.stop()
         await self.sockets.close_all()
         await self.watch.stop()
+        await self.pulse.stop()
         await self.sweeper.stop()
         await self.key_mover.stop()
         await self.revocation_list.stop()
         for server in self._servers:
             await server.close_all_connections()
-        self.charge_points.store_signs_of_life()
+        self.held.store_signs_of_life()
         self.rejected_connections.store_noted()
         self.alarms.store_repeats()
         self.progress.store()
@@ -330,45 +343,3 @@ class CentralSystem:
         await self._telemetry_client.close()
         self._client.close()
         log.info("stopped")
-
-    def _application(self) -> Application:
-        ocpp = {
-            "admission": self.admission,
-            "sockets": self.sockets,
-            "settings": self.settings,
-            "is_ours": self._is_ours,
-        }
-        services = {"services": self.services}
-        return PrefixedApplication(
-            self.settings.path_prefix,
-            TrustedProxies(self.settings.trust_proxy_headers),
-            [
-                (OCPP_PATH, OcppSocket, ocpp),
-                # On any other path it is turned away, and recorded.
-                (AsksForUpgrade(), OcppSocket, ocpp),
-                *(route.url(self.services) for route in ROUTES),
-                ("/healthz", HealthHandler, services),
-                ("/readyz", ReadyHandler, services),
-                ("/metrics", MetricsHandler, services),
-                ("/openapi.json", OpenApiHandler, services),
-                *docs.routes(self.services),
-                (FILES_PATH, FileLinkHandler, services),
-                (CRL_PATH, RevocationListHandler, services),
-                *pages.routes(self.services),
-            ],
-            default_handler_class=NoPageHandler,
-            default_handler_args=services,
-            log_function=_log_request,
-            **pages.SETTINGS,
-        )
-
-
-def _log_request(handler: RequestHandler) -> None:
-    request = handler.request
-    log.debug(
-        "http",
-        method=request.method,
-        path=mask_location(request.path),
-        status=int(handler.get_status()),
-        seconds=round(request.request_time(), 4),
-    )

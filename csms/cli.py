@@ -12,11 +12,11 @@ import json
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import structlog
 import uvloop
@@ -25,16 +25,18 @@ from pydantic_settings import SettingsError
 from pymongo.errors import PyMongoError
 
 from csms import __version__, analyst_role, db, logs, users_command
+from csms.banner import address_lines
 from csms.certificates import command as ca
+from csms.checks import command as checks
 from csms.config import Settings, load_settings
 from csms.domain.api_token import Role, Scope, highest_role
 from csms.domain.text import nfc
 from csms.embedded_mongod import EmbeddedMongod, running_uri
 from csms.errors import CsmsError, DatabaseUnavailable, NoReplicaSet
 from csms.metrics import is_worker, share_among_workers
-from csms.mongod_program import find_mongod, mongod_version
 from csms.mongod_secrets import ANALYST_URI_FILE
-from csms.mongodb_in_use import MongodbInUse, advice
+from csms.mongodb_in_use import MongodbInUse
+from csms.secret_files import secret_names
 from csms.terminal import on_terminal
 
 TOKEN_FILE = "admin-token"
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     check = commands.add_parser("check", help="check the settings, TLS files and the database")
     check.set_defaults(run=_check)
+    checks.add_arguments(check)
     commands.add_parser("import", help="whitelist a fleet from a CSV file", add_help=False)
     commands.add_parser("export", help="write the fleet to a CSV file", add_help=False)
     _add_simulate(commands)
@@ -97,9 +100,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings (each also as CSMS_NAME in the environment)")
+    # Command lines are seen by everyone on the machine.
+    secrets = secret_names(Settings)
     for name, field in Settings.model_fields.items():
-        # Command lines are seen by everyone on the machine: secrets come from the environment.
-        if SecretStr in (field.annotation, *get_args(field.annotation)):
+        if name in secrets:
             continue
         help_text = (field.description or "").replace("%", "%%")
         group.add_argument(
@@ -253,7 +257,7 @@ async def _serve_until_signal(
     first_token = await central_system.start()
     _collect_garbage_seldom()
     try:
-        _say_where(settings, central_system.port, mongodb, first_token)
+        _say_where(settings, central_system.ports, mongodb, first_token)
         async with _revived(mongod):
             await stop.wait()
         print("csms is stopping ...", flush=True)
@@ -273,19 +277,10 @@ def _collect_garbage_seldom() -> None:
 
 
 def _say_where(
-    settings: Settings, port: int, mongodb: MongodbInUse, first_token: str | None
+    settings: Settings, ports: Mapping[str, int], mongodb: MongodbInUse, first_token: str | None
 ) -> None:
-    shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
-    tls = "s" if settings.tls_cert and settings.tls_port is None else ""
     token_file = settings.data_dir / TOKEN_FILE
-    lines = [
-        f"csms {__version__} is running; Ctrl-C stops it.",
-        f"  admin pages    http{tls}://{shown}:{port}{settings.path_prefix}/",
-        f"  admin REST     http{tls}://{shown}:{port}/admin   (try it: http{tls}://{shown}:{port}/docs)",
-        f"  OCPP endpoint  ws{tls}://{shown}:{port}/ocpp/1.6/{{chargePointIdentity}}",
-    ]
-    if settings.tls_port is not None:
-        lines.append(f"                 wss://{shown}:{settings.tls_port}, https likewise")
+    lines = [f"csms {__version__} is running; Ctrl-C stops it.", *address_lines(settings, ports)]
     for number, line in enumerate(mongodb.banner(settings.mongodb_database, _today())):
         lines.append(f"  {'' if number else 'database':15}{line}")
     if first_token is not None:
@@ -314,51 +309,7 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from csms.certificates.authority import LocalAuthority
-    from csms.tls import authority_folder, tls_context
-
-    settings = _settings(args)
-    print("settings      ok")
-    tls = tls_context(settings)
-    print(f"TLS           {'ok' if tls else 'off: set tls_cert and tls_key for https and wss'}")
-    authority = LocalAuthority.load(authority_folder(settings))
-    print(f"authority     {'ok' if authority else 'none: csms ca init makes one'}")
-    uri = settings.mongodb_uri or running_uri(settings.data_dir)
-    if uri is None:
-        mongod = find_mongod(settings.mongod)
-        print(f"MongoDB       not running; csms serve will start {mongod}")
-        _advise(mongod_version(mongod), is_embedded=True)
-        return 0
-    plain = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
-    try:
-        server = db.check_server(plain)
-    except NoReplicaSet as error:
-        print(f"MongoDB       {error}")
-        return 1
-    print(f"MongoDB       ok: {server}")
-    _advise(server.version, is_embedded=settings.mongodb_uri is None)
-    return _run(_check_data(settings, plain))
-
-
-def _advise(version: str, *, is_embedded: bool) -> None:
-    for line in advice(version, _today(), is_embedded=is_embedded):
-        print(f"              {line}")
-
-
-async def _check_data(settings: Settings, uri: str) -> int:
-    from csms.repositories.folded_keys import collisions
-    from csms.repositories.schema import Schema
-
-    client = db.connect(settings, uri)
-    try:
-        database = client[settings.mongodb_database]
-        state = await Schema(database).state()
-        print(f"schema        {state}")
-        for collision in await collisions(database["charge_points"]):
-            print(f"charge points {collision}: the same without case and normal form; change one")
-    finally:
-        client.close()
-    return 1 if state.is_too_new else 0
+    return _run(checks.run(_settings(args), production=args.production))
 
 
 def _add_simulate(commands: Any) -> None:

@@ -1,4 +1,4 @@
-"""Settings: command line > `CSMS_*` environment > config file > defaults."""
+"""Settings: command line > `CSMS_*` environment > secret files > config file > defaults."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from pydantic_settings import (
 )
 
 from csms.errors import ConfigFileError
+from csms.listeners import clash_of
+from csms.secret_files import SecretFiles
 from csms.token_rules import check_token
 from csms.trusted_proxies import Network, read_proxies
 
@@ -30,6 +32,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CSMS_", extra="forbid", validate_default=True)
 
     config: Path | None = Field(None, description="TOML file with any of these settings")
+    secrets_dir: Path | None = Field(
+        None,
+        description="directory with files `csms_NAME`, one for each setting that is a secret;"
+        " credentials of systemd are found without it",
+    )
     data_dir: Path = Field(
         Path("csms-data"), description="where the embedded MongoDB and the first token are kept"
     )
@@ -51,6 +58,24 @@ class Settings(BaseSettings):
         le=65535,
         description="port for https and wss; then `port` stays without TLS",
     )
+    admin_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port for the admin pages and REST alone; then `port` and `tls_port` serve"
+        " charge points alone",
+    )
+    admin_host: str | None = Field(
+        None, description="address that `admin_port` listens on; default `host`"
+    )
+    admin_tls: bool = Field(
+        True,
+        description="https on `admin_port` where there is a certificate; false behind a proxy",
+    )
+    admin_tls_cert: Path | None = Field(
+        None, description="PEM certificate chain for `admin_port`; default `tls_cert`"
+    )
+    admin_tls_key: Path | None = Field(None, description="PEM private key of `admin_tls_cert`")
     tls_client_ca: Path | None = Field(
         None,
         description="PEM roots of charge points' certificates, beside the local authority's",
@@ -67,7 +92,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
-        description="how charge points reach this server for files; default as REST was asked",
+        description="how charge points reach this server for files; default as REST was asked,"
+        " with `admin_port` at the port of charge points",
     )
     max_file_mb: Megabytes = Field(500, description="largest firmware file, MB")
     max_upload_mb: Megabytes = Field(
@@ -144,6 +170,9 @@ class Settings(BaseSettings):
         ge=1,
         le=65_000,
         description="port for /metrics alone; worker N has this plus N - 1",
+    )
+    metrics_host: str | None = Field(
+        None, description="address that `metrics_port` listens on; default `host`"
     )
     metrics_token: SecretStr | None = Field(
         None,
@@ -311,11 +340,23 @@ class Settings(BaseSettings):
             raise ValueError("tls_port needs tls_cert and tls_key")
         if (self.oidc_issuer is None) != (self.oidc_client_id is None):
             raise ValueError("oidc_issuer and oidc_client_id go together: set both, or neither")
-        if self.workers > 1 and (self.port == 0 or self.tls_port == 0):
+        if self.workers > 1 and 0 in (self.port, self.tls_port, self.admin_port):
             raise ValueError("workers need a port that they can share: set port, and not to 0")
+        self._check_admin()
+        clash = clash_of(self)
+        if clash is not None:
+            one, other = (listener.port_setting for listener in clash)
+            raise ValueError(f"{one} and {other} are the same address: give one another port")
         if not self.node_id:
             self.node_id = f"{socket.gethostname()}:{self.port}"
         return self
+
+    def _check_admin(self) -> None:
+        if (self.admin_tls_cert is None) != (self.admin_tls_key is None):
+            raise ValueError("admin_tls_cert and admin_tls_key go together: set both, or neither")
+        for name in ("admin_host", "admin_tls_cert"):
+            if getattr(self, name) is not None and self.admin_port is None:
+                raise ValueError(f"{name} is for admin_port alone: set admin_port too")
 
     @classmethod
     def settings_customise_sources(
@@ -328,7 +369,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = init_settings().get("config") or env_settings().get("config")
         file = _read_file(settings_cls, Path(path)) if path else None
-        return (init_settings, env_settings, *([file] if file else []))
+        named = [source().get("secrets_dir") for source in (init_settings, env_settings)]
+        named += [file().get("secrets_dir") if file else None]
+        directory = next((Path(name) for name in named if name), None)
+        secrets = SecretFiles(settings_cls, directory)
+        return (init_settings, env_settings, secrets, *([file] if file else []))
 
 
 def _read_file(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:

@@ -20,7 +20,8 @@
     └── CommandError          a command that got no CallResult
         ├── ChargePointOffline    no socket to send it on                 HTTP 409
         │   ├── NotBooted         a socket, but no BootNotification yet   HTTP 409
-        │   └── NotVerified       a socket, but who it is was not shown   HTTP 409
+        │   ├── NotVerified       a socket, but who it is was not shown   HTTP 409
+        │   └── SessionLost       a socket that no longer has the record  HTTP 409, no answer
         ├── CommandTimeout        no answer in time, or its socket closed HTTP 504
         └── CallErrorReceived     the charge point answered CALLERROR     HTTP 502
 
@@ -188,6 +189,13 @@ ENTER_SERIAL_FIRST = (
 
 class NotVerified(ChargePointOffline):
     """Nothing was sent: a credential is not handed to a connection that may be an impostor's."""
+
+
+class SessionLost(ChargePointOffline):
+    """Nothing was written: the session does not hold its charge point's record any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The charge point has connected anew, or its record was deleted")
 
 
 class CommandTimeout(CommandError):

@@ -81,6 +81,8 @@ def mongod_command(
         "--port", str(port), "--dbpath", str(data), "--nounixsocket",
         "--wiredTigerCacheSizeGB", str(cache_gb), "--networkMessageCompressors", "disabled",
         "--setParameter", "diagnosticDataCollectionEnabled=false",
+        # Nothing here runs JavaScript. Its engine wants memory that is writable and executable.
+        "--noscripting",
     ]  # fmt: skip
     if key_file is None:
         return command

@@ -39,7 +39,7 @@ def client_roots(settings: Settings) -> list[Path]:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS 1.2 or newer with the configured certificate; None when none is configured.
+    """TLS for charge points, and for people beside them; None when no certificate is configured.
 
     A client certificate is asked for where there are roots to verify it with; a client without
     one is let in all the same, as people and charge points of lower profiles have none.
@@ -49,17 +49,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.set_ciphers(CIPHERS)
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except OSError as error:
-        files = f"tls_cert {settings.tls_cert} and tls_key {settings.tls_key}"
-        raise OSError(
-            f"{files}: {error.strerror or error}; give a PEM chain and its key"
-        ) from error
+    context = _context("tls_", settings.tls_cert, settings.tls_key)
     for roots in client_roots(settings):
         try:
             context.load_verify_locations(roots)
@@ -69,4 +59,37 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
                 f"{name} {roots}: {error.strerror or error}; give PEM certificates"
             ) from error
         context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def admin_tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS for `admin_port`; None when it is to be plain.
+
+    No client certificate is asked for: a browser would have people choose one of theirs.
+
+    Raises:
+        OSError: a file cannot be read, or is no certificate or key.
+    """
+    if not settings.admin_tls:
+        return None
+    if settings.admin_tls_cert is not None and settings.admin_tls_key is not None:
+        return _context("admin_tls_", settings.admin_tls_cert, settings.admin_tls_key)
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        return _context("tls_", settings.tls_cert, settings.tls_key)
+    return None
+
+
+def _context(prefix: str, certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 or newer with a server's certificate; `prefix` is that of the two settings."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_ciphers(CIPHERS)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        files = f"{prefix}cert {certificate} and {prefix}key {key}"
+        raise OSError(
+            f"{files}: {error.strerror or error}; give a PEM chain and its key"
+        ) from error
     return context

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -109,7 +108,7 @@ class Supervisor:
     async def _declare_dead(self, number: int) -> None:
         # What it held is let in elsewhere at once, and not when its lease runs out.
         try:
-            await self._nodes.declare_dead(self._node_id(number), datetime.now(UTC))
+            await self._nodes.declare_dead(self._node_id(number))
         except Exception as error:
             # Its lease runs out all the same, and the worker has to be started again.
             log.warning("worker_not_declared_dead", worker=number, error=str(error))

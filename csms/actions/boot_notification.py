@@ -23,6 +23,7 @@ from csms.domain.identity_proof import (
     other_device,
 )
 from csms.domain.times import rfc3339
+from csms.errors import SessionLost
 from csms.ocppj.frames import Payload
 
 NOT_WHITELISTED = "Not whitelisted"
@@ -69,8 +70,11 @@ async def _record(context: Context, serial: str | None) -> Record | str:
         if reason is not None:
             return reason
     record = await context.deps.charge_points.find(context.charge_point_id)
-    is_listed = record is not None and record.get("isWhitelisted") is not False
-    return record if record is not None and is_listed else NOT_WHITELISTED
+    if record is None or record.get("isWhitelisted") is False:
+        return NOT_WHITELISTED
+    if record.get("ocppSessionId") != context.peer.session_id:
+        raise SessionLost
+    return record
 
 
 def _objection(peer: Peer, record: Record, serial: str | None) -> str | None:
@@ -124,10 +128,9 @@ async def _accept(
         "updatedAt": now,
         "ocppProtocolRaw": "ocpp1.6",
     }
+    # The record first: a boot that came too late for its session is none.
+    await context.deps.held.set_fields(context.hold, fields | _shown_fields(record, serial))
     await asyncio.gather(
-        context.deps.charge_points.set_fields(
-            context.charge_point_id, fields | _shown_fields(record, serial)
-        ),
         _store_boot(context, payload, "Accepted", None),
         _judge_identity(context, record, serial, fields),
     )
@@ -155,7 +158,7 @@ async def _judge_identity(
     """Note what the boot shows of who the charge point is, and raise or close alarms."""
     deps, peer = context.deps, context.peer
     if peer.authenticated:
-        await shown(deps, record)
+        await shown(deps, context.hold, record)
         return
     evidence = other_device(record, serial, fields["vendor"], fields["model"])
     if evidence is not None:
@@ -169,9 +172,9 @@ async def _judge_identity(
             model=(record.get("model"), fields["model"]),
         )
     if serial is not None:
-        await shown(deps, record)
+        await shown(deps, context.hold, record)
     else:
-        await not_shown(deps, record, peer.remote_address)
+        await not_shown(deps, context.hold, record, peer.remote_address)
 
 
 async def _store_boot(context: Context, payload: Payload, verdict: str, reason: str | None) -> None:

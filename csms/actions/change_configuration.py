@@ -48,14 +48,14 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
         before = await deps.charge_points.set_next_key(charge_point_id, reference)
         await deps.stored_keys.forget([{"nextAuthorizationKeyHash": before}])
     elif interval := _heartbeat_interval(payload):
-        await deps.charge_points.set_fields(charge_point_id, {"heartbeatIntervalSec": interval})
+        await deps.charge_points.set_by_ops(charge_point_id, {"heartbeatIntervalSec": interval})
     elif payload["key"].casefold() == SECURITY_PROFILE.casefold() and payload["value"] in (
         "0",
         "1",
         "2",
         "3",
     ):
-        await deps.charge_points.set_fields(
+        await deps.charge_points.set_by_ops(
             charge_point_id, {"nextSecurityProfile": int(payload["value"])}
         )
 

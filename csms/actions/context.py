@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
+from csms.domain.hold import Hold
 from csms.domain.limiter import Limiter
 from csms.domain.masking import without_named_secrets
 from csms.domain.proof import Proof
@@ -28,6 +29,7 @@ from csms.repositories.charging_profiles import ChargingProfiles
 from csms.repositories.commands import Commands
 from csms.repositories.credentials import StoredKeys
 from csms.repositories.files import Files
+from csms.repositories.held_records import HeldRecords
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.left_behind import LeftBehind
@@ -50,6 +52,7 @@ class Deps:
     telemetry: Telemetry
     charge_points: ChargePoints
     stored_keys: StoredKeys
+    held: HeldRecords
     transactions: Transactions
     stops: Stops
     left_behind: LeftBehind
@@ -70,10 +73,10 @@ class Deps:
     """Of this process."""
     secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
-    def note_trouble(self, charge_point_id: str, trouble: str) -> None:
-        """Count protocol trouble in a charge point's record and in `/metrics`; stored behind."""
+    def note_trouble(self, hold: Hold, trouble: str) -> None:
+        """Count protocol trouble in the record that is held and in `/metrics`; stored behind."""
         self.metrics.protocol_trouble.labels(kind_of(trouble)).inc()
-        self.charge_points.note_trouble(charge_point_id, trouble, self.clock())
+        self.held.note_trouble(hold, trouble, self.clock())
 
 
 @dataclass(slots=True)
@@ -132,6 +135,10 @@ class Peer(Protocol):
         """The id of its record. Only a BootNotification may come from a peer that has none."""
 
     @property
+    def hold(self) -> Hold:
+        """Its session's hold on its record, which every write to that record needs."""
+
+    @property
     def is_known(self) -> bool:
         """Whether it has a record; if not, its serial may still give it one."""
 
@@ -184,9 +191,14 @@ class Context:
         """The id of the calling charge point's record."""
         return self.peer.charge_point_id
 
+    @property
+    def hold(self) -> Hold:
+        """The hold of the calling charge point's session on its record."""
+        return self.peer.hold
+
     def note_trouble(self, trouble: str) -> None:
         """Count protocol trouble of the calling charge point; see `domain/protocol_trouble.py`."""
-        self.deps.note_trouble(self.charge_point_id, trouble)
+        self.deps.note_trouble(self.hold, trouble)
 
 
 Handler = Callable[[Context, Payload], Awaitable[Payload]]

@@ -8,6 +8,7 @@ from typing import Any
 from csms.actions.context import Deps
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.as_sent import as_sent
+from csms.domain.hold import Hold
 from csms.domain.identity_proof import SERIAL_NOT_SHOWN, Evidence
 
 
@@ -35,7 +36,7 @@ def _shown(text: str | None) -> str:
     return str(as_sent(text)) if text else "-"
 
 
-async def not_shown(deps: Deps, record: Mapping[str, Any], address: str) -> None:
+async def not_shown(deps: Deps, hold: Hold, record: Mapping[str, Any], address: str) -> None:
     """Flag a charge point that booted with neither a serial nor a credential.
 
     Where ops entered a serial it can be compared as soon as it is told; where they did not, nothing
@@ -45,11 +46,11 @@ async def not_shown(deps: Deps, record: Mapping[str, Any], address: str) -> None
         facts = (("address", address),)
         deps.alarms.note(Alarm(AlarmKind.SERIAL_NOT_SHOWN, record["_id"], record["_id"], facts))
     if SERIAL_NOT_SHOWN not in (record.get("flags") or ()):
-        await deps.charge_points.set_flag(record["_id"], SERIAL_NOT_SHOWN, True)
+        await deps.held.set_flag(hold, SERIAL_NOT_SHOWN, True)
 
 
-async def shown(deps: Deps, record: Mapping[str, Any]) -> None:
+async def shown(deps: Deps, hold: Hold, record: Mapping[str, Any]) -> None:
     """Take flag and alarm back, now that the charge point has shown a serial or a credential."""
     if SERIAL_NOT_SHOWN in (record.get("flags") or ()):
         deps.alarms.close(AlarmKind.SERIAL_NOT_SHOWN, record["_id"])
-        await deps.charge_points.set_flag(record["_id"], SERIAL_NOT_SHOWN, False)
+        await deps.held.set_flag(hold, SERIAL_NOT_SHOWN, False)

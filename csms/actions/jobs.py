@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from csms.actions.checks import time_error
 from csms.actions.context import Context, Deps
 from csms.domain.job import ACTIONS, ENDED, FINAL, JobKind, new_job, token_of
-from csms.errors import FieldError
+from csms.errors import DatabaseUnavailable, FieldError
 
 REJECTED = "Rejected"
+ATTEMPTS = 5
 
 
 def location_error(payload: Mapping[str, Any], name: str, path: str = "") -> list[FieldError]:
@@ -57,7 +58,8 @@ async def begin(deps: Deps, job: dict[str, Any], location: str, told_as: str) ->
     asked_at = await deps.commands.last_requested_at(job["chargePointId"], ACTIONS[job["kind"]])
     # An end is that of the job before: this one has hardly begun.
     if status and status not in ENDED and at and asked_at and at >= asked_at:
-        await deps.jobs.note(job["chargePointId"], job["kind"], status, at)
+        if current := await deps.jobs.concerned(job["chargePointId"], job["kind"], status):
+            await deps.jobs.note(current, status, at)
 
 
 def job_of(
@@ -72,9 +74,18 @@ async def progress(
 ) -> None:
     """Store a status that a charge point has told: with its record, and with its job."""
     deps, now = context.deps, context.received_at
-    await deps.charge_points.set_fields(
-        context.charge_point_id, {told_as: status, f"{told_as}At": now}
-    )
-    job_id = await deps.jobs.note(context.charge_point_id, kind, status, now, request_id)
-    if job_id is not None and status in FINAL:
-        await deps.files.end_link(job_id, now)
+    about = context.charge_point_id, kind, status, request_id
+    for _ in range(ATTEMPTS):
+        # Read before the record is written: what another node was told since would end this there.
+        job = await deps.jobs.concerned(*about)
+        await deps.held.set_fields(context.hold, {told_as: status, f"{told_as}At": now})
+        if job is None:
+            # It may have been begun just now, by who did not see this in the record yet.
+            job = await deps.jobs.concerned(*about)
+        if job is None:
+            return
+        if await deps.jobs.note(job, status, now):
+            if status in FINAL:
+                await deps.files.end_link(job["_id"], now)
+            return
+    raise DatabaseUnavailable("the job kept changing")

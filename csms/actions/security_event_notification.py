@@ -21,8 +21,8 @@ async def handle(context: Context, payload: Payload) -> Payload:
         context.note_trouble(SKEWED_CLOCK)
     await context.deps.telemetry.insert("security_events", event)
     if event["critical"]:
-        await context.deps.charge_points.set_fields(
-            context.charge_point_id,
+        await context.deps.held.set_fields(
+            context.hold,
             {
                 "criticalSecurityEvent": event["type"],
                 "criticalSecurityEventAt": event["timestamp"],

@@ -45,7 +45,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
         return await _refuse(context, str(error))
     if record.get("certificateRefusedAt") is not None:
         fields = {"certificateRefusedAt": None, "certificateRefusedReason": None}
-        deps.charge_points.note(record["_id"], fields)
+        deps.held.note(context.hold, fields)
         deps.alarms.close(AlarmKind.CERTIFICATE_REQUESTS, record["_id"])
     context.peer.afterwards(lambda: _send(context, authority, record, request))
     return {"status": "Accepted"}
@@ -79,7 +79,7 @@ async def _refuse(context: Context, reason: str) -> Payload:
         "certificateRefusedAt": context.received_at,
         "certificateRefusedReason": reason,
     }
-    context.deps.charge_points.note(context.charge_point_id, fields)
+    context.deps.held.note(context.hold, fields)
     return {"status": "Rejected"}
 
 

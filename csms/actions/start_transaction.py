@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 from csms import db
 from csms.actions.authorization import authorize_id_tag
@@ -23,12 +22,13 @@ async def handle(context: Context, payload: Payload) -> Payload:
     """Start a transaction, or recognise it as one that was started before."""
     start = await _read(context, payload)
     transactions = context.deps.transactions
-    async with await _turn(context, start.id_tag):
+    is_limited = await _is_limited(context, start.id_tag)
+    # Here they go one by one, for less to be tried again; between nodes the database decides.
+    turn = transactions.starting(start.id_tag) if is_limited else nullcontext()
+    async with turn:
         transaction = await transactions.find_start(start)
         if transaction is None:
-            info = await authorize_id_tag(
-                context, start.id_tag, starting=True, on_connector=start.connector_id
-            )
+            info = await authorize_id_tag(context, start.id_tag)
         else:
             info = _info_of(transaction)
         flags = await _reservation_flags(context, start, info)
@@ -37,6 +37,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
             info,
             context.received_at,
             flags,
+            is_limited=is_limited,
             firmware_version=await _firmware_version(context),
             last_register=await _last_register(context, start),
         )
@@ -94,12 +95,10 @@ def _info_of(transaction: db.Document) -> IdTagInfo:
     )
 
 
-async def _turn(context: Context, id_tag: str) -> AbstractAsyncContextManager[Any]:
-    """Starts with an id tag that has a limit go one by one, or two would share the last slot."""
+async def _is_limited(context: Context, id_tag: str) -> bool:
+    """Whether an id tag may have only so many transactions at once."""
     record = await context.deps.id_tags.find(id_tag)
-    if record is None or record.get("maxActiveTransactions") is None:
-        return nullcontext()
-    return context.deps.transactions.starting(id_tag)
+    return record is not None and record.get("maxActiveTransactions") is not None
 
 
 async def _reservation_flags(context: Context, start: Start, info: IdTagInfo) -> list[str]:

@@ -12,7 +12,7 @@ _GOING_ON = frozenset({"charging", "suspendedev", "suspendedevse"})
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
-    """Store the status; a connector that was not known is created."""
+    """Store the status, unless a newer one is there; a connector that was not known is created."""
     # Below 0 is no connector: it is taken as not sent.
     connector_id = max(0, payload["connectorId"])
     now = context.received_at
@@ -24,16 +24,16 @@ async def handle(context: Context, payload: Payload) -> Payload:
     # Without one, as some report faults, the status is still the one before.
     if "status" in payload:
         status["status"] = payload["status"]
-    charge_points = context.deps.charge_points
+    held = context.deps.held
     if connector_id == 0:
-        await charge_points.set_fields(context.charge_point_id, status)
+        await held.set_status(context.hold, status, time, now)
         return {}
     status |= {
         "info": payload.get("info"),
         "vendorErrorCode": payload.get("vendorErrorCode"),
         "updatedAt": now,
     }
-    await charge_points.set_connector_status(context.charge_point_id, connector_id, status, now)
+    await held.set_connector_status(context.hold, connector_id, status, time, now)
     folded = payload.get("status", "").casefold()
     if folded == "available":
         await notice_left_behind(context, connector_id, time.or_receipt(now))

@@ -21,18 +21,15 @@ from csms.actions.identity_alarms import claimed_twice, shown
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
-from csms.connections.connection import (
-    CREDENTIALS_REQUIRED,
-    GOING_AWAY,
-    REPLACED,
-    Connection,
-)
+from csms.connections.connection import CREDENTIALS_REQUIRED, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
+from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.connections.waiting_room import RETRY_AFTER, WaitingRoom
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.hold import Claim, Hold
 from csms.domain.identity_proof import (
     REPLACED_SESSIONS,
     Evidence,
@@ -43,6 +40,7 @@ from csms.domain.identity_proof import (
 from csms.domain.limiter import network_of
 from csms.domain.name_characters import objection
 from csms.domain.proof import Proof
+from csms.domain.protocol_trouble import closed
 from csms.domain.text import nfc
 from csms.errors import Busy, DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
@@ -53,7 +51,7 @@ from csms.ocppj.quirks import (
     TRAILING_SLASH,
 )
 from csms.passwords import PasswordPool
-from csms.repositories.charge_points import Claim, kept_of
+from csms.repositories.charge_points import kept_of
 from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
@@ -62,11 +60,15 @@ SUBPROTOCOL = "ocpp1.6"
 CLAIM_ATTEMPTS = 5
 ENDED_AT = "certificatesEndedAt"
 
+STALE_NEWCOMERS = 2.0
+"""Seconds after this node stood still in which a newcomer may be one that came before."""
+
 
 class Reason(StrEnum):
     """Why a connection is turned away; the text is the close reason and the record."""
 
     WRONG_PATH = "Wrong path"
+    WRONG_PORT = "Port of the admin pages"
     NO_UPGRADE = "Missing WebSocket upgrade headers"
     BAD_HOST = "Missing or invalid Host header"
     BAD_VERSION = "Unsupported WebSocket version"
@@ -134,11 +136,13 @@ class Admission:
         registry: Registry,
         verifier: KeyVerifier,
         bus: Bus,
+        pulse: Pulse,
         passwords: PasswordPool,
     ) -> None:
         self._deps = deps
         self._registry = registry
         self._bus = bus
+        self._pulse = pulse
         self._checker = CredentialChecker(deps, verifier, passwords)
         self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
         self.waiting = WaitingRoom()
@@ -351,15 +355,20 @@ class Admission:
                 return False
         holder.log.info("replaced", by=newcomer.session_id[:8])
         newcomer.replaced_address = holder.remote_address
-        holder.close(GOING_AWAY, REPLACED)
+        if holder.is_known:
+            # With its claim the newcomer stores what is known of the session before.
+            now = self._deps.clock()
+            ending = {"closedByCsmsAt": now, "closedByCsmsReason": REPLACED}
+            self._deps.held.note_end(holder.hold, ending)
+            self._deps.note_trouble(holder.hold, closed(REPLACED))
+        holder.lose()
         return True
 
     async def _claim(self, connection: Connection, record: db.Document) -> bool:
         # In the registry before the claim: whoever un-whitelists after it finds the socket there,
         # whoever did before is seen in the record that the claim returns.
         claim = Claim(
-            record["_id"],
-            connection.session_id,
+            Hold(record["_id"], connection.session_id),
             self._deps.settings.node_id,
             connection.remote_address,
             SUBPROTOCOL,
@@ -378,7 +387,7 @@ class Admission:
             before.get("heartbeatIntervalSec") or self._deps.settings.heartbeat_interval
         )
         if connection.authenticated:
-            await shown(self._deps, before)
+            await shown(self._deps, connection.hold, before)
         connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
 
@@ -391,14 +400,15 @@ class Admission:
         """
         charge_points, identity = self._deps.charge_points, connection.identity
         for _ in range(CLAIM_ATTEMPTS):
-            if not connection.authenticated and await self._is_alive_elsewhere(record):
-                self._claimed_twice(connection, record, record.get("remoteAddress"))
+            if not self._may_replace(connection) and await self._is_alive_elsewhere(record):
+                if not connection.authenticated:
+                    self._claimed_twice(connection, record, record.get("remoteAddress"))
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
             # Who ends a certificate looks for its socket here, which is known from now on; who has
             # ended it before has changed this field.
             ended = {ENDED_AT: record.get(ENDED_AT)} if connection.proof.fingerprint else None
-            if await charge_points.claim(claim, identity, session, now, ended):
+            if await self._deps.held.claim(claim, identity, session, now, ended):
                 return record
             try:
                 record = await charge_points.get(record["_id"])
@@ -429,10 +439,18 @@ class Admission:
             return
         now = self._deps.clock()
         sessions = replaced_sessions(before, address, connection.remote_address, now)
-        self._deps.charge_points.note(before["_id"], {REPLACED_SESSIONS: sessions})
+        self._deps.held.note(connection.hold, {REPLACED_SESSIONS: sessions})
         if go_back_and_forth(sessions):
             addresses = address, connection.remote_address
             claimed_twice(self._deps, before["_id"], Evidence.BACK_AND_FORTH, addresses)
+
+    def _may_replace(self, connection: Connection) -> bool:
+        """Whether a newcomer takes the place of a live session on another node.
+
+        Who came while this node stood still may have waited in vain and be on that node by now.
+        """
+        since_stop = connection.last_heard - self._pulse.stopped_at
+        return connection.authenticated and since_stop >= STALE_NEWCOMERS
 
     async def _is_alive_elsewhere(self, record: db.Document) -> bool:
         if record.get("nodeId") in (None, self._deps.settings.node_id):

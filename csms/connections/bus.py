@@ -15,12 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from cryptography.exceptions import InvalidTag
 
 from csms.actions.context import Deps
+from csms.connections.former_seal import FormerSeal, former_seal
 from csms.connections.holding import Holding
 from csms.connections.registry import Registry
-from csms.connections.seal import Seal, seal
+from csms.connections.seal import Seal, Unreadable, seal
 from csms.domain.command import NOT_VERIFIED, CommandStatus, Outcome, outcome_of
 from csms.errors import (
     CallErrorReceived,
@@ -34,7 +34,7 @@ from csms.ocppj.frames import Payload
 from csms.repositories.changes import Change, Changes
 from csms.repositories.commands import Travel
 from csms.repositories.node_calls import NodeCalls
-from csms.repositories.nodes import Nodes
+from csms.repositories.nodes import Identification, Nodes
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +42,8 @@ RETRY_AFTER = 0.5
 GRACE = 5.0
 """Seconds that a node may take beyond what its charge point takes."""
 
-LOOK_FOR_NODE_EVERY = 1.0
-"""Seconds between looks whether the node that has a command is still alive."""
+LOOK_AFTER_COMMAND_EVERY = 0.5
+"""Seconds between looks whether the node that has a command is alive and has the charge point."""
 
 PING_GRACE = 0.5
 LOOK_EVERY = 0.25
@@ -76,6 +76,7 @@ class Bus:
         self._changes = changes
         self._calls = calls
         self._seal = Seal()
+        self._former_seal = FormerSeal()
         self._waiting: dict[str, asyncio.Future[Fields]] = {}
         self._heard: set[str] = set()
         self._opened = asyncio.Event()
@@ -84,9 +85,10 @@ class Bus:
         self.send: Send | None = None
 
     @property
-    def public_key(self) -> bytes:
-        """What others seal secrets for this node with."""
-        return self._seal.public_key
+    def identification(self) -> Identification:
+        """What this node says of itself."""
+        node_id = self._deps.settings.node_id
+        return Identification(node_id, self._seal.public_key, self._former_seal.public_key)
 
     # Following
 
@@ -169,41 +171,70 @@ class Bus:
         if node is None:
             raise ChargePointOffline()
         await self._ready()
-        travel = Travel(uuid4().hex, self._deps.settings.node_id, seal(payload, node["publicKey"]))
+        travel = self._travel(payload, node)
         # Expected before it is there: the answer may be quicker than the insert's.
         waiting = self._expect(travel.command_id)
         patience = self._deps.settings.call_timeout * 2 + GRACE
         try:
             await create(node["_id"], travel)
             async with asyncio.timeout(patience):
-                await self._until_answered_or_gone(waiting, node)
+                await self._until_answered_or_gone(waiting, node, record)
         except TimeoutError:
             pass
         finally:
             self._waiting.pop(travel.command_id, None)
         if not waiting.done():
             given_up = await self._deps.commands.give_up_pending(travel.command_id)
+            if not given_up:
+                # It may have ended just now.
+                self._finished(travel.command_id, await self._deps.commands.get(travel.command_id))
+        if not waiting.done():
             sent = "not sent" if given_up else "it may have been carried out"
             raise CommandTimeout(
                 f"the node that holds the socket did not answer; {sent}", was_sent=not given_up
             )
         return _outcome(waiting.result())
 
-    async def _until_answered_or_gone(self, waiting: asyncio.Future[Fields], node: Fields) -> None:
-        """Wait for another node's answer, no longer than that process is on record."""
+    def _travel(self, payload: Payload, node: Fields) -> Travel:
+        """What a command for another node has with it."""
+        command_id = uuid4().hex
+        key = node.get("hpkePublicKey")
+        sealed = (
+            former_seal(payload, node["publicKey"])
+            if key is None
+            else seal(payload, key, command_id)
+        )
+        return Travel(command_id, self._deps.settings.node_id, sealed, is_former=key is None)
+
+    async def _until_answered_or_gone(
+        self, waiting: asyncio.Future[Fields], node: Fields, record: Fields
+    ) -> None:
+        """Wait for another node's answer, for as long as it lives and has the charge point."""
+        looks_in_vain = 0
         while not waiting.done():
-            await asyncio.wait([waiting], timeout=LOOK_FOR_NODE_EVERY)
-            if not waiting.done() and await self._is_gone(node):
-                # What it wrote last may still be on its way here.
-                await asyncio.wait([waiting], timeout=LOOK_FOR_NODE_EVERY)
+            await asyncio.wait([waiting], timeout=LOOK_AFTER_COMMAND_EVERY)
+            if waiting.done() or await self._has_it(node, record):
+                looks_in_vain = 0
+                continue
+            # What it wrote last may still be on its way here, and what was given up for dead for
+            # a moment may be taken back.
+            looks_in_vain += 1
+            if looks_in_vain == 2:
                 return
 
-    async def _is_gone(self, node: Fields) -> bool:
-        """Whether a node has stopped; one that came back under its name has another key."""
-        with suppress(DatabaseUnavailable):
-            found = await self._nodes.find(node["_id"])
-            return found is None or found.get("publicKey") != node["publicKey"]
-        return False
+    async def _has_it(self, node: Fields, record: Fields) -> bool:
+        """Whether a node is alive and has the session that a record names.
+
+        One that came back under its name has another key.
+        """
+        try:
+            found = await self._nodes.find_living(node["_id"])
+            now = await self._deps.charge_points.find(record["_id"])
+        except DatabaseUnavailable:
+            return True
+        if found is None or found.get("publicKey") != node["publicKey"]:
+            return False
+        return now is not None and now.get("ocppSessionId") == record["ocppSessionId"]
 
     async def is_alive(self, record: Fields) -> bool:
         """Whether the socket that another node holds for a charge point answers a ping."""
@@ -211,10 +242,10 @@ class Bus:
         if node is None:
             return False
         await self._ready()
-        call_id, now = uuid4().hex, self._deps.clock()
+        call_id = uuid4().hex
         waiting = self._expect(call_id)
         try:
-            await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"], now)
+            await self._calls.ask(call_id, node["_id"], record["_id"], record["ocppSessionId"])
             looks = 0
             async with asyncio.timeout(self._deps.settings.replace_ping_timeout + PING_GRACE):
                 while not waiting.done():
@@ -236,7 +267,7 @@ class Bus:
         node_id = record.get("nodeId")
         if record.get("ocppSessionId") is None or node_id is None:
             return None
-        node = await self._nodes.find_living(node_id, self._deps.clock())
+        node = await self._nodes.find_living(node_id)
         return node if node and node.get("publicKey") else None
 
     async def _ready(self) -> None:
@@ -266,8 +297,8 @@ class Bus:
         if claimed is None or self.send is None:
             return
         try:
-            payload = self._seal.open(claimed["sealedPayload"])
-        except InvalidTag:
+            payload = self._open(claimed)
+        except Unreadable:
             await self._refuse(claimed["_id"])
             return
         await self.send(
@@ -277,6 +308,17 @@ class Bus:
             claimed["_id"],
             claimed.get("unverified") is True,
         )
+
+    def _open(self, command: Fields) -> Payload:
+        """The payload of another node's command.
+
+        Raises:
+            Unreadable: it was not sealed for this process.
+        """
+        sealed = command.get("sealedPayload") or b""
+        if command.get("isSealedByHpke"):
+            return self._seal.open(sealed, command["_id"])
+        return self._former_seal.open(sealed)
 
     async def _refuse(self, command_id: str) -> None:
         """Say at once that a command was not sent: its payload was sealed for an earlier process.

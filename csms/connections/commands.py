@@ -23,6 +23,7 @@ from csms.errors import (
     CallErrorReceived,
     ChargePointOffline,
     CommandError,
+    CommandTimeout,
     CsmsError,
     DatabaseUnavailable,
     FieldError,
@@ -261,7 +262,7 @@ class CommandRouter:
         """Leave a note for the boot that follows, which may come to any node."""
         # Written before the Call is sent: the charge point may be quicker than a write behind it.
         now = {RESET_SENT_AT: self._deps.clock()}
-        await self._deps.charge_points.set_fields(connection.charge_point_id, now)
+        await self._deps.held.set_fields(connection.hold, now)
         if connection.record_before is not None:
             connection.record_before |= now
 
@@ -270,9 +271,16 @@ class CommandRouter:
     ) -> None:
         """Send a command that another node has recorded; the outcome is in the record."""
         try:
+            if action not in self._outbound:
+                # The nodes are being upgraded, and the other one knows more.
+                raise ChargePointOffline(f"not sent: its node does not know {action}")
             await self._send(charge_point_id, action, payload, command_id, unverified=unverified)
         except CsmsError as error:
             await self._record_failure(command_id, error)
+        except Exception:
+            log.exception("command_broke", id=command_id)
+            lost = CommandTimeout("the node that holds the socket failed; it may have been sent")
+            await self._record_failure(command_id, lost)
 
     def _known(self, action: str) -> Outbound:
         outbound = self._outbound.get(action)

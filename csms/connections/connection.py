@@ -23,9 +23,11 @@ from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
+from csms.connections.pulse import Pulse
 from csms.connections.unreadable import REFUSED, UnreadableMessages
 from csms.domain.as_sent import bounded
 from csms.domain.charge_point import is_expected_serial
+from csms.domain.hold import Claim, Hold
 from csms.domain.proof import NOTHING_PROVEN
 from csms.errors import DatabaseUnavailable
 from csms.ocppj.frames import (
@@ -39,7 +41,6 @@ from csms.ocppj.frames import (
 )
 from csms.ocppj.session import Answered, Ignored, Refused, Session, Unreadable
 from csms.ocppj.websocket import BAD_TEXT, NOT_UTF8, BadText
-from csms.repositories.charge_points import Claim
 from csms.repositories.rejected_connections import Rejection
 
 log = structlog.get_logger(__name__)
@@ -115,6 +116,9 @@ class Node:
     """A Call was refused because the charge point has not booted."""
     on_work: Callable[[Connection, Callable[[], Awaitable[None]]], None]
     ask: Ask
+    regain: Callable[[Connection], Awaitable[bool]]
+    """Whether a connection holds its record, perhaps again; it is lost if not."""
+    pulse: Pulse
 
 
 class Connection:
@@ -130,7 +134,8 @@ class Connection:
         "reported_serial", "configured_serial", "replaced_address",
         "quirks", "closed", "last_heard", "pinged_at", "has_ponged", "answers_pings",
         "is_noted_silent_to_pings", "heartbeat_interval", "_inbox", "_outbox", "_signs",
-        "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "__weakref__",
+        "_unreadable", "_has_kept_alive", "_after_reply", "_gone", "_stops", "is_lost",
+        "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -176,6 +181,10 @@ class Connection:
         self._has_kept_alive = False
         self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
         self._gone: asyncio.Event | None = None
+        self._stops = node.pulse.stops
+        """`Pulse.stops` when it was last known to hold its record."""
+        self.is_lost = False
+        """Whether another session of its charge point has taken its place."""
 
     @property
     def authenticated(self) -> bool:
@@ -199,6 +208,12 @@ class Connection:
         """The id of its record; only to be asked when `is_known`."""
         assert self.claim is not None, "a charge point without a record was served"
         return self.claim.charge_point_id
+
+    @property
+    def hold(self) -> Hold:
+        """Its hold on its record; only to be asked when `is_known`."""
+        assert self.claim is not None, "a charge point without a record was served"
+        return self.claim.hold
 
     @property
     def previous_address(self) -> str | None:
@@ -270,6 +285,10 @@ class Connection:
         That happens when the charge point has more Calls waiting than the queue holds.
         """
         self.heard()
+        pulse = self.node.pulse
+        pulse.beat(self.last_heard)
+        if pulse.stops != self._stops:
+            self._look_before_serving(pulse.stops)
         event = self.session.receive(message)
         if isinstance(event, Call):
             size = len(message.data) if isinstance(message, BadText) else len(message)
@@ -290,6 +309,27 @@ class Connection:
         elif isinstance(event, Ignored):
             self.node.deps.metrics.bad_frames.labels("ignored").inc()
         return None
+
+    def _look_before_serving(self, stops: int) -> None:
+        """See that the record is still held, after this process stood still, then serve Calls."""
+        self._stops = stops
+        if self.is_known and not self.is_lost:
+            self._inbox.hold_back()
+            self.node.on_work(self, self._serve_if_held)
+
+    async def _serve_if_held(self) -> None:
+        try:
+            await self.regain()
+        finally:
+            self._inbox.go_on()
+
+    async def regain(self) -> bool:
+        """Whether its record is held, perhaps again; closes the socket if it is not.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        return not self.is_lost and await self.node.regain(self)
 
     def _answered(self, event: Answered, message: Message) -> None:
         answer = event.answer
@@ -313,7 +353,7 @@ class Connection:
         for quirk in quirks:
             deps.metrics.quirks.labels(quirk).inc()
         if self.accepted and self.is_known:
-            deps.charge_points.note_sign_of_life(self.charge_point_id, deps.clock(), quirks)
+            deps.held.note_sign_of_life(self.hold, deps.clock(), quirks)
 
     def heard(self) -> None:
         """Note a sign of life."""
@@ -337,7 +377,7 @@ class Connection:
         self.has_ponged = True
         if not self.answers_pings and self.is_known:
             self.answers_pings = True
-            self.node.deps.charge_points.note(self.charge_point_id, {"answersPings": True})
+            self.node.deps.held.note(self.hold, {"answersPings": True})
 
     async def is_alive(self, within: float) -> bool:
         """Ping, and say whether anything came back within so many seconds."""
@@ -397,6 +437,20 @@ class Connection:
         """Close the socket; nothing more is sent on it."""
         self.transport.close(code, reason)
 
+    def lose(self) -> None:
+        """Close because another session of the charge point has the record now.
+
+        What is still unread of this one is dropped: the charge point sends it again over there.
+        """
+        if self.is_lost:
+            return
+        self.is_lost = True
+        self._after_reply = None
+        self._inbox.drop()
+        if self._outbox is not None:
+            self._outbox.was_closed()
+        self.close(GOING_AWAY, REPLACED)
+
     def drop(self, reason: str) -> None:
         """Close the socket without a handshake: the peer does not listen."""
         self.transport.abort(reason)
@@ -427,7 +481,7 @@ class Connection:
         self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)
         try:
             if self.claim is not None and self.record_before is not None:
-                await deps.charge_points.withdraw(self.claim, self.record_before)
+                await deps.held.withdraw(self.claim, self.record_before)
             await deps.rejected_connections.record(rejection, deps.clock())
         except DatabaseUnavailable:
             self.log.error("rejection_not_recorded", reason=rejection.reason)

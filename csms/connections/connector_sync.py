@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
 
 from csms import db
+from csms.actions.context import Deps
 from csms.domain.configuration import configuration_values
 from csms.domain.connector import read_connector_count, reconcile
+from csms.domain.hold import Claim, Hold
 from csms.domain.unanswered import CONFIGURATION
-from csms.errors import CallErrorReceived, CommandError, CommandTimeout
+from csms.errors import CallErrorReceived, CommandError, CommandTimeout, DatabaseUnavailable
 from csms.ocppj.frames import Payload
-from csms.repositories.charge_points import ChargePoints
 
 log = structlog.get_logger(__name__)
 
@@ -65,17 +66,19 @@ def type_key(connector_id: int) -> str:
     return f"Connector{connector_id}-Type"
 
 
-async def refresh_connectors(
-    call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
-) -> list[db.Document]:
+async def refresh_connectors(call: Caller, deps: Deps, charge_point_id: str) -> list[db.Document]:
     """As `sync_connectors`, because a person wants it: csms may ask by itself again, too.
 
     Raises:
+        NotFound: there is no such charge point.
         CommandError: the charge point did not answer; its connectors stay as they are.
     """
     error: CommandError | None = None
+    record = await deps.charge_points.get(charge_point_id)
+    hold = Hold(charge_point_id, record.get("ocppSessionId") or "")
+    claim = Claim(hold, "", "", "", record.get("connectedAt"))
     try:
-        sync = await sync_connectors(call, charge_points, charge_point_id, clock)
+        sync = await sync_connectors(call, deps, claim)
         error = sync.unanswered
         return sync.connectors
     except CommandError as refused:
@@ -83,12 +86,12 @@ async def refresh_connectors(
         raise
     finally:
         if error is not None:
-            charge_points.note(charge_point_id, {SYNC_ERROR: str(error), CONFIGURATION: None})
+            fields = {SYNC_ERROR: str(error), CONFIGURATION: None}
+            with suppress(DatabaseUnavailable):
+                await deps.charge_points.set_by_ops(charge_point_id, fields)
 
 
-async def sync_connectors(
-    call: Caller, charge_points: ChargePoints, charge_point_id: str, clock: Callable[[], datetime]
-) -> Sync:
+async def sync_connectors(call: Caller, deps: Deps, claim: Claim) -> Sync:
     """Ask for the number and the types of the connectors, and make the record match.
 
     A count that makes no sense is flagged and changes nothing. Types that the charge point does
@@ -96,34 +99,35 @@ async def sync_connectors(
 
     Raises:
         CommandError: the charge point did not answer; its connectors stay as they are.
+        SessionLost: it has connected anew meanwhile; they stay as they are, too.
     """
     values = await ask_configuration(call, [NUMBER_OF_CONNECTORS, MAX_KEYS], 2)
-    read: dict[str, Any] = {"configurationReadAt": clock()}
+    read: dict[str, Any] = {"configurationReadAt": deps.clock()}
     raw_count = values.get(NUMBER_OF_CONNECTORS.casefold())
     count = read_connector_count(raw_count)
     unanswered = None if count is None else await _ask_types(call, values, count)
     if unanswered is None:
         read |= {SYNC_ERROR: None, CONFIGURATION: None}
-    record = await charge_points.get(charge_point_id)
+    record = await deps.charge_points.get(claim.charge_point_id)
     implausible = raw_count is not None and count is None
     if implausible != (IMPLAUSIBLE_COUNT in (record.get("flags") or ())):
-        await charge_points.set_flag(charge_point_id, IMPLAUSIBLE_COUNT, implausible)
+        await deps.held.set_flag(claim, IMPLAUSIBLE_COUNT, implausible)
     if count is None:
-        log.warning("connector_count_ignored", charge_point=charge_point_id, told=raw_count)
-        charge_points.note(charge_point_id, read)
+        log.warning("connector_count_ignored", charge_point=claim.charge_point_id, told=raw_count)
+        deps.held.note(claim, read)
         return Sync(list(record.get("connectors") or []))
-    charge_points.note(charge_point_id, {**read, "connectorsSyncedAt": read["configurationReadAt"]})
+    deps.held.note(claim, {**read, "connectorsSyncedAt": read["configurationReadAt"]})
     types = _types_of(values, count)
     for _ in range(ATTEMPTS):
         before: list[db.Document] = record.get("connectors") or []
-        now = clock()
+        now = deps.clock()
         after = reconcile(before, count, types, now)
         # Most that come back have the connectors they had: nothing to write.
         if after == before and record.get("connectorCount") == count:
             return Sync(after, unanswered)
-        if await charge_points.put_connectors(charge_point_id, before, after, now, count=count):
+        if await deps.held.put_connectors(claim, before, after, now, count=count):
             return Sync(after, unanswered)
-        record = await charge_points.get(charge_point_id)
+        record = await deps.charge_points.get(claim.charge_point_id)
     raise CommandTimeout("the connectors' record kept changing; try again")
 
 

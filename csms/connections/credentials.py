@@ -88,7 +88,14 @@ class CredentialChecker:
         coming = record.get("nextAuthorizationKeyHash")
         if coming and await self._verify(coming, password):
             await self._end_older(record, EndReason.KEY, certificate)
-            if await self._deps.charge_points.take_over_key(record["_id"], coming) and current:
+            # Not if ops have set another key while this one was looked at.
+            if not await self._deps.charge_points.take_over(
+                record["_id"],
+                {"nextAuthorizationKeyHash": coming},
+                {"authorizationKeyHash": coming},
+            ):
+                return None
+            if current:
                 await self._deps.stored_keys.forget([{"authorizationKeyHash": current}])
             # It may have been set by another node.
             self._deps.secrets.remember(record["_id"], [password.decode("utf-8", "replace")])
@@ -103,8 +110,8 @@ class CredentialChecker:
         if coming is not None and reached >= coming:
             if coming > (record.get("securityProfile") or 0):
                 await self._end_older(record, EndReason.PROFILE, certificate)
-            await self._deps.charge_points.set_fields(
-                record["_id"], {"securityProfile": coming, "nextSecurityProfile": None}
+            await self._deps.charge_points.take_over(
+                record["_id"], {"nextSecurityProfile": coming}, {"securityProfile": coming}
             )
         own = None if certificate is None else record_of(record, certificate)
         if own is not None and own.get("firstUsedAt") is None:

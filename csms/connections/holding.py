@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from csms import db
 from csms.actions.context import Deps
-from csms.connections.connection import GOING_AWAY, REPLACED, Connection
+from csms.connections.connection import Connection
 from csms.connections.registry import Registry
 from csms.domain.identity_proof import requires_credentials
-from csms.errors import NotFound
+
+AT_ONCE = 500
+"""Records that are looked at together."""
 
 
 class Holding:
@@ -21,18 +24,25 @@ class Holding:
 
     async def recheck(self, charge_point_ids: Iterable[str]) -> None:
         """Look at the records of charge points, if they are connected here."""
-        for charge_point_id in charge_point_ids:
-            connection = self._registry.of(charge_point_id)
-            if connection is None:
-                continue
-            try:
-                record: db.Document | None = await self._deps.charge_points.get(charge_point_id)
-            except NotFound:
-                record = None
-            self.enforce(charge_point_id, record)
-            await self._enforce_certificate(connection)
-            if record is not None and connection.record_before is not None:
-                await self._keep_hold(connection, record)
+        connections = [self._registry.of(charge_point_id) for charge_point_id in charge_point_ids]
+        here = [connection for connection in connections if connection is not None]
+        # Many at a time: one after the other, the lease of a large node would run out meanwhile.
+        for first in range(0, len(here), AT_ONCE):
+            await asyncio.gather(*(self.regain(one) for one in here[first : first + AT_ONCE]))
+
+    async def regain(self, connection: Connection) -> bool:
+        """Whether a connection holds its record, perhaps again. If not, it is closed.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        record = await self._deps.charge_points.find(connection.charge_point_id)
+        self.enforce(connection.charge_point_id, record)
+        await self._enforce_certificate(connection)
+        if record is None or connection.record_before is None:
+            # Without one it is being let in, and its claim decides.
+            return record is not None
+        return await self._keep_hold(connection, record)
 
     async def recheck_all(self) -> None:
         """Look at the records of all that are connected here."""
@@ -63,14 +73,16 @@ class Holding:
         if any(one.get("endedAt") is not None for one in known):
             connection.forget_certificate()
 
-    async def _keep_hold(self, connection: Connection, record: db.Document) -> None:
-        """Give way to a session on another node; take back what was given up for dead."""
+    async def _keep_hold(self, connection: Connection, record: db.Document) -> bool:
+        """Give way to a newer session; take back what was given up for dead."""
         claim = connection.claim
         if claim is None or record.get("ocppSessionId") == claim.session_id:
-            return
+            return True
         if record.get("ocppSessionId") is None and not connection.closed:
-            if await self._deps.charge_points.reclaim(claim):
+            if await self._deps.held.reclaim(claim):
                 connection.log.info("reclaimed")
-                return
-        connection.log.info("replaced", by="another node")
-        connection.close(GOING_AWAY, REPLACED)
+                return True
+        if not connection.is_lost:
+            connection.log.info("replaced", by="another node")
+            connection.lose()
+        return False

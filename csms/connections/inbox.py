@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from csms.actions.context import Context, Inbound, Stored
 from csms.domain.protocol_trouble import OCPP201_SHAPED, refused_call
-from csms.errors import DatabaseUnavailable, OcppError
+from csms.errors import DatabaseUnavailable, OcppError, SessionLost
 from csms.ocppj.editions import OCPP201_BOOT
 from csms.ocppj.frames import Call, Payload, encode_error, encode_result
 from csms.ocppj.payloads import check_inbound
@@ -44,7 +44,7 @@ class Inbox:
 
     __slots__ = (
         "_connection", "_queue", "_size", "_worker", "_written", "_room", "_has_called", "_shown",
-        "_is_worth_logging",
+        "_is_worth_logging", "_is_held_back",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -57,6 +57,7 @@ class Inbox:
         self._has_called = False
         self._shown: dict[str, float] | None = None
         self._is_worth_logging = False
+        self._is_held_back = False
 
     def put(self, call: Call, size: int = 0) -> Awaitable[None] | None:
         """Take a Call; what is returned, if anything, is to be awaited before the next.
@@ -82,7 +83,23 @@ class Inbox:
 
     @property
     def _is_busy(self) -> bool:
-        return self._worker is not None or self._written is not None
+        return self._worker is not None or self._written is not None or self._is_held_back
+
+    def hold_back(self) -> None:
+        """Serve no more Calls until `go_on`; they are taken all the same."""
+        self._is_held_back = True
+
+    def go_on(self) -> None:
+        """Serve what was held back."""
+        self._is_held_back = False
+        self._go_on()
+
+    def drop(self) -> None:
+        """Serve none of the Calls that wait: others are served in their place, on another node."""
+        self._queue = None
+        self._size = 0
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
     async def drained(self) -> None:
         """Return when every Call that was taken has been served."""
@@ -145,11 +162,15 @@ class Inbox:
         answer: Payload | None = None
         error: OcppError | None = None
         try:
-            assert inbound.handle is not None, f"{call.action} has no handler"
-            answer = await inbound.handle(context, payload)
+            answer = await self._handle(inbound, payload, context)
             # A boot has stored when it came already.
             if call.action != BOOT_NOTIFICATION or context.quirks:
                 self._note_sign_of_life(context)
+        except SessionLost:
+            # No answer: the charge point sends it again where it is now.
+            self._connection.lose()
+            self._worker = None
+            return
         except Exception as failure:
             error = self._translate(call, failure)
         try:
@@ -159,6 +180,22 @@ class Inbox:
         finally:
             self._worker = None
             self._go_on()
+
+    async def _handle(self, inbound: Inbound, payload: Payload, context: Context) -> Payload:
+        """Have a Call handled.
+
+        Raises:
+            SessionLost: the charge point has another session.
+            OcppError, DatabaseUnavailable: as the handler does.
+        """
+        assert inbound.handle is not None, f"{inbound.action} has no handler"
+        try:
+            return await inbound.handle(context, payload)
+        except SessionLost:
+            # The record may just have been given up for dead, while the database was away.
+            if not await self._connection.regain():
+                raise
+        return await inbound.handle(context, payload)
 
     def _admit(self, call: Call) -> tuple[Inbound, Payload, Context]:
         """See that a Call may be served, and make it ready.
@@ -228,9 +265,7 @@ class Inbox:
     def _note_sign_of_life(self, context: Context) -> None:
         # After it was served: a boot that is turned away leaves no trace in the record.
         if self._connection.accepted:
-            context.deps.charge_points.note_sign_of_life(
-                context.charge_point_id, context.received_at, context.quirks
-            )
+            context.deps.held.note_sign_of_life(context.hold, context.received_at, context.quirks)
 
     def _translate(self, call: Call, failure: BaseException) -> OcppError:
         if isinstance(failure, OcppError):
@@ -253,7 +288,7 @@ class Inbox:
             if error.code != INTERNAL_ERROR and connection.is_known:
                 is_other = error.description == OCPP201_BOOT
                 trouble = refused_call(label, OCPP201_SHAPED if is_other else error.code)
-                node.deps.note_trouble(connection.charge_point_id, trouble)
+                node.deps.note_trouble(connection.hold, trouble)
         connection.transport.send(reply)
         seconds = time.perf_counter() - started
         node.deps.metrics.call_received(label, error.code if error else "CallResult", seconds)

@@ -11,8 +11,9 @@ import structlog
 
 from csms.connections.bus import Bus
 from csms.connections.holding import Holding
+from csms.connections.node_clock import NodeClock
 from csms.errors import DatabaseUnavailable
-from csms.repositories.charge_points import ChargePoints
+from csms.repositories.held_records import HeldRecords
 from csms.repositories.nodes import RENEW_EVERY, Nodes
 
 log = structlog.get_logger(__name__)
@@ -24,16 +25,18 @@ class Lease:
     def __init__(
         self,
         nodes: Nodes,
-        charge_points: ChargePoints,
+        held: HeldRecords,
         bus: Bus,
         holding: Holding,
+        node_clock: NodeClock,
         node_id: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._nodes = nodes
         self._bus = bus
         self._holding = holding
-        self._charge_points = charge_points
+        self._held = held
+        self._node_clock = node_clock
         self._node_id = node_id
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -45,7 +48,8 @@ class Lease:
             DatabaseUnavailable: MongoDB did not answer.
         """
         await self._nodes.remove(self._node_id)
-        await self._nodes.renew(self._node_id, self._clock(), self._bus.public_key)
+        await self._node_clock.compare()
+        await self._nodes.renew(self._bus.identification, self._node_clock.offset)
         await self._take_off_line(self._node_id)
         await self._look_around()
         self._task = asyncio.get_running_loop().create_task(self._keep())
@@ -65,30 +69,36 @@ class Lease:
             try:
                 await self._renew()
                 await self._look_around()
-                for node_id in await self._nodes.expired(self._clock()):
-                    # A renewal that was long on its way: this node knows better.
-                    if node_id == self._node_id:
-                        continue
-                    await self._take_off_line(node_id)
-                    await self._nodes.remove(node_id)
+                await self._bury_the_dead()
             except DatabaseUnavailable as error:
                 log.warning("lease_not_renewed", error=str(error))
             except Exception:
                 # A node that stops renewing is dead to the others, for good.
                 log.exception("lease_not_renewed")
 
+    async def _bury_the_dead(self) -> None:
+        for node_id in await self._nodes.dead():
+            # A renewal that was long on its way: this node knows better.
+            if node_id == self._node_id:
+                continue
+            # In this order: whatever happens in between, somebody looks at them again. A node that
+            # has come back meanwhile takes back what it holds.
+            await self._take_off_line(node_id)
+            await self._nodes.remove_if_dead(node_id)
+
     async def _renew(self) -> None:
-        if not await self._nodes.renew(self._node_id, self._clock(), self._bus.public_key):
+        await self._node_clock.compare()
+        if not await self._nodes.renew(self._bus.identification, self._node_clock.offset):
             # The database was away for long. Others may have shown our charge points off line.
             log.warning("lease_had_run_out", node=self._node_id)
             await self._holding.recheck_all()
 
     async def _look_around(self) -> None:
         """Follow other nodes, once there are some; to follow nobody would cost the database."""
-        if not await self._nodes.is_alone(self._node_id, self._clock()):
+        if not await self._nodes.is_alone(self._node_id):
             self._bus.follow()
 
     async def _take_off_line(self, node_id: str) -> None:
-        count = await self._charge_points.release_node(node_id, self._clock())
+        count = await self._held.release_node(node_id, self._clock())
         if count:
             log.warning("charge_points_of_dead_node_off_line", node=node_id, count=count)

@@ -87,7 +87,9 @@ class OwnQuestions:
         if self._error_field is not None:
             fields[self._error_field] = _explain(so_far, reason)
         connection.log.info("own_question_in_vain", times=so_far.times, reason=reason)
-        await self._deps.charge_points.set_fields(connection.charge_point_id, fields)
+        if connection.claim is not None:
+            # It may have closed the connection in place of an answer.
+            await self._deps.held.set_fields(connection.claim, fields)
 
 
 def _explain(so_far: Unanswered, reason: str) -> str:

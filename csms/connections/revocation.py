@@ -41,6 +41,6 @@ class Revocation:
     async def _enforce(self, charge_point_id: str) -> None:
         # The nodes follow changes of this field, and a socket that is being opened looks at it.
         fields = {"certificatesEndedAt": self._deps.clock()}
-        await self._deps.charge_points.set_fields(charge_point_id, fields)
+        await self._deps.charge_points.set_by_ops(charge_point_id, fields)
         await self._holding.recheck([charge_point_id])
         self._on_ended()

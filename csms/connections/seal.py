@@ -1,21 +1,25 @@
 """Payloads with secrets in them, on their way to another node: only that node can read them.
 
-Each node has a key pair that lives as long as its process; the public key is in its record.
+They are sealed with HPKE (RFC 9180, base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
+ChaCha20Poly1305), bound to the command that they belong to. Each node has a key pair that lives
+as long as its process; the public key is in its record. Nodes of version 0.2.0 know another way,
+which is in `former_seal.py`.
 """
 
 from __future__ import annotations
 
-import os
-
 import orjson
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from csms.ocppj.frames import Payload
 
-_NONCE = 12
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+
+
+class Unreadable(Exception):
+    """A payload that was sealed for another process or another command, or is none at all."""
 
 
 class Seal:
@@ -25,27 +29,26 @@ class Seal:
         self._private = X25519PrivateKey.generate()
         self.public_key = self._private.public_key().public_bytes_raw()
 
-    def open(self, sealed: bytes) -> Payload:
-        """What was sealed for this node.
+    def open(self, sealed: bytes, command_id: str) -> Payload:
+        """What was sealed for this node and this command.
 
         Raises:
-            cryptography.exceptions.InvalidTag: it was sealed for another one.
+            Unreadable: it was sealed for another one.
         """
-        sender, nonce, text = sealed[:32], sealed[32 : 32 + _NONCE], sealed[32 + _NONCE :]
-        shared = self._private.exchange(X25519PublicKey.from_public_bytes(sender))
-        payload: Payload = orjson.loads(_cipher(shared).decrypt(nonce, text, sender))
+        try:
+            payload: Payload = orjson.loads(
+                _SUITE.decrypt(sealed, self._private, _info(command_id))
+            )
+        except (InvalidTag, ValueError, TypeError) as error:
+            raise Unreadable(str(error)) from error
         return payload
 
 
-def seal(payload: Payload, public_key: bytes) -> bytes:
-    """A payload that only the node with this key can read."""
-    private = X25519PrivateKey.generate()
-    sender = private.public_key().public_bytes_raw()
-    shared = private.exchange(X25519PublicKey.from_public_bytes(public_key))
-    nonce = os.urandom(_NONCE)
-    return sender + nonce + _cipher(shared).encrypt(nonce, orjson.dumps(payload), sender)
+def seal(payload: Payload, public_key: bytes, command_id: str) -> bytes:
+    """A payload that only the node with this key can read, and only as that of this command."""
+    recipient = X25519PublicKey.from_public_bytes(public_key)
+    return _SUITE.encrypt(orjson.dumps(payload), recipient, _info(command_id))
 
 
-def _cipher(shared: bytes) -> ChaCha20Poly1305:
-    key = HKDF(hashes.SHA256(), 32, None, b"csms command").derive(shared)
-    return ChaCha20Poly1305(key)
+def _info(command_id: str) -> bytes:
+    return b"csms command\0" + command_id.encode()

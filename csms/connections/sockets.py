@@ -22,8 +22,10 @@ from csms.connections.connection import (
 )
 from csms.connections.connector_sync import SYNC_ERROR, sync_connectors
 from csms.connections.gate import Gate, KnownIdentities
+from csms.connections.holding import Holding
 from csms.connections.message_log import MessageLog
 from csms.connections.own_questions import OwnQuestions
+from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.domain import protocol_trouble
 from csms.domain.command import RESET_SENT_AT, RESET_WINDOW
@@ -62,6 +64,8 @@ class Sockets:
         inbound: Mapping[str, Inbound],
         messages: MessageLog,
         ask: Ask,
+        holding: Holding,
+        pulse: Pulse,
     ) -> None:
         self._deps = deps
         self._registry = registry
@@ -75,6 +79,8 @@ class Sockets:
             self._unbooted,
             self._work,
             ask,
+            holding.regain,
+            pulse,
         )
         self._configuration_reads = OwnQuestions(deps, CONFIGURATION, SYNC_ERROR)
         self._boot_triggers = OwnQuestions(deps, BOOT)
@@ -115,7 +121,8 @@ class Sockets:
         self._deps.metrics.connections.set(len(self._registry))
         reason = connection.transport.closed_for
         connection.log.info("disconnected", code=code, closed_for=reason)
-        if reason is not None:
+        # Of one that was replaced, its successor has stored it.
+        if reason is not None and not connection.is_lost:
             self._note_close(connection, reason)
         self._spawn(self._release(connection), self._releases)
 
@@ -135,16 +142,16 @@ class Sockets:
         if connection.is_turned_away and not is_forgotten:
             return
         fields = {"closedByCsmsAt": self._deps.clock(), "closedByCsmsReason": reason}
-        self._deps.charge_points.note(connection.charge_point_id, fields)
+        self._deps.held.note_end(connection.hold, fields)
         if not is_forgotten:
-            self._deps.note_trouble(connection.charge_point_id, protocol_trouble.closed(reason))
+            self._deps.note_trouble(connection.hold, protocol_trouble.closed(reason))
 
     async def _release(self, connection: Connection) -> None:
         await connection.drained()
         closed_at = self._deps.clock()
         while connection.claim is not None:
             try:
-                await self._deps.charge_points.release(connection.claim, closed_at)
+                await self._deps.held.release(connection.claim, closed_at)
                 return
             except DatabaseUnavailable:
                 connection.log.error("release_failed")
@@ -185,7 +192,7 @@ class Sockets:
         before = connection.record_before or {}
         if before.get(BOOT):
             before[BOOT] = None
-            self._deps.charge_points.note(connection.charge_point_id, {BOOT: None})
+            self._deps.held.note(connection.hold, {BOOT: None})
         reset_sent_at = before.pop(RESET_SENT_AT, None)
         if reset_sent_at is not None:
             self._spawn(self._note_reset_done(connection, reset_sent_at), self._tasks)
@@ -226,20 +233,16 @@ class Sockets:
 
     async def _read_configuration(self, connection: Connection) -> str | None:
         """Ask for the connectors; why that was in vain, None if there was an answer."""
+        assert connection.claim is not None, "a charge point without a record has booted"
         try:
-            sync = await sync_connectors(
-                connection.inquire,
-                self._deps.charge_points,
-                connection.charge_point_id,
-                self._deps.clock,
-            )
+            sync = await sync_connectors(connection.inquire, self._deps, connection.claim)
         except ChargePointOffline:
             # It was not asked, and will be after the boot of its next connection.
             return None
         except CallErrorReceived as error:
             connection.log.info("connectors_refused", error=str(error))
             fields = {SYNC_ERROR: str(error), CONFIGURATION: None}
-            self._deps.charge_points.note(connection.charge_point_id, fields)
+            self._deps.held.note(connection.claim, fields)
             return None
         except CommandTimeout as error:
             return str(error)

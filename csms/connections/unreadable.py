@@ -40,7 +40,7 @@ class UnreadableMessages:
         deps = connection.node.deps
         deps.metrics.bad_frames.labels(kind).inc()
         if connection.is_known:
-            deps.note_trouble(connection.charge_point_id, _trouble(kind, head))
+            deps.note_trouble(connection.hold, _trouble(kind, head))
         if not self._may_keep():
             return
         connection.log.warning("bad_frame", kind=kind, reason=reason)

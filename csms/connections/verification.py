@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from typing import Any
 
 from csms import db
 from csms.actions.context import Deps
@@ -44,10 +45,10 @@ async def verify(
     may_ask = has_booted(record)
     configuration = await _configuration(call, record) if may_ask else {}
     if fresh_boot or not may_ask:
-        asked_at = deps.clock()
+        asked_at, known = deps.clock(), await boots.newest_ids(charge_point_id)
         answer = await call("TriggerMessage", {"requestedMessage": "BootNotification"})
         if answer.get("status") == "Accepted":
-            boot = await _next_boot(deps, boots, charge_point_id, asked_at)
+            boot = await _next_boot(deps, boots, charge_point_id, known)
             source = f"BootNotification asked for at {rfc3339(asked_at)}"
             if not may_ask and boot["verdict"] == "Accepted":
                 await _until_booted(deps, router, charge_point_id)
@@ -68,13 +69,13 @@ async def _configuration(call: Caller, record: db.Document) -> dict[str, str]:
 
 
 async def _next_boot(
-    deps: Deps, boots: BootNotifications, charge_point_id: str, since: datetime
+    deps: Deps, boots: BootNotifications, charge_point_id: str, known: Sequence[Any]
 ) -> db.Document:
-    """The boot that follows, whatever its verdict, and whichever node it comes to."""
+    """The boot that follows the known ones, whatever its verdict, whichever node it comes to."""
     try:
         async with asyncio.timeout(deps.settings.call_timeout):
             while True:
-                boot = await boots.last(charge_point_id, since)
+                boot = await boots.other_than(charge_point_id, known)
                 if boot is not None:
                     return boot
                 await asyncio.sleep(LOOK_EVERY)

@@ -79,7 +79,7 @@ class Watch:
         if connection.is_known:
             connection.is_noted_silent_to_pings = True
             self._deps.metrics.quirks.labels(NO_PONG.name).inc()
-            self._deps.charge_points.note_quirk(connection.charge_point_id, NO_PONG.name)
+            self._deps.held.note_quirk(connection.hold, NO_PONG.name)
 
     def _silent(self, connection: Connection) -> None:
         if connection.answers_pings or not connection.is_known:
@@ -108,5 +108,5 @@ class Watch:
         connection.log.info("silent", seconds=round(silent, 1))
         if connection.is_known and connection.answers_pings and not connection.has_ponged:
             # Another device may stand there now: the next connection shows whether it answers.
-            self._deps.charge_points.note(connection.charge_point_id, {"answersPings": None})
+            self._deps.held.note(connection.hold, {"answersPings": None})
         connection.drop(SILENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -130,6 +130,11 @@ class IdTagInfo:
     expiry_date: datetime | None = None
     parent_id_tag: str | None = None
 
+    @property
+    def without_slot(self) -> IdTagInfo:
+        """The same of an id tag that has as many transactions as it may; for StartTransaction."""
+        return replace(self, status="ConcurrentTx")
+
     def payload(self) -> dict[str, Any]:
         """As it is sent: optional fields only where there is something to say."""
         payload: dict[str, Any] = {"status": self.status}
@@ -146,23 +151,14 @@ def authorize(
     presented_is_parent: bool,
     unknown_status: str,
     now: datetime,
-    active_transactions: int | None = None,
 ) -> IdTagInfo:
-    """Decide on a presented id tag.
-
-    `active_transactions` is given for StartTransaction alone: no other answer may be
-    `ConcurrentTx`. The id of a group is never accepted as a tag.
-    """
+    """Decide on a presented id tag. The id of a group is never accepted as one."""
     if presented_is_parent:
         return IdTagInfo("Invalid")
     if record is None:
         return IdTagInfo(unknown_status)
     expiry = record.get("expiryDate")
     status = str(record.get("status") or "Accepted")
-    limit = record.get("maxActiveTransactions")
-    if status == "Accepted":
-        if expiry is not None and expiry.astimezone(UTC) <= now:
-            status = "Expired"
-        elif limit is not None and active_transactions is not None and active_transactions >= limit:
-            status = "ConcurrentTx"
+    if status == "Accepted" and expiry is not None and expiry.astimezone(UTC) <= now:
+        status = "Expired"
     return IdTagInfo(status, expiry, record.get("parentIdTag"))

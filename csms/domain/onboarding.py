@@ -34,6 +34,7 @@ REMEDIES: Mapping[str, str] = {
         "Correct the charge point's central system URL: its path is /ocpp/1.6/ and then the"
         " identity."
     ),
+    "Port of the admin pages": ("Set the port in the charge point's URL to that of charge points."),
     "Missing WebSocket upgrade headers": "Set the charge point to OCPP 1.6 JSON.",
 }
 """What to do about a connection that was turned away for a reason."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 MAX_SKEW = timedelta(minutes=5)
 
+CLOCK_SKEW = "clockSkew"
+"""The flag of a time that the charge point's clock cannot have been right at."""
+
 LATE = "late"
 """The flag of a time that is older than the connection it came on."""
 
@@ -34,6 +37,15 @@ class DeviceTime(NamedTuple):
     flags: tuple[str, ...] = ()
     usable: bool = True
 
+    @property
+    def tells_order(self) -> bool:
+        """Whether it can be compared with other times of the charge point: its clock seems right.
+
+        One that was never set, is fast, or was put back while the charge point was connected says
+        nothing of what came first; there the order of arrival does.
+        """
+        return self.usable and CLOCK_SKEW not in self.flags
+
     def or_receipt(self, received_at: datetime) -> datetime:
         """The time where it is usable, else that of the receipt."""
         return self.time if self.usable else received_at
@@ -56,10 +68,10 @@ def read_device_time(
     if -MAX_SKEW <= time - received_at <= MAX_SKEW:
         return DeviceTime(time)
     if not is_usable(time, received_at):
-        return DeviceTime(time, ("clockSkew",), usable=False)
+        return DeviceTime(time, (CLOCK_SKEW,), usable=False)
     if connected_at is None or time < connected_at:
         return DeviceTime(time, (LATE,))
-    return DeviceTime(time, ("clockSkew",))
+    return DeviceTime(time, (CLOCK_SKEW,))
 
 
 def is_usable(time: datetime, received_at: datetime) -> bool:

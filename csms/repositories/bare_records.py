@@ -30,22 +30,30 @@ def matching(is_bare: bool) -> Mapping[str, Any]:
     return BARE if is_bare else _PROTECTED
 
 
-async def count_bare(collection: db.Collection) -> int:
+def let_in(*, required_by_default: bool) -> Mapping[str, Any]:
+    """The filter for bare records that are not turned away for want of credentials."""
+    own = False if required_by_default else {"$ne": True}
+    return {**BARE, "requireCredentials": own}
+
+
+async def count_bare(collection: db.Collection, bare: Mapping[str, Any] = BARE) -> int:
     """How many records are bare.
 
     Raises:
         DatabaseUnavailable: MongoDB did not answer.
     """
     async with db.errors():
-        return await collection.count_documents(BARE)
+        return await collection.count_documents(bare)
 
 
-async def list_bare(collection: db.Collection, limit: int) -> list[str]:
+async def list_bare(
+    collection: db.Collection, limit: int, bare: Mapping[str, Any] = BARE
+) -> list[str]:
     """The ids of the first so many bare records, in the order of ids.
 
     Raises:
         DatabaseUnavailable: MongoDB did not answer.
     """
     async with db.errors():
-        found = await collection.find(BARE, {"_id": 1}).sort("_id", 1).limit(limit).to_list(limit)
+        found = await collection.find(bare, {"_id": 1}).sort("_id", 1).limit(limit).to_list(limit)
     return [str(record["_id"]) for record in found]

@@ -1,12 +1,9 @@
-"""`charge_points`: the record of every charge point, and who holds its socket."""
+"""`charge_points`: the record of every charge point, as ops see and change it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +12,6 @@ from pymongo import ReturnDocument, UpdateOne
 from csms import db
 from csms.domain.charge_point import BOUND
 from csms.domain.command import RESET_SENT_AT
-from csms.domain.connector import MAX_CONNECTORS, new_connector
 from csms.domain.folded_keys import (
     NAMED_BY,
     NAMES_KEY,
@@ -24,7 +20,7 @@ from csms.domain.folded_keys import (
     keys_after,
     names_of,
 )
-from csms.domain.protocol_trouble import HARMLESS_QUIRKS, LAST_AT
+from csms.domain.protocol_trouble import LAST_AT
 from csms.domain.text import fold_text
 from csms.domain.unanswered import BOOT, CONFIGURATION
 from csms.errors import DatabaseUnavailable, Duplicate, FieldError, InvalidInput, NotFound
@@ -36,8 +32,6 @@ from csms.repositories.writes import Conditional
 
 COLLECTION = "charge_points"
 CERTIFICATE_REQUESTS_WITHIN = timedelta(days=1)
-SIGNS_EVERY = 1.0
-"""Seconds between writes of `lastSeen`."""
 
 CONNECTED: Mapping[str, Any] = {"ocppSessionId": {"$ne": None}, "nodeId": {"$type": "string"}}
 """Matches charge points that are connected. A session's node goes with it, and has an index."""
@@ -47,7 +41,7 @@ TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": {"$type": "date"}}
 
 NOT_TROUBLED: Mapping[str, Any] = {f"protocolTrouble.{LAST_AT}": None}
 
-_CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
+CLAIM_FIELDS = ("remoteAddress", "connectedAt", "disconnectedAt", "lastSeen", "ocppProtocolRaw")
 _KEYED = (*NAMED_BY, NAMES_KEY)
 _CHANGE_ATTEMPTS = 10
 _KEPT_IF_SET = (CONFIGURATION, BOOT, RESET_SENT_AT)
@@ -55,19 +49,8 @@ _KEPT_IF_SET = (CONFIGURATION, BOOT, RESET_SENT_AT)
 
 def kept_of(record: Mapping[str, Any]) -> db.Document:
     """What is kept of a record while its charge point is connected: memory is what limits them."""
-    kept: db.Document = {name: record.get(name) for name in (*_CLAIM_FIELDS, "connectorSync")}
+    kept: db.Document = {name: record.get(name) for name in (*CLAIM_FIELDS, "connectorSync")}
     return kept | {name: record[name] for name in _KEPT_IF_SET if record.get(name)}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A socket's hold on its charge point's record; only the session that made it releases it."""
-
-    charge_point_id: str
-    session_id: str
-    node_id: str
-    remote_address: str
-    protocol: str
 
 
 class ChargePoints:
@@ -80,7 +63,6 @@ class ChargePoints:
         self._by_id = Lookup(quick, "_id")
         self._by_identity = Lookup(quick, "chargePointIdentity", {"isWhitelisted": {"$ne": False}})
         self._serial_only = Gathered(self._read_serial_only)
-        self._signs: dict[str, _SignsOfLife] = {}
 
     async def create(self, record: db.Document) -> None:
         """Store a new record.
@@ -304,43 +286,32 @@ class ChargePoints:
         await self._adopt_names_left_by(deleted)
         return deleted
 
-    async def claim(
-        self,
-        claim: Claim,
-        identity: str,
-        instead_of: str | None,
-        now: datetime,
-        unchanged: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Take the record for a new socket, from the session that is known to have to go.
+    async def set_by_ops(self, charge_point_id: str, fields: Mapping[str, Any]) -> None:
+        """Set what a command of ops has brought about; returns when it is acknowledged.
 
-        False if another session has it now, it is not whitelisted any more, or not for this
-        identity, or a field is not `unchanged`.
+        It holds whatever session the charge point has by then. What charge points report of
+        themselves goes through `HeldRecords`.
         """
-        operation = UpdateOne(
-            {
-                "_id": claim.charge_point_id,
-                "ocppSessionId": instead_of,
-                "chargePointIdentity": identity,
-                "isWhitelisted": {"$ne": False},
-                **(unchanged or {}),
-            },
-            {
-                "$set": {
-                    "ocppSessionId": claim.session_id,
-                    "nodeId": claim.node_id,
-                    "remoteAddress": claim.remote_address,
-                    "ocppProtocolRaw": claim.protocol,
-                    "connectedAt": now,
-                }
-            },
+        await self._telemetry.update(
+            COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
         )
+
+    async def take_over(
+        self, charge_point_id: str, coming: Mapping[str, Any], into: Mapping[str, Any]
+    ) -> bool:
+        """Have fields that wait to be taken over (`coming`, as they were read) emptied for `into`.
+
+        False if ops have changed them since; then nothing was written.
+        """
+        after = {**dict.fromkeys(coming), **into}
         return await self._telemetry.update_if(
             COLLECTION,
             Conditional(
-                claim.charge_point_id,
-                operation,
-                lambda record: record.get("ocppSessionId") == claim.session_id,
+                charge_point_id,
+                (UpdateOne({"_id": charge_point_id, **coming}, {"$set": after}),),
+                lambda record: (
+                    record is not None and all(record.get(n) == v for n, v in after.items())
+                ),
             ),
         )
 
@@ -361,57 +332,6 @@ class ChargePoints:
             )
         return 0 if record is None else int(record["certificateRequests"]["count"])
 
-    async def reclaim(self, claim: Claim) -> bool:
-        """Take a record again that was given up for this node; False if another session has it."""
-        async with db.errors():
-            result = await self.collection.update_one(
-                {
-                    "_id": claim.charge_point_id,
-                    "ocppSessionId": {"$in": [None, claim.session_id]},
-                },
-                {"$set": {"ocppSessionId": claim.session_id, "nodeId": claim.node_id}},
-            )
-        return result.matched_count == 1
-
-    async def release(self, claim: Claim, now: datetime) -> None:
-        """Give the record up, unless another session has taken it since."""
-        await self._release(claim, {"disconnectedAt": now})
-
-    async def withdraw(self, claim: Claim, before: db.Document) -> None:
-        """Give the record up and leave no trace: the claimant was not who it said it was."""
-        self._signs.pop(claim.charge_point_id, None)
-        await self._release(claim, {name: before.get(name) for name in _CLAIM_FIELDS})
-
-    async def _release(self, claim: Claim, fields: Mapping[str, Any]) -> None:
-        await self._telemetry.update(
-            COLLECTION,
-            UpdateOne(
-                {"_id": claim.charge_point_id, "ocppSessionId": claim.session_id},
-                {"$set": {**fields, "ocppSessionId": None, "nodeId": None}},
-            ),
-        )
-
-    async def release_node(self, node_id: str, now: datetime) -> int:
-        """Show every charge point that a node held as off line; returns how many."""
-        async with db.errors():
-            result = await self.collection.update_many(
-                {"nodeId": {"$eq": node_id, "$type": "string"}},
-                {"$set": {"ocppSessionId": None, "nodeId": None, "disconnectedAt": now}},
-            )
-        return result.modified_count
-
-    async def set_fields(self, charge_point_id: str, fields: Mapping[str, Any]) -> None:
-        """Set what a charge point reported of itself; returns when it is acknowledged."""
-        await self._telemetry.update(
-            COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
-        )
-
-    def note(self, charge_point_id: str, fields: Mapping[str, Any]) -> None:
-        """Set what nobody waits for; stored soon."""
-        self._telemetry.update_behind(
-            COLLECTION, UpdateOne({"_id": charge_point_id}, {"$set": dict(fields)})
-        )
-
     async def set_next_key(self, charge_point_id: str, reference: str) -> str | None:
         """Set the key that the charge point will use from now on; returns what it replaces."""
         async with db.errors():
@@ -421,45 +341,6 @@ class ChargePoints:
                 {"nextAuthorizationKeyHash": 1},
             )
         return None if before is None else before.get("nextAuthorizationKeyHash")
-
-    async def take_over_key(self, charge_point_id: str, coming: str) -> bool:
-        """Make the key that was waiting the charge point's own; False if it waits no more."""
-        async with db.errors():
-            result = await self.collection.update_one(
-                {"_id": charge_point_id, "nextAuthorizationKeyHash": coming},
-                {"$set": {"authorizationKeyHash": coming, "nextAuthorizationKeyHash": None}},
-            )
-        return result.modified_count == 1
-
-    async def set_flag(self, charge_point_id: str, flag: str, raised: bool) -> None:
-        """Raise or lower a flag; returns when it is acknowledged."""
-        operation = (
-            UpdateOne({"_id": charge_point_id}, {"$addToSet": {"flags": flag}})
-            if raised
-            else UpdateOne({"_id": charge_point_id, "flags": flag}, {"$pull": {"flags": flag}})
-        )
-        await self._telemetry.update(COLLECTION, operation)
-
-    async def set_connector_status(
-        self, charge_point_id: str, connector_id: int, status: Mapping[str, Any], now: datetime
-    ) -> None:
-        """Set a connector's status, and create the connector if it is a new one."""
-        by_id = {"_id": charge_point_id}
-        operations = [
-            UpdateOne(
-                {**by_id, "connectors.connectorId": connector_id},
-                {"$set": {f"connectors.$.{name}": value for name, value in status.items()}},
-            )
-        ]
-        if connector_id <= MAX_CONNECTORS:
-            created = {**new_connector(connector_id, now), **status}
-            operations.append(
-                UpdateOne(
-                    {**by_id, "connectors.connectorId": {"$ne": connector_id}},
-                    {"$push": {"connectors": {"$each": [created], "$sort": {"connectorId": 1}}}},
-                )
-            )
-        await self._telemetry.update(COLLECTION, *operations)
 
     async def count_by_node(self) -> dict[str, int]:
         """How many charge points each node holds."""
@@ -498,37 +379,15 @@ class ChargePoints:
 
         With `count`, `connectorCount` is corrected too.
         """
-        fields: db.Document = {"connectors": list(after), "updatedAt": now}
-        if count is not None:
-            fields["connectorCount"] = count
-        unchanged: Any = list(before) or {"$in": [[], None]}
+        operation = connectors_update({"_id": charge_point_id}, before, after, now, count)
         return await self._telemetry.update_if(
             COLLECTION,
             Conditional(
                 charge_point_id,
-                UpdateOne({"_id": charge_point_id, "connectors": unchanged}, {"$set": fields}),
-                lambda record: record.get("connectors") == fields["connectors"],
+                (operation,),
+                lambda record: record is not None and record.get("connectors") == list(after),
             ),
         )
-
-    def note_sign_of_life(self, charge_point_id: str, now: datetime, quirks: Sequence[str]) -> None:
-        """Note that a charge point spoke, and with which quirks; stored within a second."""
-        signs = self._signs_of(charge_point_id)
-        signs.last_seen = now
-        if quirks:
-            signs.counts.update(f"quirks.{name}" for name in quirks)
-            if not HARMLESS_QUIRKS.issuperset(quirks):
-                signs.trouble_at = now
-
-    def note_quirk(self, charge_point_id: str, quirk: str) -> None:
-        """Count a quirk that no message showed; stored within a second."""
-        self._signs_of(charge_point_id).counts[f"quirks.{quirk}"] += 1
-
-    def note_trouble(self, charge_point_id: str, trouble: str, now: datetime) -> None:
-        """Count protocol trouble (csms.domain.protocol_trouble); stored within a second."""
-        signs = self._signs_of(charge_point_id)
-        signs.trouble_at = now
-        signs.counts[f"protocolTrouble.{trouble}"] += 1
 
     async def forget_trouble(self, charge_point_id: str, now: datetime) -> db.Document:
         """Count protocol trouble and quirks anew, from nothing; returns the record.
@@ -536,38 +395,19 @@ class ChargePoints:
         Raises:
             NotFound: there is no such record.
         """
-        # What was noted and is not stored yet is of before.
-        self._signs.pop(charge_point_id, None)
         return await self.change(charge_point_id, {"protocolTrouble": {}, "quirks": {}}, now)
 
-    def _signs_of(self, charge_point_id: str) -> _SignsOfLife:
-        if not self._signs:
-            asyncio.get_running_loop().call_later(SIGNS_EVERY, self.store_signs_of_life)
-        signs = self._signs.get(charge_point_id)
-        if signs is None:
-            signs = self._signs[charge_point_id] = _SignsOfLife()
-        return signs
 
-    def store_signs_of_life(self) -> None:
-        """Hand what was noted to the writer."""
-        signs, self._signs = self._signs, {}
-        for charge_point_id, sign in signs.items():
-            fields: db.Document = {}
-            if sign.last_seen is not None:
-                fields["lastSeen"] = sign.last_seen
-            if sign.trouble_at is not None:
-                fields[f"protocolTrouble.{LAST_AT}"] = sign.trouble_at
-            changes: db.Document = {"$set": fields} if fields else {}
-            if sign.counts:
-                changes["$inc"] = dict(sign.counts)
-            self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))
-
-
-@dataclass(slots=True)
-class _SignsOfLife:
-    """What a charge point's messages of the last second come to: one update, not hundreds."""
-
-    last_seen: datetime | None = None
-    trouble_at: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    """What is added to counters in the record, by their path."""
+def connectors_update(
+    where: Mapping[str, Any],
+    before: Sequence[db.Document],
+    after: Sequence[db.Document],
+    now: datetime,
+    count: int | None,
+) -> UpdateOne:
+    """Puts `after` in place of `before` in the record that `where` matches, if they are there."""
+    fields: db.Document = {"connectors": list(after), "updatedAt": now}
+    if count is not None:
+        fields["connectorCount"] = count
+    unchanged: Any = list(before) or {"$in": [[], None]}
+    return UpdateOne({**where, "connectors": unchanged}, {"$set": fields})

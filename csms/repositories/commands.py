@@ -27,6 +27,8 @@ class Travel:
     command_id: str
     origin_node_id: str
     sealed_payload: bytes
+    is_former: bool = False
+    """Whether it is sealed as version 0.2.0 does, for a node of that version."""
 
 
 class Commands:
@@ -73,6 +75,7 @@ class Commands:
                     "originNodeId": travel.origin_node_id if travel else node_id,
                     "sealedPayload": travel.sealed_payload if travel else None,
                     **({"unverified": True} if unverified else {}),
+                    "isSealedByHpke": travel is not None and not travel.is_former,
                 }
             )
         return command_id

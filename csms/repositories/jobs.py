@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,18 +42,13 @@ class Jobs:
             raise NotFound("job", job_id)
         return job
 
-    async def note(
-        self,
-        charge_point_id: str,
-        kind: JobKind,
-        status: str,
-        now: datetime,
-        request_id: int | None = None,
-    ) -> str | None:
-        """Note the status of a charge point's job; returns the id of the job that it is for.
+    async def concerned(
+        self, charge_point_id: str, kind: JobKind, status: str, request_id: int | None = None
+    ) -> db.Document | None:
+        """The job of a charge point that a status is about.
 
         That is the job with the request id, else the newest that is not over, else the newest if
-        it has failed and may have been tried again. A status that is told again adds nothing.
+        it has failed and may have been tried again.
         """
         if status == IDLE:
             return None
@@ -60,20 +56,27 @@ class Jobs:
         if request_id is not None:
             found["requestId"] = request_id
         newest = [("createdAt", DESCENDING)]
+        async with db.errors():
+            job = await self.collection.find_one(found | {"ended": False}, sort=newest)
+            if job is None:
+                job = await self.collection.find_one(found, sort=newest)
+        return None if job is None or job["status"] in FINAL else job
+
+    async def note(self, job: Mapping[str, Any], status: str, now: datetime) -> bool:
+        """Note the status of a job; one that is told again adds nothing.
+
+        False if the job has changed since it was read.
+        """
+        if job["status"] == status:
+            return True
+        unchanged = {name: job[name] for name in ("_id", "status", "updatedAt")}
         changes = {
             "$set": {"status": status, "ended": status in ENDED, "updatedAt": now},
             "$push": {"history": {"$each": [{"status": status, "at": now}], "$slice": -100}},
         }
         async with db.errors():
-            job = await self.collection.find_one(found | {"ended": False}, sort=newest)
-            if job is None:
-                job = await self.collection.find_one(found, sort=newest)
-            if job is None or job["status"] in FINAL:
-                return None
-            await self.collection.update_one(
-                {"_id": job["_id"], "status": {"$ne": status}}, changes
-            )
-        return str(job["_id"])
+            result = await self.collection.update_one(unchanged, changes)
+        return result.matched_count == 1
 
     async def attach(self, job_id: str, file_id: str) -> None:
         """Note the file that a job led to."""

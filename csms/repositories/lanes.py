@@ -60,8 +60,11 @@ class _Batch(Generic[Operation]):
 
     @property
     def operations(self) -> list[Operation]:
-        operations = [operation for group in self.waiting for operation in group.operations]
-        return operations + self.behind
+        # What was noted before a charge point's record is given up needs its session there.
+        operations = list(self.behind)
+        for group in self.waiting:
+            operations += group.operations
+        return operations
 
 
 class Lane(Generic[Operation]):
@@ -177,7 +180,7 @@ class Lane(Generic[Operation]):
         self._size.observe(len(operations))
 
     def _settle(self, batch: _Batch[Operation], failures: Failures) -> None:
-        index = 0
+        index = len(batch.behind)
         for group in batch.waiting:
             following = index + len(group.operations)
             failed = [failures[i] for i in range(index, following) if i in failures]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from csms import db
 
 
@@ -13,21 +11,23 @@ class NodeCalls:
     def __init__(self, database: db.Database) -> None:
         self.collection: db.Collection = database["node_calls"]
 
-    async def ask(
-        self, call_id: str, to: str, charge_point_id: str, session_id: str, now: datetime
-    ) -> None:
+    async def ask(self, call_id: str, to: str, charge_point_id: str, session_id: str) -> None:
         """Ask a node whether a session that it holds is alive."""
         async with db.errors():
-            await self.collection.insert_one(
+            # By the database's time: it is the database that forgets them.
+            await self.collection.update_one(
+                {"_id": call_id},
                 {
-                    "_id": call_id,
-                    "to": to,
-                    "chargePointId": charge_point_id,
-                    "sessionId": session_id,
-                    "isHeard": False,
-                    "isAlive": None,
-                    "at": now,
-                }
+                    "$setOnInsert": {
+                        "to": to,
+                        "chargePointId": charge_point_id,
+                        "sessionId": session_id,
+                        "isHeard": False,
+                        "isAlive": None,
+                    },
+                    "$currentDate": {"at": True},
+                },
+                upsert=True,
             )
 
     async def hear(self, call_id: str) -> None:

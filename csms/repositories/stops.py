@@ -128,7 +128,10 @@ class Stops:
     ) -> db.Document:
         if stop.needs_reading(transaction):
             transaction = await self._transactions.registers.up_to_date(transaction)
-        transaction = {**transaction, **progress.get(transaction["_id"], {})}
+        newer = progress.get(transaction["_id"], {})
+        on_record = transaction.get("lastReadingAt")
+        if newer and (on_record is None or newer["lastReadingAt"] >= on_record):
+            transaction = {**transaction, **newer}
         return await self._update(
             stop,
             {"_id": transaction["_id"], "status": transaction["status"]},

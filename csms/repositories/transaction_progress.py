@@ -61,7 +61,12 @@ class TransactionProgress:
         self._telemetry.update_behind(
             "transactions",
             UpdateOne(
-                {"_id": running.transaction_id, "status": TransactionStatus.ACTIVE},
+                {
+                    "_id": running.transaction_id,
+                    "status": TransactionStatus.ACTIVE,
+                    # Another node may have come further with it.
+                    "lastReadingAt": {"$not": {"$gt": running.last_reading_at}},
+                },
                 {"$set": running.progress()},
             ),
         )

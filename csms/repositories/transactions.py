@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -24,6 +24,7 @@ from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 from csms.repositories.counters import Ids
 from csms.repositories.lookups import Gathered
 from csms.repositories.meter_registers import MeterRegisters
+from csms.repositories.tag_slots import Session, TagSlots
 
 MAX_ACTIVE = 100
 """Active transactions of one charge point that are looked at."""
@@ -45,6 +46,7 @@ class Transactions:
         self.changes_by_others = 0
         """Rises with each transaction that this node ends without its charge point's doing."""
         self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._slots = TagSlots(database)
         self._active = Gathered(self._find_active)
 
     def starting(self, id_tag: str) -> asyncio.Lock:
@@ -144,7 +146,11 @@ class Transactions:
             return await self.collection.find_one(query, {"_id": 1}) is not None
 
     async def count_active(
-        self, id_tag: str, charge_point_id: str | None = None, connector_id: int | None = None
+        self,
+        id_tag: str,
+        charge_point_id: str | None = None,
+        connector_id: int | None = None,
+        session: Session | None = None,
     ) -> int:
         """How many transactions that an id tag was let start are running, on any charge point.
 
@@ -160,7 +166,7 @@ class Transactions:
         if connector_id is not None:
             query["$nor"] = [{"chargePointId": charge_point_id, "connectorId": connector_id}]
         async with db.errors():
-            return await self.collection.count_documents(query)
+            return await self.collection.count_documents(query, session=session)
 
     # Starting
 
@@ -176,27 +182,34 @@ class Transactions:
         now: datetime,
         flags: Sequence[str] = (),
         *,
+        is_limited: bool = False,
         firmware_version: str | None = None,
         last_register: float | None = None,
     ) -> db.Document:
         """Store a new transaction and return it; for a retry, the one that is there already.
 
         An older one that is active on the connector ends as abandoned. `flags` name what looks
-        wrong with this one, besides what its own payload shows. `last_register` is what the
-        connector's register was last, Wh, for a start that does not say.
+        wrong with this one, besides what its own payload shows. With `is_limited`, its id tag
+        needs a free slot to be `Accepted`. `last_register` is what the connector's register was
+        last, Wh, for a start that does not say.
         """
-        document = start.document(
-            await self.ids.next(),
-            info,
-            now,
-            firmware_version=firmware_version,
-            assumed_meter_start=last_register if start.meter_start is None else None,
-        )
-        document["flags"] += flags
-        document["startKey"] = _next_key(start, await self._latest_with_key(start))
+        transaction_id = await self.ids.next()
+        start_key = _next_key(start, await self._latest_with_key(start))
+
+        def make(has_slot: bool) -> db.Document:
+            document = start.document(
+                transaction_id,
+                info if has_slot else info.without_slot,
+                now,
+                firmware_version=firmware_version,
+                assumed_meter_start=last_register if start.meter_start is None else None,
+            )
+            document["flags"] += flags
+            document["startKey"] = start_key
+            return document
+
         try:
-            async with db.errors():
-                await self.collection.insert_one(document)
+            document = await self._insert(start, make, is_limited and info.status == "Accepted")
         except Duplicate:
             earlier = await self.find_start(start)
             if earlier is None:
@@ -205,6 +218,21 @@ class Transactions:
             document = earlier
         # For a retry as well: the first attempt may have died between the two writes.
         await self._abandon_older(document, now)
+        return document
+
+    async def _insert(
+        self, start: Start, make: Callable[[bool], db.Document], needs_slot: bool
+    ) -> db.Document:
+        if needs_slot:
+
+            def count(session: Session) -> Awaitable[int]:
+                where = start.charge_point_id, start.connector_id
+                return self.count_active(start.id_tag, *where, session)
+
+            return await self._slots.insert(start.id_tag, count, make)
+        document = make(True)
+        async with db.errors():
+            await self.collection.insert_one(document)
         return document
 
     async def link_command(self, transaction_id: int, command_id: str) -> None:

@@ -24,10 +24,12 @@ from pymongo.errors import (
 )
 
 from csms import db
+from csms.errors import DatabaseUnavailable
 
 _DUPLICATE_KEY = 11000
 
 _MAX_DOCUMENT = 16 * 1024 * 1024
+_TRIES = 3
 
 Operation = TypeVar("Operation", contravariant=True)
 Failures = dict[int, Exception]
@@ -115,16 +117,18 @@ class NotApplied(Exception):
     """The document was not as a conditional update expects it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Conditional:
     """An update of one document, if that still is as expected.
 
-    `is_applied` tells from the document whether it was this update that made it what it is.
+    Of the `operations`, just one applies to a document that is. `is_done` tells from a document as
+    it is later whether it is as it was to become: True or False, and None if the update may be
+    tried again to find out. It is given None where there is no document.
     """
 
     record_id: str
-    operation: UpdateOne
-    is_applied: Callable[[db.Document], bool]
+    operations: Sequence[UpdateOne]
+    is_done: Callable[[db.Document | None], bool | None]
 
 
 class ConditionalUpdates:
@@ -135,20 +139,53 @@ class ConditionalUpdates:
 
     async def __call__(self, batch: Sequence[Conditional]) -> Failures:
         """Apply a batch; see `Write`."""
-        operations = [conditional.operation for conditional in batch]
-        result = await self._collection.bulk_write(operations, ordered=False)
-        if result.matched_count == len(batch):
-            return {}
-        # The database tells how many did not apply, but not which.
-        ids = [conditional.record_id for conditional in batch]
+        failures: Failures = {}
+        undecided = dict(enumerate(batch))
+        for _ in range(_TRIES):
+            broken, matched = await self._apply(undecided)
+            failures |= broken
+            for index in broken:
+                undecided.pop(index, None)
+            if matched == len(undecided):
+                return failures
+            # The database tells how many did not apply, but not which.
+            undecided = await self._judge(undecided, failures)
+            if not undecided:
+                return failures
+        away = DatabaseUnavailable("the record kept changing")
+        return failures | dict.fromkeys(undecided, away)
+
+    async def _apply(self, batch: Mapping[int, Conditional]) -> tuple[Failures, int]:
+        """Those that cannot be written at all, and how many of the others have applied."""
+        operations = [one for conditional in batch.values() for one in conditional.operations]
+        try:
+            result = await self._collection.bulk_write(operations, ordered=False)
+            return {}, result.matched_count
+        except BulkWriteError as error:
+            if error.details.get("writeConcernErrors"):
+                raise
+            owners = [index for index, one in batch.items() for _ in one.operations]
+            broken: Failures = {
+                owners[failed["index"]]: RuntimeError(failed["errmsg"])
+                for failed in error.details["writeErrors"]
+            }
+            return broken, int(error.details["nMatched"])
+
+    async def _judge(
+        self, batch: Mapping[int, Conditional], failures: Failures
+    ) -> dict[int, Conditional]:
+        """Those that have to be tried again; for those that did not apply, failures are added."""
+        ids = [conditional.record_id for conditional in batch.values()]
         found = await self._collection.find({"_id": {"$in": ids}}).to_list(None)
         records = {record["_id"]: record for record in found}
-        return {
-            index: NotApplied()
-            for index, conditional in enumerate(batch)
-            if (record := records.get(conditional.record_id)) is None
-            or not conditional.is_applied(record)
-        }
+        again = {}
+        for index, conditional in batch.items():
+            is_done = conditional.is_done(records.get(conditional.record_id))
+            if is_done is None:
+                again[index] = conditional
+            elif not is_done:
+                failures[index] = NotApplied()
+        return again
 
 
 def _failures(errors: Sequence[Mapping[str, Any]]) -> Failures:

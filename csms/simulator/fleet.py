@@ -66,7 +66,8 @@ async def _live(options: FleetOptions) -> None:
         for number in range(1, options.count + 1)
     ]
     if options.whitelist_with is not None:
-        await _whitelist(options, endpoint, fleet, console)
+        admin = Endpoint(options.admin_url or options.url, insecure=options.insecure)
+        await _whitelist(options, admin, fleet, console)
     behaviour = Behaviour(
         id_tag=options.id_tag,
         autostart=options.autostart,

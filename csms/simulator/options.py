@@ -19,6 +19,10 @@ class FleetOptions(BaseModel):
         "ws://127.0.0.1:9000",
         description="central system: its root, or its OCPP endpoint; wss:// with TLS",
     )
+    admin_url: str | None = Field(
+        None,
+        description="root of the admin REST, where that has a port of its own; default `--url`",
+    )
     whitelist_with: SecretStr | None = Field(
         None,
         description="token of the admin REST, role operator or admin: whitelist the charge points "
@@ -57,10 +61,11 @@ class FleetOptions(BaseModel):
         None, description="number that makes the drivers' behaviour repeatable"
     )
 
-    @field_validator("url")
+    @field_validator("url", "admin_url")
     @classmethod
-    def _is_usable(cls, url: str) -> str:
-        Endpoint(url)
+    def _is_usable(cls, url: str | None) -> str | None:
+        if url is not None:
+            Endpoint(url)
         return url
 
 

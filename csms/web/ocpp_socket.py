@@ -180,3 +180,10 @@ class OcppSocket(WebSocketHandler):
         """Start the clean-up."""
         if self._connection is not None:
             self._sockets.closed(self._connection, self.close_code)
+
+
+class SocketAtAdminPort(OcppSocket):
+    """What a charge point gets at the address of the admin pages: it is turned away, on record."""
+
+    def _objection(self, visitor: Visitor) -> Refused | None:
+        return Refused(Reason.WRONG_PORT, HTTPStatus.NOT_FOUND, visitor.likely_identity)

@@ -47,3 +47,5 @@ class Services:
     revocation: Revocation
     revocation_list: RevocationList
     commands: CommandRouter
+    ports: dict[str, int]
+    """The port that each setting of a port stands for; known once the server listens."""

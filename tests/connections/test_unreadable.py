@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from csms.connections.connection import Connection
 from csms.connections.unreadable import KEPT_PER_MINUTE, MINUTE, UnreadableMessages
+from csms.domain.hold import Hold
 from csms.domain.protocol_trouble import UNREADABLE_FRAMES
 from csms.metrics import Metrics
 from csms.ocppj.frames import Head, Message
@@ -24,8 +25,8 @@ class Scene:
         self.warned: list[dict[str, Any]] = []
         deps = SimpleNamespace(
             metrics=self.metrics,
-            note_trouble=lambda charge_point, trouble: self.troubles.append(
-                (charge_point, trouble)
+            note_trouble=lambda hold, trouble: self.troubles.append(
+                (hold.charge_point_id, trouble)
             ),
         )
         messages = SimpleNamespace(
@@ -34,7 +35,7 @@ class Scene:
         connection = SimpleNamespace(
             node=SimpleNamespace(deps=deps, messages=messages),
             is_known=is_known,
-            charge_point_id="CP1",
+            hold=Hold("CP1", "session"),
             log=SimpleNamespace(warning=lambda event, **fields: self.warned.append(fields)),
         )
         self.unreadable = UnreadableMessages(cast(Connection, connection), lambda: self.now)

@@ -22,7 +22,10 @@ BOOT = {"requestedMessage": "BootNotification"}
 
 async def unbooted(system: System, **fields: Any) -> ScriptedChargePoint:
     await system.whitelist(**fields)
-    return await system.connect()
+    charge_point = await system.connect()
+    # It is let in a moment after the upgrade.
+    await eventually(system.record, lambda record: record.get("ocppSessionId"))
+    return charge_point
 
 
 async def refused(charge_point: ScriptedChargePoint) -> None:

@@ -100,7 +100,7 @@ async def test_one_that_may_not_connect_any_more_is_no_trouble(system: System) -
     await system.rest("PATCH", "/admin/charge-points/CP1", {"isWhitelisted": False})
     await charge_point.closed()
     assert await closed_for(system) == "Not whitelisted"
-    system.central_system.charge_points.store_signs_of_life()
+    system.central_system.held.store_signs_of_life()
     await system.central_system.telemetry.close()
     assert (await system.record())["protocolTrouble"] == {}
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tornado.ioloop import IOLoop
 
-from csms.app import CentralSystem
+from csms.app import CentralSystem, now
 from csms.config import Settings
 from csms.connections import bus
 from tests.conftest import DATABASE
@@ -31,10 +31,20 @@ def other(
     io_loop: IOLoop, system: System, mongodb_uri: str, settings: Settings
 ) -> Iterator[System]:
     """A second node beside `system`."""
+    yield from beside(io_loop, system, mongodb_uri, settings)
+
+
+def beside(
+    io_loop: IOLoop,
+    system: System,
+    mongodb_uri: str,
+    settings: Settings,
+    clock: Callable[[], datetime] = now,
+) -> Iterator[System]:
     own = settings.model_copy(
         update={"mongodb_database": DATABASE, "host": "127.0.0.1", "port": 0, "node_id": "other"}
     )
-    node = CentralSystem(own, mongodb_uri)
+    node = CentralSystem(own, mongodb_uri, clock)
 
     async def start() -> None:
         await node.start()
@@ -205,7 +215,7 @@ async def test_a_node_whose_lease_ran_out_takes_its_sockets_back(
 ) -> None:
     charge_point = await there(other)
     session = (await system.record())["ocppSessionId"]
-    await system.central_system.charge_points.release_node("other", datetime.now(UTC))
+    await system.central_system.held.release_node("other", datetime.now(UTC))
 
     async def record() -> dict[str, Any]:
         return await system.record()

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from tornado.ioloop import IOLoop
 
-from csms.connections.seal import Seal, seal
+from csms.connections.former_seal import FormerSeal, former_seal
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import System, eventually
 
@@ -32,7 +32,7 @@ class OldNode:
 
     def __init__(self, system: System) -> None:
         self.database = system.database
-        self.seal = Seal()
+        self.seal = FormerSeal()
 
     async def start(self) -> None:
         now = datetime.now(UTC)
@@ -93,7 +93,7 @@ class OldNode:
                 "nodeId": NEW,
                 "transactionId": None,
                 "originNodeId": OLD,
-                "sealedPayload": seal(payload, node["publicKey"]),
+                "sealedPayload": former_seal(payload, node["publicKey"]),
             }
         )
 
@@ -242,7 +242,9 @@ async def test_a_command_that_was_sealed_for_the_process_before_is_refused_at_on
     system: System, old: OldNode
 ) -> None:
     charge_point: ScriptedChargePoint = await system.online()
-    await system.database.nodes.update_one({"_id": NEW}, {"$set": {"publicKey": Seal().public_key}})
+    await system.database.nodes.update_one(
+        {"_id": NEW}, {"$set": {"publicKey": FormerSeal().public_key}}
+    )
     command = await old.command("ClearCache", {})
     assert (command["status"], command["outcome"]) == ("Offline", "notSent")
     assert "has restarted" in command["error"]["message"]

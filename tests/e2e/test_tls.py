@@ -17,7 +17,7 @@ from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.domain.certificate import read_request
 from csms.domain.installed_certificate import CertificateStatus, CertificateUse, document
-from csms.tls import authority_folder, tls_context
+from csms.tls import admin_tls_context, authority_folder, tls_context
 from tests.e2e.test_websocket import sent_and_answered
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.raw_socket import RawSocket
@@ -126,3 +126,34 @@ class TestClientRoots:
             )
             assert (await charge_point.boot())["status"] == "Accepted"
             await charge_point.close()
+
+
+class TestAdminPort:
+    """People get a certificate that browsers trust, and are asked for none of theirs."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings, tmp_path: Path) -> Settings:
+        settings = settings.model_copy(update={"data_dir": tmp_path})
+        LocalAuthority.create(authority_folder(settings), "authority", 30)
+        public = trustme.CA()
+        public.cert_pem.write_to_path(tmp_path / "public-ca.pem")
+        issued = public.issue_cert("localhost")
+        issued.cert_chain_pems[0].write_to_path(tmp_path / "admin-cert.pem")
+        issued.private_key_pem.write_to_path(tmp_path / "admin-key.pem")
+        own = {"admin_tls_cert": "admin-cert.pem", "admin_tls_key": "admin-key.pem"}
+        files = {name: tmp_path / file for name, file in own.items()}
+        return settings.model_copy(update={"admin_port": 0, **files})
+
+    @pytest.mark.gen_test
+    async def test_each_port_shows_its_own_certificate(
+        self, system: System, settings: Settings, tmp_path: Path
+    ) -> None:
+        ports = system.central_system.ports
+        for port, ca in ((ports["port"], "ca.pem"), (ports["admin_port"], "public-ca.pem")):
+            response = await AsyncHTTPClient().fetch(
+                f"https://localhost:{port}/healthz", ca_certs=str(tmp_path / ca)
+            )
+            assert response.code == 200
+        asks, asks_not = tls_context(settings), admin_tls_context(settings)
+        assert asks is not None and asks.verify_mode is ssl.CERT_OPTIONAL
+        assert asks_not is not None and asks_not.verify_mode is ssl.CERT_NONE

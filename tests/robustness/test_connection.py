@@ -21,13 +21,14 @@ from csms.actions.context import Context, Deps, Inbound
 from csms.config import Settings
 from csms.connections.connection import Connection, Node
 from csms.connections.message_log import MessageLog
+from csms.connections.pulse import Pulse
+from csms.domain.hold import Claim, Hold
 from csms.domain.secret_values import KnownSecrets
 from csms.errors import CommandError, DatabaseUnavailable, OcppError
 from csms.metrics import Metrics
 from csms.ocppj import lenient_json
 from csms.ocppj.frames import Message, decode
 from csms.ocppj.payloads import check_inbound
-from csms.repositories.charge_points import Claim
 from tests.robustness.strategies import SERVED, messages, served_calls
 
 Outcome = type[Exception] | None
@@ -109,7 +110,7 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         settings=Settings(call_timeout=30, inbound_queue=1000),
         metrics=METRICS,
         clock=lambda: datetime.now(UTC),
-        charge_points=SimpleNamespace(note_sign_of_life=nothing),
+        held=SimpleNamespace(note_sign_of_life=nothing),
         note_trouble=nothing,
         secrets=KnownSecrets(),
     )
@@ -124,9 +125,11 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         on_unbooted=lambda _: None,
         on_work=lambda *_: None,
         ask=nobody,
+        regain=nobody,
+        pulse=Pulse(),
     )
     connection = Connection(wire, node, identity="CP1", remote_address="192.0.2.1")
-    connection.claim = Claim("CP1", connection.session_id, "node", "192.0.2.1", "ocpp1.6")
+    connection.claim = Claim(Hold("CP1", connection.session_id), "node", "192.0.2.1", "ocpp1.6")
     connection.accepted = True
     return connection
 

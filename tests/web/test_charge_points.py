@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.hold import Hold
 from csms.domain.protocol_trouble import OCPP201_SHAPED, refused_call
 from tests.support.system import System, eventually
 
@@ -304,15 +305,16 @@ async def test_connectors_are_unknown_once_it_is_off_line(system: System) -> Non
 
 
 async def test_protocol_trouble_is_shown_and_counted_anew(system: System) -> None:
-    await system.whitelist("CP1")
+    await system.online("CP1")
     deps = system.central_system.services.deps
-    deps.note_trouble("CP1", refused_call("BootNotification", OCPP201_SHAPED))
+    hold = Hold("CP1", (await system.record())["ocppSessionId"])
+    deps.note_trouble(hold, refused_call("BootNotification", OCPP201_SHAPED))
 
     async def shown() -> dict[str, Any]:
         return dict((await system.rest("GET", f"{PATH}/CP1"))[1]["protocolTrouble"])
 
     assert (await shown())["lastAt"] is None
-    deps.charge_points.store_signs_of_life()
+    deps.held.store_signs_of_life()
     trouble = await eventually(shown, lambda trouble: trouble["lastAt"])
     assert trouble["refusedCalls"] == [
         {"action": "BootNotification", "reason": "ocpp201Shaped", "count": 1}

@@ -21,13 +21,11 @@ _NUMBER = re.compile(r"[0-9]{1,3}")
 async def connector_types(context: Context, data: str) -> None:
     """Learn the types; one that an admin has set stays."""
     types = _read_types(data)
-    charge_points = context.deps.charge_points
+    deps = context.deps
     for _ in range(ATTEMPTS):
-        before = await charge_points.connectors_of(context.charge_point_id)
+        before = await deps.charge_points.connectors_of(context.charge_point_id)
         after = learn_types(before, types, context.received_at)
-        if await charge_points.put_connectors(
-            context.charge_point_id, before, after, context.received_at
-        ):
+        if await deps.held.put_connectors(context.hold, before, after, context.received_at):
             return
     raise DatabaseUnavailable("the connectors' record kept changing")
 

@@ -148,6 +148,8 @@ class ResetProtocolTroubleHandler(ApiHandler):
     )
     async def post(self, charge_point_id: str) -> ChargePointView:
         deps = self.services.deps
+        # What was noted and is not stored yet is of before.
+        deps.held.forget_signs(charge_point_id)
         return view(await deps.charge_points.forget_trouble(charge_point_id, deps.clock()))
 
 

@@ -145,9 +145,7 @@ class RefreshConnectorsHandler(ApiHandler):
                 charge_point_id, action, payload, self.token.name
             )
 
-        connectors = await refresh_connectors(
-            call, self.services.deps.charge_points, charge_point_id, self.services.deps.clock
-        )
+        connectors = await refresh_connectors(call, self.services.deps, charge_point_id)
         return Connectors(connectors=[ConnectorView.model_validate(c) for c in connectors])
 
 

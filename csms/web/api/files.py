@@ -24,7 +24,7 @@ from csms.web.api.base import MAX_BODY_BYTES, MAX_IGNORED_BYTES, ApiHandler, Pag
 from csms.web.api.readings import Id
 from csms.web.downloads import send_file
 from csms.web.files import MB
-from csms.web.forwarding import path_prefix
+from csms.web.public_address import address_of_files
 from csms.web.spool import Spool, TooLarge
 
 Time = Annotated[AwareDatetime, AfterValidator(to_utc)]
@@ -217,8 +217,7 @@ class _LinkHandler(ApiHandler):
             deps.clock(),
             timedelta(hours=deps.settings.file_link_hours),
         )
-        own = f"{self.request.protocol}://{self.request.host}{path_prefix(self.request)}"
-        base = (deps.settings.public_url or own).rstrip("/")
+        base = address_of_files(self.services, self.request)
         return f"{base}/files/{token}/{quote(name, safe='')}"
 
     async def execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from csms.domain.api_token import Role
 from csms.repositories.nodes import Nodes
@@ -20,6 +20,11 @@ class NodeView(BaseModel):
     pid: int
     startedAt: datetime
     leaseUntil: datetime
+    clockOffsetSeconds: float | None = Field(
+        None,
+        description="how far its clock is ahead of the database's, seconds; negative where it is"
+        " behind",
+    )
     connected: int
 
 
@@ -34,7 +39,7 @@ class NodesHandler(ApiHandler):
     async def get(self) -> Page[NodeView]:
         deps = self.services.deps
         counts = await deps.charge_points.count_by_node()
-        living = await Nodes(self.services.database).living(deps.clock())
+        living = await Nodes(self.services.database).living()
         items = [
             NodeView.model_validate(
                 {"id": node["_id"], "connected": counts.get(node["_id"], 0), **node}

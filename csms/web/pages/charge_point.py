@@ -33,6 +33,7 @@ from csms.web.pages.command_forms import (
 )
 from csms.web.pages.commands import beside_answer
 from csms.web.pages.trouble import deviations, findings
+from csms.web.public_address import address_for_charge_points
 
 MOST_ALARMS = 10
 SPANS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
@@ -155,9 +156,9 @@ class ChargePointPage(_OneHandler):
         return inbound | {action for action, _ in FIRST_ACTIONS if action[0].isupper()}
 
     def _ocpp_url(self, record: db.Document) -> str:
-        scheme = "wss" if self.request.protocol == "https" else "ws"
+        address = address_for_charge_points(self.services, self.request)
         identity = record.get("chargePointIdentity") or "{chargePointIdentity}"
-        return f"{scheme}://{self.request.host}{self.prefix}/ocpp/1.6/{identity}"
+        return f"{address.replace('http', 'ws', 1)}/ocpp/1.6/{identity}"
 
 
 class EditChargePointPage(_OneHandler):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from csms.connections.node_clock import MAX_OFFSET
 from csms.repositories.health import read_health
 from csms.repositories.nodes import Nodes
 from csms.repositories.pages import find_listing
 from csms.web.pages.base import PageHandler
 from csms.web.pages.local_times import duration
+
+
+def _clock(node: Mapping[str, Any]) -> tuple[float | None, bool]:
+    """How far the clock of a node is ahead of the database's, seconds, and whether it is right."""
+    offset = node.get("clockOffsetSeconds")
+    return offset, offset is not None and abs(offset) <= MAX_OFFSET
 
 
 class NodesPage(PageHandler):
@@ -26,13 +37,14 @@ class NodesPage(PageHandler):
         )
         self.show(
             "nodes.html",
-            nodes=await Nodes(self.services.database).living(now),
+            nodes=await Nodes(self.services.database).living(),
             counts=await deps.charge_points.count_by_node(),
             here_id=deps.settings.node_id,
             health=await read_health(self.services.database),
             commits=self._commits(),
             events=events.items,
-            runs=lambda node: duration(now - node["startedAt"]),
+            clock=_clock,
+            runs=lambda node: duration(max(now - node["startedAt"], timedelta())),
         )
 
     def _commits(self) -> list[tuple[str, int, float, float]]:

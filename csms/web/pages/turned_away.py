@@ -81,6 +81,10 @@ MEANINGS: Mapping[str, str] = {
         "It asks for another path than /ocpp/1.6/ with its identity behind. Correct the URL in the"
         " charge point; for OCPP 1.5 or 2.0.1 there is nothing here."
     ),
+    Reason.WRONG_PORT: (
+        "It asks the address that is for the admin pages alone. Set the port in its URL to that of"
+        " charge points."
+    ),
     Reason.NO_UPGRADE: (
         "It does not ask for a WebSocket. Set it to OCPP 1.6 JSON, not SOAP; a proxy in between has"
         " to pass the headers Upgrade and Connection on."
