@@ -18,7 +18,6 @@ from csms.actions.routing import find_inbound, find_outbound
 from csms.certificates.authority import LocalAuthority
 from csms.config import Settings
 from csms.connections.admission import Admission, Reason
-from csms.connections.attempts import FailedAttempts
 from csms.connections.bounds import Bounds
 from csms.connections.bus import Bus
 from csms.connections.commands import CommandRouter
@@ -37,8 +36,10 @@ from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
+from csms.domain.limiter import Limiter
 from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
+from csms.passwords import PasswordPool
 from csms.repositories import folded_keys, names, search
 from csms.repositories.alarm_records import AlarmRecords
 from csms.repositories.alarms import Alarms
@@ -56,6 +57,7 @@ from csms.repositories.held_records import HeldRecords
 from csms.repositories.id_tags import IdTags
 from csms.repositories.jobs import Jobs
 from csms.repositories.left_behind import LeftBehind
+from csms.repositories.limits import SharedLimiter
 from csms.repositories.local_lists import LocalLists
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
@@ -71,20 +73,23 @@ from csms.repositories.transactions import Transactions
 from csms.repositories.users import Users
 from csms.tls import admin_tls_context, authority_folder, tls_context
 from csms.trusted_proxies import LOCAL_NETWORKS
-from csms.web.api.base import MAX_BODY_BYTES
 from csms.web.applications import Applications
+from csms.web.guard import Guard
 from csms.web.live import Live
 from csms.web.oidc import Provider
 from csms.web.open_alarms import OpenAlarms
 from csms.web.server import Server
 from csms.web.services import Services
+from csms.web.sign_in_record import SignInRecord
+from csms.web.token_guard import TokenGuard
 
 log = structlog.get_logger(__name__)
 
 HEADER_SECONDS = 10.0
 """How long a request's header may take, and a connection may idle between requests."""
 
-BODY_SECONDS = 300.0
+MAX_FORM_BYTES = 65_536
+"""Of a body that is gathered before anybody has been asked who sends it, as forms of pages are."""
 
 BACKLOG = 1024
 """Connections that may wait to be taken, when a whole fleet comes at once."""
@@ -145,6 +150,7 @@ class CentralSystem:
             boot_notifications=BootNotifications(self.database),
             authority=authority,
             bounds=self.bounds,
+            limiter=Limiter(),
         )
         logs.mask_with(deps.secrets.mask_any)
         outbound = find_outbound()
@@ -155,7 +161,10 @@ class CentralSystem:
         holding = Holding(deps, registry)
         self.pulse = Pulse()
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
-        self.admission = Admission(deps, registry, KeyVerifier(), self.bus, self.pulse)
+        self.passwords = PasswordPool.for_charge_points()
+        self.admission = Admission(
+            deps, registry, KeyVerifier(), self.bus, self.pulse, self.passwords
+        )
         alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
         self.sockets = Sockets(
@@ -175,20 +184,30 @@ class CentralSystem:
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         node_clock = NodeClock(nodes, self.alarms, settings.node_id, clock)
         self.lease = Lease(nodes, self.held, self.bus, holding, node_clock, settings.node_id, clock)
+        api_tokens, users = ApiTokens(self.database, clock), Users(self.database, clock)
+        sessions = Sessions(
+            self.database,
+            clock,
+            timedelta(hours=settings.session_hours),
+            timedelta(days=settings.session_max_days),
+        )
+        self.limits, self.audit = SharedLimiter(self.database), Audit(self.database)
+        record, most = SignInRecord(deps, self.audit), settings.max_failed_attempts
         self.services = Services(
             deps=deps,
             database=self.database,
             accepting=lambda: self.sockets.accepting,
             is_at_limit=lambda: any(server.is_at_limit for server in self._servers),
-            api_tokens=ApiTokens(self.database, clock),
-            users=Users(self.database, clock),
-            sessions=Sessions(self.database, clock, timedelta(hours=settings.session_hours)),
-            sign_in_attempts=FailedAttempts(settings.max_failed_attempts),
+            api_tokens=api_tokens,
+            users=users,
+            sessions=sessions,
+            guard=Guard(most, self.limits, users, api_tokens, sessions, record),
+            token_guard=TokenGuard(most, self.limits, api_tokens, record),
             live=Live(self.database),
             overview=Overview(self.database),
             alarm_records=alarm_records,
             open_alarms=OpenAlarms(alarm_records, self.metrics),
-            audit=Audit(self.database),
+            audit=self.audit,
             provider=Provider(settings) if settings.oidc_issuer else None,
             whitelisting=Whitelisting(deps, holding, revocation),
             revocation=revocation,
@@ -273,8 +292,7 @@ class CentralSystem:
             self._applications.serving(listener.serves),
             ssl_options=tls,
             idle_connection_timeout=HEADER_SECONDS,
-            body_timeout=BODY_SECONDS,
-            max_body_size=MAX_BODY_BYTES,
+            max_body_size=MAX_FORM_BYTES,
         )
         server.on_too_many = partial(self.admission.note_refusal, Reason.TOO_MANY_CONNECTIONS)
         server.on_limit = self._note_open_files
@@ -330,6 +348,10 @@ class CentralSystem:
         self.rejected_connections.store_noted()
         self.alarms.store_repeats()
         self.progress.store()
+        await self.limits.settled()
+        await self.audit.settled()
+        self.passwords.close()
+        self.services.users.passwords.close()
         await self.telemetry.close()
         await self.bus.stop()
         await self.lease.stop()

@@ -37,6 +37,7 @@ from csms.metrics import is_worker, share_among_workers
 from csms.mongod_secrets import ANALYST_URI_FILE
 from csms.mongodb_in_use import MongodbInUse
 from csms.secret_files import secret_names
+from csms.terminal import on_terminal
 
 TOKEN_FILE = "admin-token"
 _AS_JSON = {"message_log_skip": '["Heartbeat"]', "oidc_roles": '{"fleet-admins": "admin"}'}
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = ".".join(str(part) for part in problem["loc"]) or "settings"
-            print(f"csms: setting {name}: {problem['msg']}", file=sys.stderr)
+            message = str(problem["msg"]).removeprefix("Value error, ")
+            print(f"csms: setting {name}: {message}", file=sys.stderr)
     except (CsmsError, OSError) as error:
         print(f"csms: {error}", file=sys.stderr)
     except SettingsError as error:
@@ -286,7 +288,9 @@ def _say_where(
         lines.append(f"  {'' if number else 'database':15}{line}")
     if first_token is not None:
         _write_secret(token_file, first_token)
-        lines.append(f"  admin token    {first_token}   (shown once; kept in {token_file})")
+        # Where the output is kept, everybody who reads the log would have it.
+        shown_token = f"{first_token}   (shown once; kept" if on_terminal() else "(kept"
+        lines.append(f"  admin token    {shown_token} in {token_file})")
     elif settings.admin_token is not None:
         lines.append("  admin token    the one in CSMS_ADMIN_TOKEN")
     elif token_file.exists():
@@ -404,12 +408,14 @@ def _on_database(
 
 async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) -> int:
     from csms.repositories.api_tokens import ApiTokens, Limits
+    from csms.repositories.audit import Audit, on_command_line
 
     def now() -> datetime:
         return datetime.now(UTC)
 
     client = db.connect(settings, uri)
-    tokens = ApiTokens(client[settings.mongodb_database], now)
+    database = client[settings.mongodb_database]
+    tokens, audit = ApiTokens(database, now), Audit(database)
     try:
         if args.token_action == "create":
             scopes = frozenset(map(Scope, args.scope)) if args.scope else None
@@ -420,9 +426,12 @@ async def _token_action(settings: Settings, uri: str, args: argparse.Namespace) 
                 expires_at=now() + timedelta(days=args.days) if args.days else None,
                 limits=Limits(scopes, frozenset(map(nfc, args.station)) if args.station else None),
             )
+            subject = f"{args.name} ({record['_id']}, {record['role']})"
+            await audit.record(on_command_line("csms token create", subject), now())
             print(f"{token}\n(id {record['_id']}, role {record['role']}; it is not shown again)")
         elif args.token_action == "revoke":
             await tokens.revoke(args.id)
+            await audit.record(on_command_line("csms token revoke", args.id), now())
             print("revoked")
         else:
             for record in await tokens.list():

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,6 +19,7 @@ from pydantic_settings import (
 from csms.errors import ConfigFileError
 from csms.listeners import clash_of
 from csms.secret_files import SecretFiles
+from csms.token_rules import check_token
 from csms.trusted_proxies import Network, read_proxies
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -108,13 +109,21 @@ class Settings(BaseSettings):
         )
     )
     admin_token: SecretStr | None = Field(
-        None, description="the first admin token; without it one is made at first start"
+        None,
+        description="the first admin token, 20 characters or more; without it one is made at"
+        " first start",
     )
     session_hours: float = Field(
         12.0,
         gt=0,
         le=8760,
         description="hours without use after which the admin pages ask to sign in again",
+    )
+    session_max_days: float = Field(
+        7.0,
+        gt=0,
+        le=3650,
+        description="days after which they ask to sign in again, however much they were used",
     )
     oidc_issuer: str | None = Field(
         None,
@@ -169,6 +178,11 @@ class Settings(BaseSettings):
     )
     metrics_host: str | None = Field(
         None, description="address that `metrics_port` listens on; default `host`"
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="token that /metrics asks for, as `Authorization: Bearer TOKEN`; without it,"
+        " anybody may read them",
     )
     drain_seconds: Seconds = Field(
         5.0, description="seconds over which many sockets are closed at shutdown"
@@ -240,13 +254,19 @@ class Settings(BaseSettings):
     max_connects_per_second: int = Field(
         1000,
         ge=0,
-        description="new sockets a second; others get HTTP 503 with Retry-After; 0 sets no limit",
+        description="new sockets a second, half of them for identities on record; others get HTTP"
+        " 503 with Retry-After; 0 sets no limit",
     )
     max_failed_attempts: int = Field(
         10,
         ge=0,
         le=1000,
-        description="wrong passwords an address may try at an identity in a minute; 0: any number",
+        description="wrong passwords that an address may try at an identity, or at a user, in a"
+        " minute; 0: any number",
+    )
+    confirm_serial_binding: bool = Field(
+        False,
+        description="ask an operator before a record that waits for a serial gets an identity",
     )
     require_credentials: bool = Field(
         False,
@@ -327,6 +347,13 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: readable on a terminal, else one JSON object a line"
     )
+
+    @field_validator("admin_token", "metrics_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None:
+            check_token(token.get_secret_value())
+        return token
 
     @model_validator(mode="after")
     def _complete(self) -> Settings:

@@ -247,6 +247,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("chargePointId", ASCENDING), *_newest("raisedAt")]),
         IndexModel("closedAt", name="forgotten", expireAfterSeconds=FORGET_ALARMS_SECONDS),
     ],
+    "limits": [IndexModel("endsAt", expireAfterSeconds=0)],
     "users": [
         IndexModel(
             [("issuer", ASCENDING), ("subject", ASCENDING)],

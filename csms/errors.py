@@ -5,8 +5,11 @@
     ├── Duplicate             a unique field that is taken                HTTP 409
     ├── InvalidInput          fields that break a rule                    HTTP 422
     ├── MalformedInput        a body that cannot be read at all           HTTP 400
+    ├── LastAdmin             nobody could administer csms any more       HTTP 409
     ├── Forbidden             the token's role is too low                 HTTP 403
     ├── Unauthorized          no token, or one that is not known          HTTP 401
+    ├── TooManyAttempts       failed too often, has to wait               HTTP 429
+    ├── Busy                  more at once than can be served             HTTP 503
     ├── DatabaseUnavailable   MongoDB did not answer                      HTTP 503, InternalError
     ├── OcppError             a Call that cannot be served                CALLERROR with its code
     ├── SchemaTooNew (repositories/schema.py)                             exit status 2
@@ -100,6 +103,26 @@ class MalformedInput(CsmsError):
 
 class Unauthorized(CsmsError):
     """No credentials, or credentials that nobody has."""
+
+
+class LastAdmin(CsmsError):
+    """It is the last admin, or the last admin token; the text says what to do first."""
+
+
+class TooManyAttempts(CsmsError):
+    """Somebody has failed too often; heard again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many tries. Wait a minute, then try again.")
+        self.retry_after = retry_after
+
+
+class Busy(CsmsError):
+    """More at once than can be served; to be tried again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Forbidden(CsmsError):

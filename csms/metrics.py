@@ -21,6 +21,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from csms.metric_labels import ACTIONS, METHODS, OTHER, OUTCOMES, TLS_REASONS, closed
+
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 WORKER_NUMBER = "CSMS_WORKER_NUMBER"
 """In the environment of a worker, and of no other process."""
@@ -28,7 +30,8 @@ WORKER_NUMBER = "CSMS_WORKER_NUMBER"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+MAX_REASONS = 60
+"""Why visitors are turned away: a word of ours each time, and so never this many."""
 
 
 class Metrics:
@@ -81,6 +84,7 @@ class Metrics:
             registry=self.registry,
         )
         self._received: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._reasons: set[str] = set()
         self._quirks: dict[str, Counter] = {}
         self.bad_frames = Counter(
             "csms_bad_frames", "Frames that are no OCPP-J", ["kind"], registry=self.registry
@@ -170,6 +174,7 @@ class Metrics:
         # Looking a labelled metric up takes longer than counting with it.
         metrics = self._received.get((action, outcome))
         if metrics is None:
+            action, outcome = closed(action, ACTIONS), closed(outcome, OUTCOMES)
             metrics = self.calls_in.labels(action, outcome), self.call_in_seconds.labels(action)
             self._received[action, outcome] = metrics
         metrics[0].inc()
@@ -177,8 +182,18 @@ class Metrics:
 
     def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a HTTP request. A method may be any word: what is not known makes no new series."""
-        known = method if method in _METHODS else "other"
-        self.http_seconds.labels(known, route, str(status)).observe(seconds)
+        self.http_seconds.labels(closed(method, METHODS), route, str(status)).observe(seconds)
+
+    def turned_away(self, reason: str) -> None:
+        """Count a connection that was turned away."""
+        if reason not in self._reasons and len(self._reasons) >= MAX_REASONS:
+            reason = OTHER
+        self._reasons.add(reason)
+        self.rejected.labels(reason).inc()
+
+    def handshake_failed(self, tls_reason: str) -> None:
+        """Count a TLS handshake that failed, by OpenSSL's reason."""
+        self.failed_handshakes.labels(closed(tls_reason, TLS_REASONS)).inc()
 
     def quirk_seen(self, name: str) -> None:
         """Count a tolerated deviation."""
@@ -189,6 +204,7 @@ class Metrics:
 
     def call_sent(self, action: str, outcome: str, seconds: float) -> None:
         """Count a Call to a charge point, ended after so many seconds."""
+        action, outcome = closed(action, ACTIONS), closed(outcome, OUTCOMES)
         self.calls_out.labels(action, outcome).inc()
         self.call_out_seconds.labels(action).observe(seconds)
 

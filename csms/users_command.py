@@ -15,6 +15,7 @@ from csms.config import Settings
 from csms.domain.api_token import Role
 from csms.domain.user import NewUser, UserPatch, fold
 from csms.errors import FieldError, InvalidInput
+from csms.repositories.audit import Audit, on_command_line
 from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
 
@@ -40,7 +41,7 @@ async def run(settings: Settings, uri: str, args: argparse.Namespace) -> int:
 
     Raises:
         InvalidInput: the name or the password breaks its rule.
-        NotFound, Duplicate: as they say.
+        NotFound, Duplicate, LastAdmin: as they say.
     """
     client = db.connect(settings, uri)
     database = client[settings.mongodb_database]
@@ -49,7 +50,13 @@ async def run(settings: Settings, uri: str, args: argparse.Namespace) -> int:
         return datetime.now(UTC)
 
     users = Users(database, now)
-    sessions = Sessions(database, now, timedelta(hours=settings.session_hours))
+    sessions = Sessions(
+        database,
+        now,
+        timedelta(hours=settings.session_hours),
+        timedelta(days=settings.session_max_days),
+    )
+    audit = Audit(database)
     try:
         if args.user_action == "list":
             for record in await users.list():
@@ -58,17 +65,21 @@ async def run(settings: Settings, uri: str, args: argparse.Namespace) -> int:
         if args.user_action == "create":
             new = _checked(NewUser, name=args.name, password=_ask_password(), role=args.role)
             await users.create(new.name, new.password, new.role, "csms user")
+            await audit.record(on_command_line("csms user create", new.name), now())
             print(f"made {new.name}, role {new.role}")
             return 0
         if args.user_action == "password":
             patch = _checked(UserPatch, password=_ask_password())
             await users.change(args.name, patch)
-            print("changed; sessions that were open have ended")
         else:
             await users.delete(args.name)
-            print("removed")
         await sessions.end_all("user", fold(args.name))
+        entry = on_command_line(f"csms user {args.user_action}", args.name)
+        await audit.record(entry, now())
+        is_password = args.user_action == "password"
+        print("changed; sessions that were open have ended" if is_password else "removed")
     finally:
+        users.passwords.close()
         client.close()
     return 0
 

@@ -23,6 +23,7 @@ from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worke
 from csms.mongodb_in_use import MongodbInUse
 from csms.pulse import FROZE, PULSES_EVERY, Pulse
 from csms.repositories.nodes import Nodes
+from csms.terminal import for_workers
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +164,7 @@ class Supervisor:
         )
 
     def _environment(self, number: int) -> Mapping[str, str]:
-        environment = {**os.environ, **worker_environment(self._metrics, number)}
+        environment = {**os.environ, **worker_environment(self._metrics, number), **for_workers()}
         environment.pop("CSMS_MONGODB_URI", None)
         if number in self._frozen_for:
             environment[FROZE] = str(self._frozen_for[number])

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 
+import argon2
 import hypothesis
 import pytest
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from csms import db
 from csms.app import CentralSystem
 from csms.config import Settings
 from csms.connections import pulse
+from csms.domain import user
 from csms.embedded_mongod import EmbeddedMongod
 from csms.repositories import schema
 from tests.support.system import ADMIN_TOKEN, System
@@ -75,6 +77,14 @@ def settings() -> Settings:
         call_timeout=5,
         admin_token=SecretStr(ADMIN_TOKEN),
     )
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords of people are hashed so that it takes no time, where many are tried."""
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(user, "_HASHER", quick)
+    monkeypatch.setattr(user, "_NOBODY", quick.hash("nobody has this password"))
 
 
 @pytest.fixture

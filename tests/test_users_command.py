@@ -54,3 +54,20 @@ def test_mistakes_are_told(
     assert run(monkeypatch, "create", "Malee", password=PASSWORD) == 0
     assert run(monkeypatch, "create", "malee", password=PASSWORD) == 2
     assert users.count_documents({}) == 1
+
+
+def test_the_last_admin_stays_and_changes_are_in_the_audit(
+    users: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "create", "Malee", "--role", "admin", password=PASSWORD) == 0
+    assert run(monkeypatch, "delete", "malee") == 2
+    assert "Make another admin first" in capsys.readouterr().err
+    assert run(monkeypatch, "create", "Somchai", "--role", "admin", password=PASSWORD) == 0
+    assert run(monkeypatch, "delete", "malee") == 0
+    audit = list(users.database["audit"].find().sort("at", 1))
+    assert [(entry["path"], entry["subject"]) for entry in audit] == [
+        ("csms user create", "Malee"),
+        ("csms user create", "Somchai"),
+        ("csms user delete", "malee"),
+    ]
+    assert PASSWORD not in str(audit)

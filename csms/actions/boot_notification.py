@@ -48,25 +48,31 @@ async def handle(context: Context, payload: Payload) -> Payload:
     """Accept the charge point, or reject it and close."""
     serial = reported_serial(payload)
     record = await _record(context, serial)
-    reason = NOT_WHITELISTED if record is None else _objection(context.peer, record, serial)
-    if record is not None and reason is None:
-        return await _accept(context, payload, serial, record)
-    reason = reason or NOT_WHITELISTED
-    if record is not None and _is_in_place_of_another(context.peer, record, serial):
-        _tell_of_wrong_serial(context, record, serial)
+    if isinstance(record, str):
+        reason = record
+    else:
+        objection = _objection(context.peer, record, serial)
+        if objection is None:
+            return await _accept(context, payload, serial, record)
+        reason = objection
+        if _is_in_place_of_another(context.peer, record, serial):
+            _tell_of_wrong_serial(context, record, serial)
     await _store_boot(context, payload, "Rejected", reason)
     context.peer.turn_away(reason, serial)
     return _answer(context, "Rejected", context.deps.settings.boot_retry_interval)
 
 
-async def _record(context: Context, serial: str | None) -> Record | None:
-    """The record of this charge point; one that waits for its serial is bound first."""
+async def _record(context: Context, serial: str | None) -> Record | str:
+    """The record of this charge point, or why it has none; one that waits for its serial is bound
+    first.
+    """
     if not context.peer.is_known:
-        if serial is None or not await context.peer.bind(serial):
-            return None
+        reason = await context.peer.bind(serial)
+        if reason is not None:
+            return reason
     record = await context.deps.charge_points.find(context.charge_point_id)
     if record is None or record.get("isWhitelisted") is False:
-        return None
+        return NOT_WHITELISTED
     if record.get("ocppSessionId") != context.peer.session_id:
         raise SessionLost
     return record

@@ -12,6 +12,7 @@ from csms.certificates.authority import CertificateAuthority
 from csms.config import Settings
 from csms.domain.as_sent import bounded
 from csms.domain.hold import Hold
+from csms.domain.limiter import Limiter
 from csms.domain.masking import without_named_secrets
 from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import kind_of
@@ -70,6 +71,8 @@ class Deps:
     boot_notifications: BootNotifications
     authority: CertificateAuthority | None
     bounds: StoredBounds
+    limiter: Limiter
+    """Of this process."""
     secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
     def note_trouble(self, hold: Hold, trouble: str) -> None:
@@ -160,8 +163,8 @@ class Peer(Protocol):
     def previous_address(self) -> str | None:
         """Where the charge point was connected from before."""
 
-    async def bind(self, serial: str) -> bool:
-        """Find a record that waits for this serial, and give it the peer's identity."""
+    async def bind(self, serial: str | None) -> str | None:
+        """Give a record that waits for this serial the peer's identity; why not, if that fails."""
 
     def accept(self) -> None:
         """Serve its Calls from now on; its connectors are asked for after the reply."""

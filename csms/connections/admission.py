@@ -26,6 +26,8 @@ from csms.connections.credentials import CredentialChecker, Credentials, Standin
 from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
+from csms.connections.waiting_room import RETRY_AFTER, WaitingRoom
+from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.hold import Claim, Hold
 from csms.domain.identity_proof import (
@@ -35,11 +37,12 @@ from csms.domain.identity_proof import (
     replaced_sessions,
     requires_credentials,
 )
+from csms.domain.limiter import network_of
 from csms.domain.name_characters import objection
 from csms.domain.proof import Proof
 from csms.domain.protocol_trouble import closed
 from csms.domain.text import nfc
-from csms.errors import DatabaseUnavailable, Duplicate, NotFound
+from csms.errors import Busy, DatabaseUnavailable, Duplicate, NotFound
 from csms.ocppj.quirks import (
     ABSOLUTE_TARGET,
     DOUBLED_SLASH,
@@ -47,6 +50,7 @@ from csms.ocppj.quirks import (
     MISSING_SUBPROTOCOL,
     TRAILING_SLASH,
 )
+from csms.passwords import PasswordPool
 from csms.repositories.charge_points import kept_of
 from csms.repositories.rejected_connections import Rejection
 
@@ -79,6 +83,8 @@ class Reason(StrEnum):
     CERTIFICATE = "Certificate not valid"
     PROFILE_TOO_LOW = "Security profile too low"
     TOO_MANY_ATTEMPTS = "Too many failed attempts"
+    WAITS_FOR_CONFIRMATION = "Waits for confirmation"
+    """Its serial is that of a record without identity: an operator says whether it is the one."""
     ALREADY_CONNECTED = "Already connected"
     TOO_MANY_AT_ONCE = "Too many at once"
     TOO_MANY_CONNECTIONS = "Too many connections"
@@ -125,14 +131,21 @@ class Admission:
     """Decides who gets a connection on this node."""
 
     def __init__(
-        self, deps: Deps, registry: Registry, verifier: KeyVerifier, bus: Bus, pulse: Pulse
+        self,
+        deps: Deps,
+        registry: Registry,
+        verifier: KeyVerifier,
+        bus: Bus,
+        pulse: Pulse,
+        passwords: PasswordPool,
     ) -> None:
         self._deps = deps
         self._registry = registry
         self._bus = bus
         self._pulse = pulse
-        self._checker = CredentialChecker(deps, verifier)
-        self._attempts = FailedAttempts(deps.settings.max_failed_attempts)
+        self._checker = CredentialChecker(deps, verifier, passwords)
+        self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
+        self.waiting = WaitingRoom()
 
     async def judge(self, visitor: Visitor) -> Admitted | Refused:
         """Steps 1 to 4, and whether 6 applies. Nothing is written.
@@ -159,32 +172,48 @@ class Admission:
         record, shown = await self._look_up(identity, shown)
         quirks = _quirks_of(visitor, identity, record)
         if record is None:
-            if await self._deps.charge_points.serial_only_exist():
-                # It may become a record's identity.
-                if objection(identity) is not None:
-                    return Refused(Reason.BAD_IDENTITY, 400, identity)
-                return Admitted(identity, None, Proof(shown.is_tls), shown, quirks)
-            http = 404 if self._deps.settings.reject_with == "http" else None
-            return Refused(Reason.NOT_WHITELISTED, http, identity)
-        standing = await self._check(visitor, identity, record, shown)
+            refused = await self._refuse_unknown(visitor.remote_address, identity)
+            return refused or Admitted(identity, None, Proof(shown.is_tls), shown, quirks)
+        standing = await self._check(visitor.remote_address, identity, record, shown)
         if isinstance(standing, Refused):
             return standing
         # From here on it goes by the identity on record, in whatever case it came.
         identity = str(record["chargePointIdentity"])
         return Admitted(identity, record, standing.proof, shown, quirks)
 
+    async def _refuse_unknown(self, address: str, identity: str) -> Refused | None:
+        """Whether an identity on no record is turned away, and not heard until its boot."""
+        if wait := self._attempts.unknown_must_wait(address):
+            return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
+        if await self._deps.charge_points.serial_only_exist():
+            # It may become a record's identity.
+            if objection(identity) is not None:
+                return Refused(Reason.BAD_IDENTITY, 400, identity)
+            if wait := self._attempts.serial_must_wait(address):
+                return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
+            if self.waiting.is_full(address):
+                return Refused(Reason.TOO_MANY_AT_ONCE, 503, identity, RETRY_AFTER)
+            return None
+        self._attempts.was_unknown(address)
+        http = 404 if self._deps.settings.reject_with == "http" else None
+        return Refused(Reason.NOT_WHITELISTED, http, identity)
+
     async def _check(
-        self, visitor: Visitor, identity: str, record: db.Document, shown: Credentials
+        self, address: str, identity: str, record: db.Document, shown: Credentials
     ) -> Standing | Refused:
         """Step 4, without trying the passwords of who guesses."""
-        address = visitor.remote_address
-        wait = self._attempts.must_wait(address, identity)
+        # By the record: it may be meant by its serial, or by its identity in any case.
+        wait = self._attempts.must_wait(address, record["_id"])
         if wait and not self._checker.is_known_good(record, shown):
+            self._note_guessing(address, identity, record)
             return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
-        standing = await self._checker.judge(record, shown)
+        try:
+            standing = await self._checker.judge(record, shown)
+        except Busy as busy:
+            return Refused(Reason.TOO_MANY_AT_ONCE, 503, identity, busy.retry_after)
         if standing.is_refused:
             if shown.password is not None:
-                self._attempts.failed(address, identity)
+                self._attempts.failed(address, record["_id"])
             ended = standing.certificate not in (None, Verdict.NAMES_DIFFER)
             return Refused(Reason.CERTIFICATE if ended else Reason.UNAUTHORIZED, 401, identity)
         if standing.is_too_low:
@@ -216,9 +245,23 @@ class Admission:
             return await self._deps.charge_points.find_by_identity_in_any_case(identity)
         return record
 
+    def _note_guessing(self, address: str, identity: str, record: db.Document) -> None:
+        facts = (("address", address), ("identity", identity))
+        alarm = Alarm(AlarmKind.SIGN_IN_GUESSING, network_of(address), record["_id"], facts)
+        self._deps.alarms.note(alarm)
+
+    def was_unknown(self, connection: Connection) -> None:
+        """Count a visitor that was turned away because it is on no record."""
+        self._attempts.was_unknown(connection.remote_address)
+
     async def record_refusal(self, refused: Refused, visitor: Visitor) -> None:
         """Count a refusal; if the database is away, only the log has it."""
-        self._deps.metrics.rejected.labels(refused.reason).inc()
+        if refused.retry_after is not None:
+            # Of these there may be floods.
+            self._count(refused.reason)
+            self._note(Rejection(refused.identity, visitor.remote_address, refused.reason.value))
+            return
+        self._count(refused.reason)
         log.warning(
             "turned_away",
             identity=refused.identity,
@@ -234,14 +277,17 @@ class Admission:
 
     def note_refusal(self, reason: Reason, remote_address: str) -> None:
         """Count a visitor that was sent away unheard, as happens to many at once; stored behind."""
-        self._deps.metrics.rejected.labels(reason).inc()
-        self._note(Rejection(None, remote_address, reason))
+        self._count(reason)
+        self._note(Rejection(None, remote_address, reason.value))
 
     def note_failed_handshake(self, tls_reason: str, remote_address: str) -> None:
         """Count a TLS handshake that failed, by OpenSSL's reason; stored behind."""
-        self._deps.metrics.rejected.labels(Reason.TLS_HANDSHAKE).inc()
-        self._deps.metrics.failed_handshakes.labels(tls_reason).inc()
+        self._count(Reason.TLS_HANDSHAKE)
+        self._deps.metrics.handshake_failed(tls_reason)
         self._note(Rejection(None, remote_address, f"{Reason.TLS_HANDSHAKE}: {tls_reason}"))
+
+    def _count(self, reason: Reason) -> None:
+        self._deps.metrics.turned_away(reason)
 
     def _note(self, rejection: Rejection) -> None:
         self._deps.rejected_connections.note(rejection, self._deps.clock())
@@ -263,26 +309,41 @@ class Admission:
                 return False
             return await self._claim(connection, record)
 
-    async def bind(self, connection: Connection, serial: str) -> bool:
-        """Step 6: give the record that waits for this serial the connection's identity."""
-        record = await self._deps.charge_points.find_by_serial_only(serial)
-        if record is None:
-            return False
-        standing = await self._checker.judge(record, connection.credentials)
-        if standing.is_refused or standing.is_too_low:
-            return False
-        if self._lacks_credentials(record, standing):
-            return False
+    async def bind(self, connection: Connection, serial: str | None) -> str | None:
+        """Step 6: give the record that waits for this serial the connection's identity.
+
+        Returns why that is not done, None if it is.
+        """
+        if self._attempts.serial_must_wait(connection.remote_address):
+            return Reason.TOO_MANY_ATTEMPTS.value
+        reason = await self._bind(connection, serial)
+        if reason is None:
+            self.waiting.leave(connection)
+        elif reason is not Reason.WAITS_FOR_CONFIRMATION:
+            self._attempts.serial_failed(connection.remote_address)
+        return None if reason is None else reason.value
+
+    async def _bind(self, connection: Connection, serial: str | None) -> Reason | None:
+        record = serial and await self._deps.charge_points.find_by_serial_only(serial)
+        if not record:
+            return Reason.NOT_WHITELISTED
+        address, identity = connection.remote_address, connection.identity
+        standing = await self._check(address, identity, record, connection.credentials)
+        if isinstance(standing, Refused):
+            return standing.reason
+        if self._deps.settings.confirm_serial_binding:
+            return Reason.WAITS_FOR_CONFIRMATION
         connection.proof = standing.proof
-        async with self._registry.lock(connection.identity):
+        async with self._registry.lock(identity):
             try:
                 bound = await self._deps.charge_points.bind_identity(
-                    record["_id"], connection.identity, self._deps.clock()
+                    record["_id"], identity, self._deps.clock()
                 )
             except Duplicate as duplicate:
                 connection.log.warning("not_bound", charge_point=record["_id"], why=str(duplicate))
-                return False
-            return bound and await self._claim(connection, record)
+                return Reason.NOT_WHITELISTED
+            is_in = bound and await self._claim(connection, record)
+            return None if is_in else Reason.NOT_WHITELISTED
 
     async def _replace(self, holder: Connection, newcomer: Connection) -> bool:
         """Whether the newcomer may have the place; if so the holder is on its way out."""

@@ -1,53 +1,64 @@
-"""Failed attempts to log in: who guesses is slowed down, and nobody else is."""
+"""Failed attempts at the OCPP socket: who guesses is slowed down, and nobody else is."""
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
+from csms.domain.limiter import Limit, Limiter, network_of
 
-WINDOW = 60.0
-MAX_REMEMBERED = 10_000
-MAX_NAME = 255
-"""Characters of an identity or a user name that are remembered: a form holds a megabyte."""
+MINUTE = 60.0
 ADDRESS_FACTOR = 10
-"""An address may fail so many times as often as one visitor: behind it may be many of them."""
+"""A network may fail so many times as often as one visitor: behind it may be many of them."""
+UNKNOWN_FACTOR = 100
+"""And so many times as often come with identities on no record, as a fleet does before it is
+whitelisted ..."""
+SERIAL_FACTOR = 20
+"""... and with serials that no record waits for."""
 
 
 class FailedAttempts:
-    """Counts failures of the last minute, per visitor (address and identity) and per address.
+    """Counts failures of the last minute, per visitor (network and identity) and per network.
 
     A visitor that has not failed itself is always heard: whoever guesses at an identity from
-    elsewhere cannot lock the real charge point out.
+    elsewhere cannot lock the real charge point out, nor can one behind the same address.
     """
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """`limit` is how often a visitor may fail within a minute; 0 sets none."""
-        self._limit = limit
-        self._clock = clock
-        self._failures: OrderedDict[tuple[str, str | None], list[float]] = OrderedDict()
+    def __init__(self, limiter: Limiter, most: int) -> None:
+        """`most` is how often a visitor may fail within a minute; 0 sets no limit."""
+        self._limiter = limiter
+        self._own = Limit("socketOwn", most, MINUTE)
+        self._network = Limit("socketNetwork", most * ADDRESS_FACTOR, MINUTE)
+        self._unknown = Limit("socketUnknown", most * UNKNOWN_FACTOR, MINUTE)
+        self._serials = Limit("socketSerials", most * SERIAL_FACTOR, MINUTE)
 
     def must_wait(self, address: str, identity: str) -> float:
         """Seconds until this visitor is heard again; 0 if it is now."""
-        own = self._recent((address, identity[:MAX_NAME]))
-        if self._limit == 0 or not own:
+        network = network_of(address)
+        own = self._limiter.tally(self._own, _joined(network, identity))
+        if not own.count:
             return 0
-        everybody = self._recent((address, None))
-        if len(own) < self._limit and len(everybody) < self._limit * ADDRESS_FACTOR:
-            return 0
-        oldest = own[0] if len(own) >= self._limit else everybody[0]
-        return max(1.0, oldest + WINDOW - self._clock())
+        return own.wait(self._own) or self._limiter.wait(self._network, network)
 
     def failed(self, address: str, identity: str) -> None:
-        """Note a failure."""
-        for key in ((address, identity[:MAX_NAME]), (address, None)):
-            failures = self._recent(key)
-            failures.append(self._clock())
-            self._failures[key] = failures[-self._limit * ADDRESS_FACTOR :]
-            self._failures.move_to_end(key)
-        while len(self._failures) > MAX_REMEMBERED:
-            self._failures.popitem(last=False)
+        """Note a wrong password."""
+        network = network_of(address)
+        self._limiter.count(self._own, _joined(network, identity))
+        self._limiter.count(self._network, network)
 
-    def _recent(self, key: tuple[str, str | None]) -> list[float]:
-        since = self._clock() - WINDOW
-        return [at for at in self._failures.get(key, ()) if at > since]
+    def unknown_must_wait(self, address: str) -> float:
+        """Seconds until an identity that is on no record is heard from this address."""
+        return self._limiter.wait(self._unknown, network_of(address))
+
+    def was_unknown(self, address: str) -> None:
+        """Note that a visitor was turned away because its identity is on no record."""
+        self._limiter.count(self._unknown, network_of(address))
+
+    def serial_must_wait(self, address: str) -> float:
+        """Seconds until a serial is heard from an address whose identity is on no record."""
+        return self._limiter.wait(self._serials, network_of(address))
+
+    def serial_failed(self, address: str) -> None:
+        """Note that a visitor was turned away because no record waits for its serial."""
+        self._limiter.count(self._serials, network_of(address))
+
+
+def _joined(network: str, identity: str) -> str:
+    return f"{network}\n{identity}"

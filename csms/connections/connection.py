@@ -121,7 +121,7 @@ class Node:
     deps: Deps
     inbound: Mapping[str, Inbound]
     messages: MessageLog
-    on_bind: Callable[[Connection, str], Awaitable[bool]]
+    on_bind: Callable[[Connection, str | None], Awaitable[str | None]]
     on_accepted: Callable[[Connection], None]
     on_unbooted: Callable[[Connection], None]
     """A Call was refused because the charge point has not booted."""
@@ -237,8 +237,8 @@ class Connection:
         serials = (self.reported_serial, self.configured_serial)
         return self.authenticated or any(is_expected_serial(record, one) for one in serials)
 
-    async def bind(self, serial: str) -> bool:
-        """Try to get a record by its serial."""
+    async def bind(self, serial: str | None) -> str | None:
+        """Try to get a record by its serial; why not, if that fails."""
         return await self.node.on_bind(self, serial)
 
     def accept(self) -> None:
@@ -489,7 +489,7 @@ class Connection:
         """Record why this connection is turned away, and close it with 1008."""
         self.is_turned_away = True
         deps = self.node.deps
-        deps.metrics.rejected.labels(rejection.reason).inc()
+        deps.metrics.turned_away(rejection.reason)
         self.log.warning("turned_away", reason=rejection.reason, remote=self.remote_address)
         try:
             if self.claim is not None and self.record_before is not None:

@@ -5,7 +5,6 @@ Profile 1 is HTTP Basic, 2 is HTTP Basic over TLS, 3 is TLS with a client certif
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import has_key
 from csms.domain.installed_certificate import EndReason
 from csms.domain.proof import NOTHING_PROVEN, Proof
+from csms.passwords import PasswordPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,9 @@ class Standing:
 class CredentialChecker:
     """Compares what is shown with what is on record."""
 
-    def __init__(self, deps: Deps, verifier: KeyVerifier) -> None:
+    def __init__(self, deps: Deps, verifier: KeyVerifier, passwords: PasswordPool) -> None:
         self._deps = deps
+        self._passwords = passwords
         self._verifier = verifier
 
     async def judge(self, record: Mapping[str, Any], shown: Credentials) -> Standing:
@@ -57,6 +58,7 @@ class CredentialChecker:
 
         Raises:
             DatabaseUnavailable: a new key could not be taken over.
+            Busy: too many passwords are being checked.
         """
         certificate = shown.certificate
         verdict = None if certificate is None else judge_certificate(record, certificate)
@@ -127,6 +129,6 @@ class CredentialChecker:
         if self._verifier.known_good(stored, password):
             return True
         key_hash = await self._deps.stored_keys.hash_of(stored)
-        return key_hash is not None and await asyncio.to_thread(
+        return key_hash is not None and await self._passwords.run(
             self._verifier.verify, key_hash, password, stored
         )

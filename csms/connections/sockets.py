@@ -22,7 +22,7 @@ from csms.connections.connection import (
     Transport,
 )
 from csms.connections.connector_sync import SYNC_ERROR, sync_connectors
-from csms.connections.gate import Gate
+from csms.connections.gate import Gate, KnownIdentities
 from csms.connections.holding import Holding
 from csms.connections.message_log import MessageLog
 from csms.connections.own_questions import OwnQuestions
@@ -90,7 +90,8 @@ class Sockets:
         self.accepting = True
         most = deps.settings.max_waiting_mb * 1024 * 1024
         self.backlog = Backlog(most, deps.metrics.short_of_room.inc)
-        self.gate = Gate(deps.settings.max_connects_per_second)
+        known = KnownIdentities(deps.charge_points.whitelisted_identities)
+        self.gate = Gate(deps.settings.max_connects_per_second, known)
 
     def connect(self, transport: Transport, admitted: Admitted, remote_address: str) -> Connection:
         """Make the connection of a socket that was just upgraded."""
@@ -110,6 +111,7 @@ class Sockets:
             if admitted.record is not None:
                 await self._admission.admit(connection, admitted.record)
             else:
+                self._admission.waiting.enter(connection)
                 self._spawn(self._await_boot(connection), self._tasks)
         except DatabaseUnavailable:
             connection.close(TRY_AGAIN_LATER, AWAY)
@@ -117,6 +119,7 @@ class Sockets:
     def closed(self, connection: Connection, code: int | None) -> None:
         """Clean up after a socket; what it sent before is still served."""
         connection.was_closed()
+        self._admission.waiting.leave(connection)
         self._registry.remove(connection)
         self._deps.metrics.connections.set(len(self._registry))
         reason = connection.transport.closed_for
@@ -272,6 +275,7 @@ class Sockets:
         """Turn away an unknown identity that does not boot in time."""
         await asyncio.sleep(self._deps.settings.boot_deadline)
         if not connection.is_known and not connection.closed:
+            self._admission.was_unknown(connection)
             await connection.reject(
                 Rejection(connection.identity, connection.remote_address, Reason.NOT_WHITELISTED)
             )

@@ -25,6 +25,7 @@ class AlarmKind(StrEnum):
     WORKER_FROZEN = "workerFrozen"
     OPEN_FILES = "openFiles"
     SIGN_IN_GUESSING = "signInGuessing"
+    ID_TAG_GUESSING = "idTagGuessing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ ALARM_TEXTS: Mapping[AlarmKind, AlarmText] = {
         Severity.WARNING,
         "Somebody guesses passwords or tokens",
         "Block the address, or keep the admin pages out of the public network.",
+    ),
+    AlarmKind.ID_TAG_GUESSING: AlarmText(
+        Severity.WARNING,
+        "A charge point tries many id tags that are not on record",
+        "See who uses it. If nobody is there, give it a new authorization key: somebody may play"
+        " it.",
     ),
 }
 

@@ -19,6 +19,7 @@ REMEDIES: Mapping[str, str] = {
     "Certificate not valid": "Let it in with a password, and have it ask for a new certificate.",
     "Security profile too low": "Set the charge point to the security profile of the record.",
     "Too many failed attempts": "Correct the password in the charge point; it is heard again soon.",
+    "Waits for confirmation": "Confirm it on the page Turned away.",
     "Unsupported sub-protocol": "Set the charge point to OCPP 1.6 JSON.",
     "Already connected": "Another device uses this identity. Give each its own.",
     "Serial mismatch": "Correct the serial of the record, or see which device uses this identity.",

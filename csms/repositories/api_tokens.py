@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from motor.motor_asyncio import AsyncIOMotorClientSession
+
 from csms import db
 from csms.domain.api_token import (
     Role,
@@ -21,12 +23,15 @@ from csms.domain.api_token import (
     stored_digest,
 )
 from csms.errors import NotFound
+from csms.repositories.last_admin import keep_an_admin
+from csms.token_rules import MIN_TOKEN
 
 CACHE_SECONDS = 5.0
 """How long a look-up is trusted: a revoked token may work that much longer."""
 
 LAST_USED_STEP = timedelta(minutes=1)
 ENVIRONMENT = "environment"
+LAST_TOKEN = "This is the last token with the role admin. Make another one first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class ApiTokens:
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
+        if len(token) < MIN_TOKEN:
+            return None
         digest = hash_token(token)
         cached = self._cache.get(digest)
         if cached is not None and cached[0] > time.monotonic():
@@ -108,6 +115,10 @@ class ApiTokens:
         found = read_holder(record)
         self._cache[digest] = (time.monotonic() + CACHE_SECONDS, found)
         return found
+
+    def was_good(self, token: str) -> bool:
+        """Whether this process has seen that somebody has this token; costs nothing to find out."""
+        return hash_token(token) in self._cache
 
     async def create(
         self,
@@ -137,9 +148,13 @@ class ApiTokens:
 
         Raises:
             NotFound: there is no such token.
+            LastAdmin: no token with the role admin would be left.
         """
-        async with db.errors():
-            record = await self.collection.find_one_and_delete({"_id": token_id})
+
+        async def remove(session: AsyncIOMotorClientSession) -> db.Document | None:
+            return await self.collection.find_one_and_delete({"_id": token_id}, session=session)
+
+        record = await keep_an_admin(self.collection, self._good(), remove, LAST_TOKEN)
         if record is None:
             raise NotFound("token", token_id)
         # It is looked up by the plain digest.
@@ -154,7 +169,8 @@ class ApiTokens:
         async with db.errors():
             if configured is None:
                 await self.collection.delete_one({"_id": ENVIRONMENT})
-                if await self.collection.find_one({"role": Role.ADMIN}) is not None:
+                admin = {**self._good(), "role": Role.ADMIN.value}
+                if await self.collection.find_one(admin) is not None:
                     return None
                 _, token = await self.create("first", Role.ADMIN, created_by="csms")
                 return token
@@ -163,6 +179,11 @@ class ApiTokens:
             )
             await self.collection.replace_one({"_id": ENVIRONMENT}, record, upsert=True)
         return None
+
+    def _good(self) -> dict[str, Any]:
+        """Matches tokens that have not run out, for all stations."""
+        good = [{"expiresAt": None}, {"expiresAt": {"$gte": self._clock()}}]
+        return {"$or": good, "stations": None}
 
     def _record(
         self,

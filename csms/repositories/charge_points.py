@@ -21,11 +21,12 @@ from csms.domain.folded_keys import (
     names_of,
 )
 from csms.domain.protocol_trouble import LAST_AT
+from csms.domain.text import fold_text
 from csms.domain.unanswered import BOOT, CONFIGURATION
 from csms.errors import DatabaseUnavailable, Duplicate, FieldError, InvalidInput, NotFound
 from csms.repositories import names, search
 from csms.repositories.folded_keys import find_same_text, name_the_other
-from csms.repositories.lookups import Lookup
+from csms.repositories.lookups import Gathered, Lookup
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
 
@@ -66,6 +67,7 @@ class ChargePoints:
         quick = telemetry.database[COLLECTION]
         self._by_id = Lookup(quick, "_id")
         self._by_identity = Lookup(quick, "chargePointIdentity", {"isWhitelisted": {"$ne": False}})
+        self._serial_only = Gathered(self._read_serial_only)
 
     async def create(self, record: db.Document) -> None:
         """Store a new record.
@@ -130,8 +132,20 @@ class ChargePoints:
             ).to_list(None)
         return {record["chargePointIdentity"]: record for record in found}
 
+    async def whitelisted_identities(self) -> set[str]:
+        """The identities of all whitelisted records, folded."""
+        query = {"chargePointIdentity": {"$type": "string"}, "isWhitelisted": {"$ne": False}}
+        async with db.errors():
+            found = await self.collection.find(query, {"_id": 0, "chargePointIdentity": 1}).to_list(
+                None
+            )
+        return {fold_text(record["chargePointIdentity"]) for record in found}
+
     async def serial_only_exist(self) -> bool:
-        """Whether any whitelisted record waits for its identity."""
+        """Whether any whitelisted record waits for its identity; those who ask at once share."""
+        return bool(await self._serial_only.find(""))
+
+    async def _read_serial_only(self, _: set[str]) -> dict[str, bool]:
         async with db.errors():
             found = await self.collection.find_one(
                 {
@@ -142,7 +156,7 @@ class ChargePoints:
                 {"_id": 1},
                 hint="serial_only",
             )
-        return found is not None
+        return {"": found is not None}
 
     async def find_by_serial_only(self, serial: str) -> db.Document | None:
         """The whitelisted record with this serial (without case) that has no identity yet."""

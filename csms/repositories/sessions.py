@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -22,18 +23,32 @@ Kind = Literal["user", "token"]
 _HOLDERS = {"user": "users", "token": "api_tokens"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """What is trusted for a few seconds."""
+
+    until: float
+    used_at: datetime
+    holder: ApiToken
+
+
 class Sessions:
     """Begins, finds and ends sessions."""
 
     def __init__(
-        self, database: db.Database, clock: Callable[[], datetime], lifetime: timedelta
+        self,
+        database: db.Database,
+        clock: Callable[[], datetime],
+        lifetime: timedelta,
+        longest: timedelta,
     ) -> None:
-        """A session ends when it was not used for `lifetime`."""
+        """A session ends when nobody used it for `lifetime`, and `longest` after the sign-in."""
         self._database = database
         self.collection: db.Collection = database["sessions"]
         self._clock = clock
         self._lifetime = lifetime
-        self._cache: dict[str, tuple[float, ApiToken]] = {}
+        self._longest = longest
+        self._cache: dict[str, _Cached] = {}
 
     async def begin(self, kind: Kind, holder_id: str) -> str:
         """Begin a session for a user or for who has a token; returns its secret."""
@@ -47,36 +62,53 @@ class Sessions:
                     "holderId": holder_id,
                     "createdAt": now,
                     "usedAt": now,
-                    "expiresAt": now + self._lifetime,
+                    "expiresAt": self._end_of(now, now),
                 }
             )
         return secret
 
-    async def find(self, secret: str) -> ApiToken | None:
-        """Who is signed in with this secret, with the role of now; None if nobody is."""
+    async def find(self, secret: str, *, is_used: bool) -> ApiToken | None:
+        """Who is signed in with this secret, with the role of now; None if nobody is.
+
+        The session is prolonged if it `is_used` by a person. A page that is open asks by itself.
+        """
         digest = hash_token(secret)
-        cached = self._cache.get(digest)
-        if cached is not None and cached[0] > time.monotonic():
-            return cached[1]
-        self._cache.pop(digest, None)
         now = self._clock()
+        cached = self._cache.get(digest)
+        if cached is not None and cached.until > time.monotonic():
+            if not is_used or now < cached.used_at + RENEWED_EVERY:
+                return cached.holder
+        self._cache.pop(digest, None)
         async with db.errors():
             session = await self.collection.find_one({"_id": digest})
-            if session is None or session["expiresAt"] <= now:
+            if session is None:
+                return None
+            created_at = session.get("createdAt")
+            if created_at is None:
+                created_at = now
+                await self._set(digest, {"createdAt": now})
+            if min(session["expiresAt"], self._end_of(session["usedAt"], created_at)) <= now:
                 return None
             holder = await self._database[_HOLDERS[session["kind"]]].find_one(
                 {"_id": session["holderId"]}
             )
             if holder is None or (holder.get("expiresAt") or now) < now:
                 return None
-            if session["usedAt"] + RENEWED_EVERY <= now:
-                renewed = {"usedAt": now, "expiresAt": now + self._lifetime}
-                await self.collection.update_one({"_id": digest}, {"$set": renewed})
+            used_at = session["usedAt"]
+            if is_used and used_at + RENEWED_EVERY <= now:
+                used_at = now
+                await self._set(digest, {"usedAt": now, "expiresAt": self._end_of(now, created_at)})
         found = read_holder(holder, is_user=session["kind"] == "user")
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
-        self._cache[digest] = (time.monotonic() + CACHE_SECONDS, found)
+        self._cache[digest] = _Cached(time.monotonic() + CACHE_SECONDS, used_at, found)
         return found
+
+    def _end_of(self, used_at: datetime, created_at: datetime) -> datetime:
+        return min(used_at + self._lifetime, created_at + self._longest)
+
+    async def _set(self, digest: str, fields: db.Document) -> None:
+        await self.collection.update_one({"_id": digest}, {"$set": fields})
 
     async def end(self, secret: str) -> None:
         """End a session."""

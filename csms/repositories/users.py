@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReturnDocument
 
 from csms import db
@@ -15,28 +15,38 @@ from csms.domain.api_token import Role
 from csms.domain.text import nfc
 from csms.domain.user import UserPatch, fold, hash_password, verify_password
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
+from csms.passwords import PasswordPool
+from csms.repositories.last_admin import keep_an_admin
 
+LAST_ADMIN = "This is the last user with the role admin. Make another admin first."
 MAX_NAMESAKES = 100
 
 
 class Users:
     """Makes, checks and removes users."""
 
-    def __init__(self, database: db.Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: db.Database,
+        clock: Callable[[], datetime],
+        passwords: PasswordPool | None = None,
+    ) -> None:
         self.collection: db.Collection = database["users"]
         self._clock = clock
+        self.passwords = passwords or PasswordPool.for_people()
 
     async def create(self, name: str, password: str, role: Role, created_by: str) -> db.Document:
         """Make a user.
 
         Raises:
             Duplicate: the name is taken.
+            Busy: too many passwords are being hashed.
         """
         record: db.Document = {
             "_id": fold(name),
             "name": nfc(name.strip()),
             "role": role,
-            "passwordHash": await asyncio.to_thread(hash_password, password),
+            "passwordHash": await self.passwords.run(hash_password, password),
             "createdAt": self._clock(),
             "createdBy": created_by,
             "lastSignInAt": None,
@@ -92,17 +102,24 @@ class Users:
         Raises:
             NotFound: there is no such user.
             InvalidInput: it is the provider's to change.
+            LastAdmin: nobody with the role admin would be left.
+            Busy: too many passwords are being hashed.
         """
         fields: dict[str, Any] = patch.model_dump(exclude_unset=True)
         await self._leave_to_provider(name, fields)
         if "password" in fields:
-            fields["passwordHash"] = await asyncio.to_thread(hash_password, fields.pop("password"))
-        async with db.errors():
-            record = await self.collection.find_one_and_update(
+            password = fields.pop("password")
+            fields["passwordHash"] = await self.passwords.run(hash_password, password)
+
+        async def apply(session: AsyncIOMotorClientSession) -> db.Document | None:
+            return await self.collection.find_one_and_update(
                 {"_id": fold(name)},
                 {"$set": {**fields, "updatedAt": self._clock()}},
                 return_document=ReturnDocument.AFTER,
+                session=session,
             )
+
+        record = await keep_an_admin(self.collection, {}, apply, LAST_ADMIN)
         if record is None:
             raise NotFound("user", name)
         return record
@@ -119,10 +136,14 @@ class Users:
 
         Raises:
             NotFound: there is no such user.
+            LastAdmin: nobody with the role admin would be left.
         """
-        async with db.errors():
-            result = await self.collection.delete_one({"_id": fold(name)})
-        if result.deleted_count == 0:
+
+        async def remove(session: AsyncIOMotorClientSession) -> int:
+            result = await self.collection.delete_one({"_id": fold(name)}, session=session)
+            return result.deleted_count
+
+        if await keep_an_admin(self.collection, {}, remove, LAST_ADMIN) == 0:
             raise NotFound("user", name)
 
     async def list(self) -> list[db.Document]:
@@ -130,15 +151,22 @@ class Users:
         async with db.errors():
             return await self.collection.find().sort("_id", 1).to_list(None)
 
-    async def authenticate(self, name: str, password: str) -> db.Document | None:
-        """The user with this name and password; None if there is none."""
+    async def find(self, name: str) -> db.Document | None:
+        """The user with this name, if there is one."""
         async with db.errors():
-            record = await self.collection.find_one({"_id": fold(name)})
+            return await self.collection.find_one({"_id": fold(name)})
+
+    async def has_password(self, record: db.Document | None, password: str) -> bool:
+        """Whether this is the password of a user. Takes as long where there is no such user.
+
+        The caller holds a place of `passwords`.
+        """
         stored = record.get("passwordHash") if record else None
-        if not await asyncio.to_thread(verify_password, stored, password):
-            return None
+        return await self.passwords.run_in_place(verify_password, stored, password)
+
+    async def note_sign_in(self, record: db.Document) -> None:
+        """Note that a user has just signed in."""
         async with db.errors():
             await self.collection.update_one(
-                {"_id": fold(name)}, {"$set": {"lastSignInAt": self._clock()}}
+                {"_id": record["_id"]}, {"$set": {"lastSignInAt": self._clock()}}
             )
-        return record

@@ -9,8 +9,11 @@ from tornado.web import RequestHandler
 
 from csms.repositories.api_tokens import ApiToken
 from csms.web.services import Services
+from csms.web.sign_in_record import Caller
 
 SESSION_COOKIE = "csms_session"
+DEVICE_COOKIE = "csms_device"
+"""Known from an earlier sign-in; it is no right to anything (csms/web/guard.py)."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -24,8 +27,18 @@ def cookie_options(request: HTTPServerRequest, path_prefix: str) -> dict[str, An
     }
 
 
-async def signed_in(handler: RequestHandler, services: Services) -> ApiToken | None:
+def caller_of(handler: RequestHandler) -> Caller:
+    """Where a request comes from, for the limits on failed tries."""
+    return Caller(handler.request.remote_ip or "", handler.get_cookie(DEVICE_COOKIE))
+
+
+async def signed_in(
+    handler: RequestHandler, services: Services, *, by_person: bool = False
+) -> ApiToken | None:
     """Who is signed in with the browser's cookie; None if nobody is.
+
+    A request that a person has made prolongs the session. A page that is open makes others by
+    itself: it gets what is new, and never changes anything.
 
     Raises:
         HTTPError: 403, something is to be changed and the request is not from one of our pages.
@@ -33,7 +46,8 @@ async def signed_in(handler: RequestHandler, services: Services) -> ApiToken | N
     secret = handler.get_cookie(SESSION_COOKIE)
     if not secret:
         return None
-    found = await services.sessions.find(secret)
-    if found is not None and handler.request.method not in SAFE_METHODS:
+    changes = handler.request.method not in SAFE_METHODS
+    found = await services.sessions.find(secret, is_used=by_person or changes)
+    if found is not None and changes:
         handler.check_xsrf_cookie()
     return found

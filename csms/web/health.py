@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from csms import db
-from csms.errors import DatabaseUnavailable
+from csms.errors import DatabaseUnavailable, Unauthorized
 from csms.web.api.base import ProblemHandler
 
 
@@ -52,6 +53,18 @@ class ReadyHandler(OpenHandler):
 class MetricsHandler(OpenHandler):
     """The metrics of all workers that share the port, for Prometheus."""
 
+    async def prepare(self) -> None:
+        """Let in who has the token, where one is set; no database is asked."""
+        expected = self.services.deps.settings.metrics_token
+        if expected is None:
+            return
+        scheme, _, shown = self.request.headers.get("Authorization", "").partition(" ")
+        is_right = hmac.compare_digest(
+            shown.strip().encode(), expected.get_secret_value().strip().encode()
+        )
+        if scheme.casefold() != "bearer" or not is_right:
+            raise Unauthorized("Send `metrics_token` as `Authorization: Bearer TOKEN`.")
+
     async def get(self) -> None:
         """Write them in the text format."""
         await self.services.open_alarms.refresh()
@@ -59,7 +72,7 @@ class MetricsHandler(OpenHandler):
         self.finish(self.services.deps.metrics.of_all_workers())
 
 
-class OwnMetricsHandler(OpenHandler):
+class OwnMetricsHandler(MetricsHandler):
     """The metrics of this process alone."""
 
     async def get(self) -> None:

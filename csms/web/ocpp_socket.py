@@ -68,7 +68,7 @@ class OcppSocket(WebSocketHandler):
         if self._has_left():
             return None
         visitor = self._visitor()
-        if refused := self._cannot_serve_now():
+        if refused := await self._cannot_serve_now(visitor):
             self._admission.note_refusal(refused.reason, visitor.remote_address)
             return self._refuse(refused)
         try:
@@ -89,13 +89,13 @@ class OcppSocket(WebSocketHandler):
     # A charge point that speaks SOAP, or a proxy that makes something else of the upgrade.
     head = post = put = patch = delete = options = get
 
-    def _cannot_serve_now(self) -> Refused | None:
-        """Why no visitor can be let in now; looked at before the request is read."""
+    async def _cannot_serve_now(self, visitor: Visitor) -> Refused | None:
+        """Why a visitor cannot be let in now, whatever else is right or wrong with its request."""
         if not self._sockets.accepting:
             return _unavailable(Reason.STOPPING, RETRY_AFTER)
         if is_spare(self.request):
             return _unavailable(Reason.TOO_MANY_CONNECTIONS, LIMIT_RETRY_AFTER)
-        if wait := self._sockets.gate.wait():
+        if wait := await self._sockets.gate.admit(visitor):
             return _unavailable(Reason.TOO_MANY_AT_ONCE, wait)
         return None
 

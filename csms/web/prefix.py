@@ -9,6 +9,7 @@ from tornado.web import Application
 
 from csms.connections.visitor import path_of, without_doubled_slashes
 from csms.trusted_proxies import TrustedProxies
+from csms.web.bodies import TimesBodies
 from csms.web.forwarding import apply_forwarded, path_prefix
 from csms.web.ocpp_handshake import LetsBadHostThrough
 
@@ -30,7 +31,8 @@ class PrefixedApplication(Application):
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
         """Begin a request."""
-        return LetsBadHostThrough(super().start_request(server_conn, request_conn))
+        inner = LetsBadHostThrough(super().start_request(server_conn, request_conn))
+        return TimesBodies(inner, request_conn)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """The handler of the path behind the prefix."""

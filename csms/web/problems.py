@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from tornado.web import HTTPError
 
 from csms.domain.command import Outcome, failure_of
 from csms.errors import (
+    Busy,
     CallErrorReceived,
     ChargePointOffline,
     CommandError,
@@ -22,18 +24,23 @@ from csms.errors import (
     FieldError,
     Forbidden,
     InvalidInput,
+    LastAdmin,
     MalformedInput,
     NotBooted,
     NotFound,
     NotVerified,
+    TooManyAttempts,
     Unauthorized,
 )
 
 PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+"""While the database is away."""
 
 _STATUSES: tuple[tuple[type[CsmsError], HTTPStatus, str], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND, "Not found"),
     (Duplicate, HTTPStatus.CONFLICT, "Already taken"),
+    (LastAdmin, HTTPStatus.CONFLICT, "The last admin"),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid input"),
     (MalformedInput, HTTPStatus.BAD_REQUEST, "Malformed input"),
     (Unauthorized, HTTPStatus.UNAUTHORIZED, "Not authenticated"),
@@ -43,6 +50,8 @@ _STATUSES: tuple[tuple[type[CsmsError], HTTPStatus, str], ...] = (
     (ChargePointOffline, HTTPStatus.CONFLICT, "Charger not connected"),
     (CallErrorReceived, HTTPStatus.BAD_GATEWAY, "The charge point answered with an error"),
     (CommandTimeout, HTTPStatus.GATEWAY_TIMEOUT, "The charge point did not answer"),
+    (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS, "Too many tries"),
+    (Busy, HTTPStatus.SERVICE_UNAVAILABLE, "Too busy"),
     (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),
 )
 
@@ -58,6 +67,8 @@ class Problem:
     command_id: str | None = None
     outcome: Outcome | None = None
     """Of a command that ended with this error; `command_id` is its record's."""
+    retry_after: int | None = None
+    """Seconds, for the header of that name."""
 
     def body(self) -> dict[str, Any]:
         """The members of RFC 9457, with `errors` of fields, and the outcome of a command."""
@@ -78,7 +89,8 @@ def problem_of(error: BaseException | None, status: int = 500) -> Problem:
     """The problem that an exception means to a client."""
     for kind, http_status, title in _STATUSES:
         if isinstance(error, kind):
-            return Problem(http_status, title, str(error), _fields_of(error), *_command_of(error))
+            fields, command = _fields_of(error), _command_of(error)
+            return Problem(http_status, title, str(error), fields, *command, _wait_of(error))
     if isinstance(error, HTTPError):
         status = error.status_code
     phrase = HTTPStatus(status).phrase
@@ -100,6 +112,12 @@ def _command_of(error: BaseException) -> tuple[str | None, Outcome | None]:
     if isinstance(error, CommandError) and error.command_id is not None:
         return error.command_id, failure_of(error)[1]
     return None, None
+
+
+def _wait_of(error: BaseException) -> int | None:
+    if isinstance(error, TooManyAttempts | Busy):
+        return ceil(error.retry_after)
+    return RETRY_AFTER_SECONDS if isinstance(error, DatabaseUnavailable) else None
 
 
 def _fields_of(error: BaseException) -> tuple[FieldError, ...]:

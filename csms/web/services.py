@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from csms.actions.context import Deps
-from csms.connections.attempts import FailedAttempts
 from csms.connections.commands import CommandRouter
 from csms.connections.revocation import Revocation
 from csms.connections.revocation_list import RevocationList
@@ -18,9 +17,11 @@ from csms.repositories.audit import Audit
 from csms.repositories.overview import Overview
 from csms.repositories.sessions import Sessions
 from csms.repositories.users import Users
+from csms.web.guard import Guard
 from csms.web.live import Live
 from csms.web.oidc import Provider
 from csms.web.open_alarms import OpenAlarms
+from csms.web.token_guard import TokenGuard
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Services:
     api_tokens: ApiTokens
     users: Users
     sessions: Sessions
-    sign_in_attempts: FailedAttempts
+    guard: Guard
+    token_guard: TokenGuard
     live: Live
     overview: Overview
     alarm_records: AlarmRecords

@@ -15,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-TOKEN = "bench-admin-token"
+TOKEN = "bench-admin-token-of-many-characters"
 Result = dict[str, Any]
 
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from csms.connections.attempts import (
     ADDRESS_FACTOR,
-    MAX_NAME,
-    MAX_REMEMBERED,
-    WINDOW,
+    MINUTE,
+    SERIAL_FACTOR,
+    UNKNOWN_FACTOR,
     FailedAttempts,
 )
+from csms.domain.limiter import Limiter
 
 
 class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
+    now = 1000.0
 
     def __call__(self) -> float:
         return self.now
 
 
-def test_after_so_many_failures_the_visitor_waits_until_the_window_has_passed() -> None:
+def test_after_so_many_failures_the_visitor_waits_until_the_minute_has_passed() -> None:
     clock = Clock()
-    attempts = FailedAttempts(3, clock)
+    attempts = FailedAttempts(Limiter(clock), 3)
     for _ in range(3):
         assert attempts.must_wait("a", "CP1") == 0
         attempts.failed("a", "CP1")
         clock.now += 1
-    assert attempts.must_wait("a", "CP1") == WINDOW - 3
-    clock.now += WINDOW - 3
+    assert attempts.must_wait("a", "CP1") == MINUTE - 3
+    clock.now += MINUTE - 3
     assert attempts.must_wait("a", "CP1") == 0
 
 
 def test_the_real_charge_point_elsewhere_is_heard() -> None:
-    attempts = FailedAttempts(3, Clock())
+    attempts = FailedAttempts(Limiter(), 3)
     for _ in range(50):
         attempts.failed("guesser", "CP1")
     assert attempts.must_wait("guesser", "CP1") > 0
@@ -41,7 +41,7 @@ def test_the_real_charge_point_elsewhere_is_heard() -> None:
 
 
 def test_an_address_that_guesses_at_many_waits_for_each_that_it_tried() -> None:
-    attempts = FailedAttempts(3, Clock())
+    attempts = FailedAttempts(Limiter(), 3)
     for number in range(3 * ADDRESS_FACTOR):
         attempts.failed("guesser", f"CP{number}")
     assert attempts.must_wait("guesser", "CP1") > 0
@@ -49,22 +49,36 @@ def test_an_address_that_guesses_at_many_waits_for_each_that_it_tried() -> None:
     assert attempts.must_wait("guesser", "new") == 0
 
 
-def test_no_limit_is_none() -> None:
-    attempts = FailedAttempts(0, Clock())
-    for _ in range(100):
-        attempts.failed("a", "CP1")
+def test_all_addresses_of_a_network_are_one_guesser() -> None:
+    attempts = FailedAttempts(Limiter(), 3)
+    for number in range(3):
+        attempts.failed(f"2001:db8::{number}", "CP1")
+    assert attempts.must_wait("2001:db8::99", "CP1") > 0
+    assert attempts.must_wait("2001:db8:0:1::99", "CP1") == 0
+
+
+def test_identities_on_no_record_are_bounded_by_network() -> None:
+    attempts = FailedAttempts(Limiter(), 3)
+    for _ in range(3 * UNKNOWN_FACTOR):
+        assert attempts.unknown_must_wait("a") == 0
+        attempts.was_unknown("a")
+    assert attempts.unknown_must_wait("a") > 0
+    assert attempts.unknown_must_wait("b") == 0
     assert attempts.must_wait("a", "CP1") == 0
 
 
-def test_memory_is_bounded() -> None:
-    attempts = FailedAttempts(3, Clock())
-    for number in range(MAX_REMEMBERED + 10):
-        attempts.failed(f"a{number}", "CP1")
-    assert len(attempts._failures) <= MAX_REMEMBERED
+def test_serials_are_bounded_more_tightly() -> None:
+    attempts = FailedAttempts(Limiter(), 3)
+    for _ in range(3 * SERIAL_FACTOR):
+        assert attempts.serial_must_wait("a") == 0
+        attempts.serial_failed("a")
+    assert attempts.serial_must_wait("a") > 0
+    assert attempts.serial_must_wait("b") == attempts.unknown_must_wait("a") == 0
 
 
-def test_of_a_huge_name_only_the_beginning_is_kept() -> None:
-    attempts = FailedAttempts(1, Clock())
-    attempts.failed("a", "x" * 1_000_000)
-    assert attempts.must_wait("a", "x" * 1_000_000) > 0
-    assert sum(len(name or "") for _, name in attempts._failures) <= MAX_NAME
+def test_zero_is_no_limit() -> None:
+    attempts = FailedAttempts(Limiter(), 0)
+    for _ in range(100):
+        attempts.failed("a", "CP1")
+        attempts.was_unknown("a")
+    assert attempts.must_wait("a", "CP1") == attempts.unknown_must_wait("a") == 0

@@ -17,7 +17,7 @@ from tests.e2e import test_serve
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.system import Client, eventually
 
-TOKEN = "a-token-of-the-test"
+TOKEN = "a-token-of-the-test-itself"
 FEW = 256
 ROOM = 20
 VISITORS = 100

@@ -90,7 +90,8 @@ async def test_a_life_with_a_violent_death_in_it(tmp_path: Path) -> None:
     async with serve(data_dir) as first:
         client = await first.ready()
         token = (data_dir / "admin-token").read_text().strip()
-        assert token in first.said
+        # Nobody looks at this output as it comes: it may be a log that others can read.
+        assert token not in first.said and str(data_dir / "admin-token") in first.said
         assert (data_dir / "admin-token").stat().st_mode & 0o777 == 0o600
         status, _ = await client.rest(
             "POST", "/admin/charge-points", {"id": "CP1", "chargePointIdentity": "CP1"}, token=token
@@ -154,6 +155,50 @@ async def test_with_a_database_of_ones_own_no_mongod_is_started(
     assert os.listdir(tmp_path) == []
     with MongoClient[dict[str, object]](mongodb_uri) as database:
         database.drop_database("csms_serve")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("name", ["CSMS_ADMIN_TOKEN", "CSMS_METRICS_TOKEN"])
+async def test_a_short_token_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(SETTINGS, name, "nineteen-characters")
+    async with serve(tmp_path) as process:
+        said, errors = await process.process.communicate()
+        assert process.process.returncode == 2
+        setting = name.removeprefix("CSMS_").lower()
+        assert f"csms: setting {setting}: is too short: set a random text of 20" in errors.decode()
+        assert b"nineteen" not in said + errors
+
+
+@pytest.mark.gen_test(timeout=90)
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_the_first_token_is_shown_on_a_terminal(
+    tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setitem(SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
+    monkeypatch.setitem(SETTINGS, "CSMS_MONGODB_DATABASE", "csms_terminal")
+    monkeypatch.setitem(SETTINGS, "CSMS_WORKERS", workers)
+    monkeypatch.setitem(SETTINGS, "CSMS_PORT", str(free_port()))
+    # script(1) runs it on a terminal, and passes on what that shows.
+    command = f"{sys.executable} -m csms serve --data-dir {tmp_path / 'data'}"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CSMS_")}
+    process = await asyncio.create_subprocess_exec(
+        "script", "-qec", command, "/dev/null", env=environment | SETTINGS,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = ""
+    while "admin token" not in said:
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        assert line, said
+        said += line.decode()
+    process.terminate()
+    await process.communicate()
+    assert (tmp_path / "data" / "admin-token").read_text().strip() in said
+    with MongoClient[dict[str, object]](mongodb_uri) as database:
+        database.drop_database("csms_terminal")
 
 
 @pytest.mark.gen_test

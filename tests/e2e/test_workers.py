@@ -100,12 +100,12 @@ async def test_workers_live_and_end_with_their_supervisor(
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_WORKERS", "2")
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_DATABASE", "csms_orphans")
-    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", "token")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", "a-token-of-many-characters")
     async with test_serve.serve(tmp_path) as process:
         client = await process.ready()
 
         async def nodes() -> list[dict[str, Any]]:
-            _, page = await client.rest("GET", "/admin/nodes", token="token")
+            _, page = await client.rest("GET", "/admin/nodes", token="a-token-of-many-characters")
             return list(page["items"])
 
         [first, second] = await eventually(nodes, lambda seen: len(seen) == 2)

@@ -24,7 +24,7 @@ from tests.faults.load import (
 
 pytestmark = pytest.mark.long
 
-TOKEN = "a-token-of-the-test"
+TOKEN = "a-token-of-the-test-itself"
 DISK_MB = 400
 """MongoDB sets aside 300 MB for its journal as soon as it starts."""
 

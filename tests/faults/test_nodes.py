@@ -20,7 +20,7 @@ from tests.support.system import Client, eventually
 
 pytestmark = pytest.mark.long
 
-TOKEN = "a-token-of-the-test"
+TOKEN = "a-token-of-the-test-itself"
 DATABASE = "csms_nodes"
 SLACK = 5.0
 AT_ONCE = 5.0

@@ -19,7 +19,7 @@ from tests.faults.load import Load, assert_nobody_was_dropped, assert_stored_onc
 from tests.support.replica_set import ReplicaSet, replica_set
 from tests.support.system import Client, System
 
-TOKEN = "a-token-of-the-test"
+TOKEN = "a-token-of-the-test-itself"
 
 pytestmark = [pytest.mark.gen_test(timeout=120), pytest.mark.long]
 

@@ -29,7 +29,8 @@ async def test_a_token_is_known_and_stored_nowhere(tokens: ApiTokens, memory: db
     assert await tokens.authenticate(token + "x") is None
 
 
-async def test_a_revoked_token_is_unknown_at_once(tokens: ApiTokens) -> None:
+async def test_a_revoked_token_is_unknown_at_once(database: db.Database, clock: Clock) -> None:
+    tokens = ApiTokens(database, clock)
     record, token = await tokens.create("ops", Role.VIEWER, created_by="first")
     assert await tokens.authenticate(token)
     await tokens.revoke(record["_id"])
@@ -56,10 +57,10 @@ async def test_the_first_token_is_made_once(tokens: ApiTokens) -> None:
 async def test_the_configured_token_is_replaced_with_its_setting(
     memory: db.Database, clock: Clock
 ) -> None:
-    assert await ApiTokens(memory, clock).ensure_first("one-of-mine") is None
-    await ApiTokens(memory, clock).ensure_first("another-of-mine")
+    assert await ApiTokens(memory, clock).ensure_first("one-of-mine-that-is-long") is None
+    await ApiTokens(memory, clock).ensure_first("another-of-mine-that-is-long")
     later = ApiTokens(memory, clock)
-    assert await later.authenticate("one-of-mine") is None
-    assert await later.authenticate("another-of-mine")
+    assert await later.authenticate("one-of-mine-that-is-long") is None
+    assert await later.authenticate("another-of-mine-that-is-long")
     assert await later.ensure_first(None) is not None
-    assert await ApiTokens(memory, clock).authenticate("another-of-mine") is None
+    assert await ApiTokens(memory, clock).authenticate("another-of-mine-that-is-long") is None

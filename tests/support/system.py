@@ -14,7 +14,7 @@ from csms.app import CentralSystem
 from tests.support import PATIENCE
 from tests.support.charge_point import ScriptedChargePoint
 
-ADMIN_TOKEN = "test-admin-token"
+ADMIN_TOKEN = "test-admin-token-of-many-characters"
 
 
 class Client:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
-from tests.support.system import System
+from csms.config import Settings
+from csms.embedded_mongod import free_port
+from tests.support.system import Client, System
 
 pytestmark = pytest.mark.gen_test
 
@@ -32,3 +35,19 @@ async def test_metrics(system: System) -> None:
         'csms_commit_documents_count{collection="boot_notifications"} 1.0',
     ):
         assert line in text.splitlines(), line
+
+
+class TestMetricsPort:
+    """A port for the metrics alone asks for the same token."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        token = SecretStr("a-token-for-the-metrics")
+        return settings.model_copy(update={"metrics_token": token, "metrics_port": free_port()})
+
+    async def test_it_asks_for_the_token(self, system: System) -> None:
+        port = system.central_system.settings.metrics_port
+        own = Client(f"http://127.0.0.1:{port}")
+        assert (await own.fetch("GET", "/metrics", token=None)).code == 401
+        assert (await own.fetch("GET", "/metrics", token="a-token-for-the-metrics")).code == 200
+        assert (await own.fetch("GET", "/healthz", token=None)).code == 404

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from csms.domain.api_token import Role
+from csms.repositories.audit import Event
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, endpoint
 from csms.web.api.readings import TimeRange
@@ -19,6 +20,7 @@ class AuditQuery(TimeRange):
     by: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         None, description="name of the token or user"
     )
+    event: Event | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
     def matching(self) -> dict[str, Any]:
@@ -26,14 +28,16 @@ class AuditQuery(TimeRange):
         found = self.filter("at")
         if self.by is not None:
             found["by"] = self.by
+        if self.event is not None:
+            found["event"] = self.event.value
         return found
 
 
 class AuditView(BaseModel):
-    """One change that was made through the REST, or by a page through it."""
+    """One change that was made through the REST, or by a page through it; or a sign-in."""
 
     at: datetime
-    by: str
+    by: str = Field(description="`unknown` where no user has the name that was tried")
     byId: str
     role: Role
     method: str
@@ -42,6 +46,10 @@ class AuditView(BaseModel):
     status: int
     remoteAddress: str | None = None
     chargePointId: str | None = None
+    event: Event | None = Field(None, description="null for a change")
+    subject: str | None = Field(None, description="the user or token that was changed")
+    count: int = Field(1, description="how often; failed sign-ins are gathered")
+    since: datetime | None = Field(None, description="when the first of them was")
 
 
 class AuditHandler(ApiHandler):
@@ -49,7 +57,7 @@ class AuditHandler(ApiHandler):
 
     @endpoint(
         role=Role.ADMIN,
-        summary="Changes made through this interface, the latest first",
+        summary="Changes and sign-ins, the latest first",
         query=AuditQuery,
         returns=Page[AuditView],
     )

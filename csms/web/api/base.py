@@ -43,7 +43,6 @@ from csms.web.stored_ids import use_stored_id
 
 log = structlog.get_logger(__name__)
 
-RETRY_AFTER_SECONDS = 5
 MAX_BODY_BYTES = 1_048_576
 MAX_PATH, MAX_NAMES, MAX_NAME = 300, 50, 100
 """What is kept of a change for the audit."""
@@ -166,8 +165,8 @@ class ProblemHandler(RequestHandler):
         self.set_header("Content-Type", PROBLEM_JSON)
         if problem.status == HTTPStatus.UNAUTHORIZED:
             self.set_header("WWW-Authenticate", 'Bearer realm="csms"')
-        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            self.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
+        if problem.retry_after is not None:
+            self.set_header("Retry-After", str(problem.retry_after))
         if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self.allowed_methods()))
         self.finish(json.dumps(problem.body(), ensure_ascii=False))
@@ -199,6 +198,8 @@ class ApiHandler(ProblemHandler):
     max_body_bytes = MAX_BODY_BYTES
     token: ApiToken
     query: Any = None
+    changed: str | None = None
+    """What was changed, for the audit, where the path does not say it; never a secret."""
 
     def initialize(self, services: Services) -> None:
         """Take the parts of the application."""
@@ -281,6 +282,7 @@ class ApiHandler(ProblemHandler):
             status=status,
             remote_address=request.remote_ip,
             charge_point_id=about,
+            subject=self.changed,
         )
         try:
             await self.services.audit.record(entry, self.services.deps.clock())
@@ -310,7 +312,8 @@ class ApiHandler(ProblemHandler):
     async def _authenticate(self) -> ApiToken:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.casefold() == "bearer" and token.strip():
-            found = await self.services.api_tokens.authenticate(token.strip())
+            address = self.request.remote_ip or ""
+            found = await self.services.token_guard.check(token.strip(), address)
             if found is not None:
                 return found
         elif (person := await signed_in(self, self.services)) is not None:

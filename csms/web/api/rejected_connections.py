@@ -49,12 +49,22 @@ class RejectedConnectionView(BaseModel):
         description="id of the record whose identity differs from this one in case or normal form"
         " alone; null where the identity itself is on record",
     )
+    waitsFor: str | None = Field(
+        None,
+        description="id of the record without identity that has the serial it reported; to confirm"
+        " that it is the one, give the record this `chargePointIdentity`",
+    )
 
 
 def _view(rejection: db.Document, records: VisitorRecords) -> RejectedConnectionView:
     similar = records.similar.get(rejection["chargePointIdentity"] or "")
+    waiting = records.waiting_for(rejection)
     return RejectedConnectionView.model_validate(
-        {**rejection, "similarTo": None if similar is None else similar["_id"]}
+        {
+            **rejection,
+            "similarTo": None if similar is None else similar["_id"],
+            "waitsFor": None if waiting is None else waiting["_id"],
+        }
     )
 
 

@@ -97,6 +97,7 @@ class TokensHandler(ApiHandler):
             expires_at=body.expiresAt,
             limits=Limits(scopes, None if body.stations is None else frozenset(body.stations)),
         )
+        self.changed = f"{record['name']} ({record['_id']}, {record['role']})"
         return MadeToken.model_validate({**fields_of(record), "token": token})
 
 
@@ -107,7 +108,7 @@ class TokenHandler(ApiHandler):
         role=Role.ADMIN,
         summary="Revoke a token; it may still work for five seconds",
         status=204,
-        errors=(404,),
+        errors=(404, 409),
     )
     async def delete(self, token_id: str) -> None:
         await self.services.api_tokens.revoke(token_id)

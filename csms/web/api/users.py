@@ -12,8 +12,7 @@ from csms.domain.user import NewUser, Password, UserPatch, fold
 from csms.errors import FieldError, InvalidInput
 from csms.repositories.pages import Page
 from csms.web.api.base import ApiHandler, endpoint
-
-TOO_MANY_TRIES = "Too many tries. Wait a minute, then try again."
+from csms.web.browser import caller_of
 
 
 class UserView(BaseModel):
@@ -63,6 +62,7 @@ class UsersHandler(ApiHandler):
         record = await self.services.users.create(
             body.name, body.password, body.role, self.token.name
         )
+        self.changed = f"{record['name']} ({record['role']})"
         return view(record)
 
 
@@ -74,37 +74,24 @@ class UserHandler(ApiHandler):
         summary="Change a user's role or password; ends the sessions that are open",
         body=UserPatch,
         returns=UserView,
-        errors=(404,),
+        errors=(404, 409),
     )
     async def patch(self, name: str, body: UserPatch) -> UserView:
-        if "role" in body.model_fields_set and body.role is not Role.ADMIN:
-            await self._keep_an_admin(name, "role")
         record = await self.services.users.change(name, body)
         await self.services.sessions.end_all("user", record["_id"])
+        if "role" in body.model_fields_set:
+            self.changed = f"{record['name']} ({record['role']})"
         return view(record)
 
     @endpoint(
         role=Role.ADMIN,
         summary="Remove a user; ends the sessions that are open",
         status=204,
-        errors=(404,),
+        errors=(404, 409),
     )
     async def delete(self, name: str) -> None:
-        await self._keep_an_admin(name, "name")
         await self.services.users.delete(name)
         await self.services.sessions.end_all("user", fold(name))
-
-    async def _keep_an_admin(self, name: str, field: str) -> None:
-        now = self.services.deps.clock()
-        tokens = await self.services.api_tokens.list()
-        users = await self.services.users.list()
-        others = [
-            *(token for token in tokens if (token.get("expiresAt") or now) >= now),
-            *(user for user in users if user["_id"] != fold(name)),
-        ]
-        if not any(other["role"] == Role.ADMIN for other in others):
-            message = "is the last admin's; make another admin, or an admin token, first"
-            raise InvalidInput(FieldError(field, message))
 
 
 class OwnPasswordHandler(ApiHandler):
@@ -115,15 +102,14 @@ class OwnPasswordHandler(ApiHandler):
         summary="Change one's own password; ends one's other sessions, and this one",
         body=OwnPassword,
         status=204,
+        errors=(429,),
     )
     async def post(self, body: OwnPassword) -> None:
-        users, attempts = self.services.users, self.services.sign_in_attempts
-        address, name = self.request.remote_ip or "", self.token.name
-        if attempts.must_wait(address, name):
-            raise InvalidInput(FieldError("oldPassword", TOO_MANY_TRIES))
-        user = await users.authenticate(name, body.oldPassword)
-        if user is None or not self.token.is_user or user["_id"] != self.token.id:
-            attempts.failed(address, name)
+        name = self.token.name if self.token.is_user else ""
+        user = name and await self.services.guard.check_password(
+            name, body.oldPassword, caller_of(self), self.request.path
+        )
+        if not user:
             raise InvalidInput(FieldError("oldPassword", "is not right"))
-        await users.change(user["_id"], UserPatch(password=body.password))
+        await self.services.users.change(user["_id"], UserPatch(password=body.password))
         await self.services.sessions.end_all("user", user["_id"])

@@ -45,6 +45,8 @@ WEB = Path(__file__).parent.parent
 LANGUAGE_COOKIE, THEME_COOKIE, ZONE_COOKIE = "csms_language", "csms_theme", "csms_zone"
 LANGUAGES = {"en": "English", "th": "ไทย"}
 THEMES = ("auto", "light", "dark")
+LIVE_HEADER = "X-Live"
+"""Sent with what `live.js` asks for by itself."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -87,6 +89,9 @@ class PageHandler(RequestHandler):
     role: Role | None = Role.VIEWER
     """Who may see the page; None lets everybody in."""
 
+    is_seen_by_person = True
+    """Whether a GET shows that a person is there; not if a script of the page makes it."""
+
     script_answers: tuple[str, ...] = ()
     """What the REST may answer to the scripts of this page alone, beside what all pages know."""
 
@@ -104,7 +109,8 @@ class PageHandler(RequestHandler):
 
     async def prepare(self) -> None:
         """Let in whoever may see the page; others are sent to sign in."""
-        self.viewer = await signed_in(self, self.services)
+        by_person = self.is_seen_by_person and LIVE_HEADER not in self.request.headers
+        self.viewer = await signed_in(self, self.services, by_person=by_person)
         if self.viewer is None and self.request.method not in SAFE_METHODS:
             self.check_xsrf_cookie()
         if self.role is None:
@@ -277,6 +283,8 @@ class PageHandler(RequestHandler):
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         problem = problem_of(error, status_code)
         self.set_status(problem.status)
+        if problem.retry_after is not None:
+            self.set_header("Retry-After", str(problem.retry_after))
         self.show("error.html", problem=problem)
 
     def log_exception(self, *exc_info: Any) -> None:

@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 
 from csms.domain.api_token import Role
 from csms.domain.command import CommandStatus, Outcome, outcome_of
+from csms.repositories.audit import Event
 from csms.repositories.pages import find_listing
 from csms.web.api.audit import AuditQuery
 from csms.web.api.readings import TimeRange
@@ -101,6 +102,14 @@ def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
+EVENTS: Mapping[str, str] = {
+    Event.SIGNED_IN: "Signed in",
+    Event.SIGN_IN_FAILED: "Sign-in failed",
+    Event.LOCKED_OUT: "Locked out for a while",
+    Event.SIGNED_OUT: "Signed out",
+}
+
+
 class AuditListQuery(AuditQuery):
     """Which changes."""
 
@@ -124,4 +133,4 @@ class AuditPage(PageHandler):
             order="desc",
             page=query.page,
         )
-        self.show("audit.html", query=query, listing=listing)
+        self.show("audit.html", query=query, listing=listing, events=EVENTS)

@@ -28,6 +28,7 @@ class LiveHandler(PageHandler):
     `stale` says that changes are not seen at the moment, `live` that they are again.
     """
 
+    is_seen_by_person = False
     _telling: asyncio.Future[None] | None = None
 
     def ask_to_sign_in(self) -> None:

@@ -83,6 +83,7 @@ class MeterSeriesHandler(PageHandler):
     """Series for charts; errors are problems, for a script asks."""
 
     role = None
+    is_seen_by_person = False
 
     async def prepare(self) -> None:
         """Refuse who is not signed in: a script cannot follow to the sign-in page."""

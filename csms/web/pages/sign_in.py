@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from math import ceil
 
-from csms.web.browser import SESSION_COOKIE
+from csms.errors import Busy, TooManyAttempts
+from csms.web.browser import DEVICE_COOKIE, SESSION_COOKIE, caller_of
+from csms.web.guard import KNOWN_DAYS
 from csms.web.pages.base import LANGUAGE_COOKIE, LANGUAGES, PageHandler
+from csms.web.problems import Problem, problem_of
 
 
 def show_sign_in(
@@ -34,28 +36,27 @@ class SignInHandler(PageHandler):
     async def post(self) -> None:
         """Begin a session, or say what is wrong."""
         name, secret = self.get_body_argument("name", ""), self.get_body_argument("secret", "")
-        address = self.request.remote_ip or ""
-        attempts = self.services.sign_in_attempts
-        if wait := attempts.must_wait(address, name):
-            self.set_status(HTTPStatus.TOO_MANY_REQUESTS)
-            self.set_header("Retry-After", str(ceil(wait)))
-            self._form(name, "Too many tries. Wait a minute, then try again.")
+        try:
+            signed_in = await self.services.guard.sign_in(
+                name.strip(), secret.strip(), caller_of(self)
+            )
+        except (TooManyAttempts, Busy) as error:
+            self._refuse(problem_of(error), name)
             return
-        session = await self._begin(name.strip(), secret.strip())
-        if session is None:
-            attempts.failed(address, name)
+        if signed_in is None:
             self.set_status(HTTPStatus.FORBIDDEN)
             self._form(name, "That is not right. Check the name and the password or token.")
             return
-        self.set_cookie(SESSION_COOKIE, session)
+        self.set_cookie(SESSION_COOKIE, signed_in.session)
+        if signed_in.device is not None:
+            self.set_cookie(DEVICE_COOKIE, signed_in.device, expires_days=KNOWN_DAYS)
         self.redirect(self._target(), status=HTTPStatus.SEE_OTHER)
 
-    async def _begin(self, name: str, secret: str) -> str | None:
-        if name:
-            user = await self.services.users.authenticate(name, secret)
-            return None if user is None else await self.services.sessions.begin("user", user["_id"])
-        token = await self.services.api_tokens.authenticate(secret)
-        return None if token is None else await self.services.sessions.begin("token", token.id)
+    def _refuse(self, problem: Problem, name: str) -> None:
+        self.set_status(problem.status)
+        if problem.retry_after is not None:
+            self.set_header("Retry-After", str(problem.retry_after))
+        self._form(name, problem.detail)
 
     def _form(self, name: str = "", problem: str | None = None) -> None:
         show_sign_in(self, self._next(), name, problem)
@@ -76,7 +77,7 @@ class SignOutHandler(PageHandler):
         """End it."""
         secret = self.get_cookie(SESSION_COOKIE)
         if secret:
-            await self.services.sessions.end(secret)
+            await self.services.guard.sign_out(self.viewer, secret, caller_of(self))
         self.clear_cookie(SESSION_COOKIE, path=self.prefix + "/")
         self.redirect(self.url("/sign-in"), status=HTTPStatus.SEE_OTHER)
 

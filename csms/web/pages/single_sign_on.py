@@ -8,7 +8,8 @@ import structlog
 from tornado.web import HTTPError
 
 from csms.domain.oidc_claims import name_of, role_of
-from csms.web.browser import SESSION_COOKIE
+from csms.web.browser import SESSION_COOKIE, caller_of
+from csms.web.guard import SINGLE_SIGN_ON
 from csms.web.oidc import Attempt, Provider, ProviderUnavailable, SignOnFailed
 from csms.web.pages.base import PageHandler
 from csms.web.pages.sign_in import own_page, show_sign_in
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 ATTEMPT_COOKIE = "csms_single_sign_on"
 ATTEMPT_SECONDS = 600
-PATH = "/sign-in/single-sign-on"
+PATH = SINGLE_SIGN_ON
 
 AWAY = "The single sign-on does not answer. Try again in a moment, or sign in with a password."
 FAILED = "The single sign-on did not work. Try again."
@@ -47,6 +48,8 @@ class _SingleSignOn(PageHandler):
         """Show the form with the reason; the log has the cause."""
         log.warning("single_sign_on_failed", reason=str(error), remote=self.request.remote_ip)
         away = isinstance(error, ProviderUnavailable)
+        if not away:
+            self.services.guard.provider_refused(caller_of(self))
         self.set_status(HTTPStatus.BAD_GATEWAY if away else HTTPStatus.FORBIDDEN)
         show_sign_in(self, next_page, problem=AWAY if away else FAILED)
 
@@ -90,12 +93,13 @@ class SingleSignOnCallbackHandler(_SingleSignOn):
         role = role_of(claims, settings.oidc_role_claim, settings.oidc_roles)
         if role is None:
             log.warning("single_sign_on_without_role", claim=settings.oidc_role_claim)
+            services.guard.provider_refused(caller_of(self))
             self.set_status(HTTPStatus.FORBIDDEN)
             show_sign_in(self, next_page, problem=NO_ROLE)
             return
         user = await services.users.sign_in_from_provider(
             provider.issuer, claims["sub"], name_of(claims), role
         )
-        session = await services.sessions.begin("user", user["_id"])
+        session = await services.guard.sign_in_from_provider(user, caller_of(self))
         self.set_cookie(SESSION_COOKIE, session)
         self.redirect(self.prefix + next_page)

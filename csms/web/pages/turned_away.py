@@ -54,8 +54,12 @@ MEANINGS: Mapping[str, str] = {
         " or lower the record's."
     ),
     Reason.TOO_MANY_ATTEMPTS: (
-        "It sent too many wrong passwords in a minute. Correct the password in the charge point;"
-        " it is heard again a minute later."
+        "It sent too many wrong passwords, or identities and serials on no record, in a minute."
+        " Correct the password in the charge point; it is heard again a minute later."
+    ),
+    Reason.WAITS_FOR_CONFIRMATION: (
+        "It reported the serial of a record that has no identity yet. Confirm that it is the one,"
+        " and its next boot is accepted."
     ),
     Reason.ALREADY_CONNECTED: (
         "A charge point that answers is connected under this identity already. Give each device an"
@@ -128,7 +132,9 @@ REFUSES_OUR_CERTIFICATE = (
     "Install this server's root certificate in the charge point, and see that its clock is right."
 )
 
-Remedy = Literal["whitelist", "allow", "correct", "permit", "rename", "similar", "listed", "none"]
+Remedy = Literal[
+    "whitelist", "confirm", "allow", "correct", "permit", "rename", "similar", "listed", "none"
+]
 
 
 class ListQuery(RejectedConnectionQuery):
@@ -186,6 +192,9 @@ def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.D
     identity = visitor["chargePointIdentity"] or ""
     record = records.exact.get(identity)
     reported = visitor.get("reportedSerialNumber")
+    waiting = records.waiting_for(visitor)
+    if record is None and waiting and visitor["reason"] == Reason.WAITS_FOR_CONFIRMATION:
+        return "confirm", waiting
     if record is None:
         return _remedy_of_unknown(visitor, records.similar.get(identity))
     if record.get("isWhitelisted") is False:
@@ -195,7 +204,8 @@ def _remedy(visitor: db.Document, records: VisitorRecords) -> tuple[Remedy, db.D
         return ("listed" if same else "correct"), record
     if visitor["reason"] == SERIAL_MISSING:
         return ("permit" if lacks_serial(record, None, False) else "listed"), record
-    return ("listed" if visitor["reason"] == Reason.NOT_WHITELISTED else "none"), record
+    is_mended = visitor["reason"] in (Reason.NOT_WHITELISTED, Reason.WAITS_FOR_CONFIRMATION)
+    return ("listed" if is_mended else "none"), record
 
 
 def _looks_same(visitor: db.Document, record: db.Document) -> bool:

@@ -9,6 +9,8 @@ import pytest
 from tests.support.pages import PASSWORD, Visitor, sign_in
 from tests.support.system import System
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
 USER = {"name": "Malee", "password": PASSWORD, "role": "operator"}
 
 
@@ -78,17 +80,51 @@ async def test_a_revoked_token_ends_its_sessions(system: System) -> None:
 async def test_the_last_admin_stays(system: System) -> None:
     await system.rest("POST", "/admin/users", {**USER, "role": "admin"})
     visitor = await signed_in(system)
-    await system.database.api_tokens.delete_many({})
     headers = {"X_XSRFToken": await visitor.xsrf()}
     response = await visitor.fetch("DELETE", "/admin/users/malee", None, **headers)
-    assert response.code == 422 and b"last admin" in response.body
+    assert response.code == 409 and b"Make another admin first" in response.body
     response = await visitor.fetch("PATCH", "/admin/users/malee", '{"role": "viewer"}', **headers)
-    assert response.code == 422
-    # A token that has run out lets nobody in.
+    assert response.code == 409
+    assert (await visitor.page("/access"))[0] == 200
+    await system.rest("POST", "/admin/users", {**USER, "name": "Somchai", "role": "admin"})
+    assert (await system.rest("PATCH", "/admin/users/malee", {"role": "viewer"}))[0] == 200
+    assert (await system.rest("DELETE", "/admin/users/somchai"))[0] == 409
+
+
+@pytest.mark.gen_test
+async def test_the_last_admin_token_stays(system: System) -> None:
+    _, tokens = await system.rest("GET", "/admin/tokens")
+    [first] = [token["id"] for token in tokens["items"]]
+    status, problem = await system.rest("DELETE", f"/admin/tokens/{first}")
+    assert status == 409 and "Make another one first" in problem["detail"]
+    # One that has run out lets nobody in, and an admin who signs in is no token.
     expired = {"name": "old", "role": "admin", "expiresAt": "2020-01-01T00:00:00Z"}
-    made = await visitor.fetch("POST", "/admin/tokens", json.dumps(expired), **headers)
-    assert made.code == 201
-    assert (await visitor.fetch("DELETE", "/admin/users/malee", None, **headers)).code == 422
+    await system.rest("POST", "/admin/tokens", expired)
+    await system.rest("POST", "/admin/users", {**USER, "role": "admin"})
+    assert (await system.rest("DELETE", f"/admin/tokens/{first}"))[0] == 409
+    _, made = await system.rest("POST", "/admin/tokens", {"name": "new", "role": "admin"})
+    assert (await system.rest("DELETE", f"/admin/tokens/{first}"))[0] == 204
+    assert (await system.rest("DELETE", f"/admin/tokens/{made['id']}", token=made["token"]))[
+        0
+    ] == 409
+
+
+@pytest.mark.gen_test
+async def test_changes_of_users_and_tokens_are_on_record(system: System) -> None:
+    await system.rest("POST", "/admin/users", USER)
+    await system.rest("PATCH", "/admin/users/malee", {"role": "viewer", "password": PASSWORD})
+    _, made = await system.rest("POST", "/admin/tokens", {"name": "script", "role": "viewer"})
+    await system.rest("DELETE", f"/admin/tokens/{made['id']}")
+    await system.rest("DELETE", "/admin/users/malee")
+    _, page = await system.rest("GET", "/admin/audit?order=asc")
+    assert [(one["method"], one["path"], one["subject"]) for one in page["items"]] == [
+        ("POST", "/admin/users", "Malee (operator)"),
+        ("PATCH", "/admin/users/malee", "Malee (viewer)"),
+        ("POST", "/admin/tokens", f"script ({made['id']}, viewer)"),
+        ("DELETE", f"/admin/tokens/{made['id']}", None),
+        ("DELETE", "/admin/users/malee", None),
+    ]
+    assert PASSWORD not in str(page) and made["token"] not in str(page)
 
 
 @pytest.mark.gen_test
@@ -97,14 +133,14 @@ async def test_who_guesses_an_old_password_has_to_wait(system: System) -> None:
     visitor = await signed_in(system)
     headers = {"X_XSRFToken": await visitor.xsrf()}
     path, new = "/admin/users/me/password", "another long password"
-    for _ in range(system.central_system.settings.max_failed_attempts - 1):
-        system.central_system.services.sign_in_attempts.failed("127.0.0.1", "Malee")
     wrong = json.dumps({"oldPassword": "wrong password", "password": new})
-    response = await visitor.fetch("POST", path, wrong, **headers)
-    assert response.code == 422 and b"is not right" in response.body
+    for _ in range(system.central_system.settings.max_failed_attempts):
+        response = await visitor.fetch("POST", path, wrong, **headers)
+        assert response.code == 422 and b"is not right" in response.body
     right = json.dumps({"oldPassword": PASSWORD, "password": new})
     response = await visitor.fetch("POST", path, right, **headers)
-    assert response.code == 422 and b"Too many tries" in response.body
+    assert response.code == 429 and b"Too many tries" in response.body
+    assert int(response.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.gen_test

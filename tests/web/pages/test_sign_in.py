@@ -9,6 +9,8 @@ from csms.repositories.users import Users
 from tests.support.pages import PASSWORD, Visitor, sign_in
 from tests.support.system import ADMIN_TOKEN, System
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
 
 async def make_user(system: System, name: str = "Somchai", role: Role = Role.OPERATOR) -> Users:
     users = system.central_system.services.users
