@@ -128,7 +128,8 @@ def _as_text(raw: Any, found: list[str]) -> Any:
         found.append(quirks.UNREADABLE_FIELD.name)
         return ABSENT
     found.append(quirks.NUMBER_FOR_TEXT.name)
-    return orjson.dumps(raw).decode()
+    # An integer may be larger than orjson writes.
+    return str(raw) if type(raw) is int else orjson.dumps(raw).decode()
 
 
 def _shorten(value: str, limit: int, found: list[str]) -> str:

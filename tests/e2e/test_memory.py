@@ -22,9 +22,9 @@ from tests.e2e import test_serve
 from tests.e2e.test_messages import metering
 from tests.support.charge_point import ScriptedChargePoint
 from tests.support.raw_socket import RawSocket, client_frame
-from tests.support.system import Client, System, eventually
+from tests.support.system import ADMIN_TOKEN, Client, System, eventually
 
-TOKEN = "a-token-of-the-test"
+TOKEN = ADMIN_TOKEN
 TEXT, CONTINUATION, PING, PONG, CLOSE = 1, 0, 9, 10, 8
 MB = 1024 * 1024
 ROOM_MB = 150

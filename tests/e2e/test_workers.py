@@ -17,7 +17,7 @@ from csms.mongod_secrets import ANALYST_URI_FILE, URI_FILE, password_in
 from csms.mongod_state import MongodState
 from tests.e2e import test_serve
 from tests.support.charge_point import ScriptedChargePoint
-from tests.support.system import Client, eventually
+from tests.support.system import ADMIN_TOKEN, Client, eventually
 
 BOOTS = 'csms_calls_received_total{action="BootNotification",outcome="CallResult"}'
 ACCEPTED = {"status": "Accepted"}
@@ -204,12 +204,12 @@ async def test_a_frozen_worker_is_replaced(
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_CONNECTOR_SYNC", "false")
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_URI", mongodb_uri)
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_MONGODB_DATABASE", "csms_frozen")
-    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", "token")
+    monkeypatch.setitem(test_serve.SETTINGS, "CSMS_ADMIN_TOKEN", ADMIN_TOKEN)
     monkeypatch.setitem(test_serve.SETTINGS, "CSMS_FROZEN_AFTER", "4")
     async with test_serve.serve(tmp_path) as process:
         client = await process.ready()
         body = {"id": "CP0", "chargePointIdentity": "CP0"}
-        await client.rest("POST", "/admin/charge-points", body, token="token")
+        await client.rest("POST", "/admin/charge-points", body, token=ADMIN_TOKEN)
         charge_point = await ScriptedChargePoint.connect(client.ocpp, "CP0")
         await charge_point.boot()
         with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
