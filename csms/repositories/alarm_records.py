@@ -77,19 +77,34 @@ class AlarmRecords:
             page=page,
         )
 
-    async def open_ones(self, limit: int, charge_point_id: str | None = None) -> list[db.Document]:
-        """The open alarms, of one charge point or of all: critical ones first, then the latest.
+    async def open_ones(self, limit: int, charge_point_id: str) -> list[db.Document]:
+        """The open alarms of a charge point: critical ones first, then the latest.
 
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
-        found = dict(_OPEN)
-        if charge_point_id is not None:
-            found["chargePointId"] = charge_point_id
+        found = {**_OPEN, "chargePointId": charge_point_id}
         # By the alphabet, "critical" comes before "warning".
         order = [("severity", ASCENDING), ("raisedAt", DESCENDING), ("_id", DESCENDING)]
         async with db.errors():
             return await self.collection.find(found).sort(order).limit(limit).to_list(limit)
+
+    async def latest_by_kind(self) -> list[tuple[db.Document, int]]:
+        """The latest open alarm of each kind, and how many are open: critical ones first.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        pipeline: list[db.Document] = [
+            {"$match": dict(_OPEN)},
+            {"$sort": {"raisedAt": DESCENDING, "_id": DESCENDING}},
+            {"$group": {"_id": "$kind", "latest": {"$first": "$$ROOT"}, "count": {"$sum": 1}}},
+            # By the alphabet, "critical" comes before "warning".
+            {"$sort": {"latest.severity": ASCENDING, "latest.raisedAt": DESCENDING}},
+        ]
+        async with db.errors():
+            found = await self.collection.aggregate(pipeline).to_list(None)
+        return [(kind["latest"], int(kind["count"])) for kind in found]
 
     async def count_open(self) -> dict[str, int]:
         """How many alarms of each kind are open; kinds without any are left out.

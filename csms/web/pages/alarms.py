@@ -76,5 +76,6 @@ class AlarmsPage(PageHandler):
             listing=listing,
             alarms=[view(alarm) for alarm in listing.items],
             facts_of=facts_of,
+            others={},
             kinds={kind.value: texts.title for kind, texts in ALARM_TEXTS.items()},
         )

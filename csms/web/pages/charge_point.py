@@ -111,6 +111,7 @@ class ChargePointPage(_OneHandler):
             trouble=trouble,
             alarms=[view(alarm) for alarm in await self._alarms(charge_point_id)],
             facts_of=facts_of,
+            others={},
             is_bare=is_bare(record),
             lacks_serial=self._lacks_serial(record, last_boot),
             findings=list(findings(trouble)),

@@ -12,7 +12,6 @@ from csms.web.pages.base import PageHandler
 from csms.web.pages.turned_away import reason_of
 
 LATEST = 8
-MOST_ALARMS = 6
 
 Event = tuple[datetime, str, str | None, str | None]
 
@@ -24,14 +23,15 @@ class OverviewPage(PageHandler):
         """Show it."""
         overview = self.services.overview
         now = self.services.deps.clock()
+        alarms = await self.services.alarm_records.latest_by_kind()
         midnight = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         self.show(
             "overview.html",
             fleet=await overview.fleet(),
             bare=await overview.bare(),
-            alarms=[view(a) for a in await self.services.alarm_records.open_ones(MOST_ALARMS)],
+            alarms=[view(alarm) for alarm, _ in alarms],
+            others={alarm["kind"]: count - 1 for alarm, count in alarms},
             facts_of=facts_of,
-            most_alarms=MOST_ALARMS,
             energy=await overview.energy(midnight),
             reason_of=reason_of,
             turned_away=await self._latest("rejected_connections", "lastSeen"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.times import rfc3339
 from csms.repositories.overview import Fleet, Overview
 from tests.support.pages import sign_in
@@ -91,3 +92,19 @@ async def test_events_and_who_was_turned_away_are_shown(system: System) -> None:
     assert status == 200
     assert "&lt;STRANGER&gt;" in text and "<STRANGER>" not in text
     assert '<a href="/charge-points/CP1">CP1</a>' in text and ">Boot<" in text
+
+
+@pytest.mark.gen_test
+async def test_alarms_of_one_kind_are_one_entry(system: System) -> None:
+    alarms = system.central_system.alarms
+    for number in range(3):
+        alarms.note(Alarm(AlarmKind.SERIAL_NOT_SHOWN, f"CP{number}", f"CP{number}"))
+    alarms.note(Alarm(AlarmKind.NODE_CLOCK, "node"))
+    visitor = await sign_in(system)
+
+    async def page() -> str:
+        return (await visitor.page("/"))[1]
+
+    text = await eventually(page, lambda text: "2 more of this kind" in text)
+    assert text.count("Accepted without a serial number or a password") == 1
+    assert text.index("The clock of a node is off") < text.index("Accepted without a serial")
