@@ -34,7 +34,7 @@ def test_every_promise_names_tests_that_exist(row: str) -> None:
     cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
     assert len(cells) == 3 and all(cells), row
     named = re.findall(r"`([^`]+)`", cells[2])
-    assert named and named[0].startswith("tests/"), cells[2]
+    assert named and named[0].startswith("tests/"), f"as `tests/file.py::name`: {cells[2]}"
     path = ""
     for one in named:
         file, *inside = one.split("::")
