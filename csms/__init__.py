@@ -1,3 +1,3 @@
 """csms: an OCPP 1.6J central system for fleets of EV chargers."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -288,12 +288,12 @@ def _say_where(
         lines.append(f"  {'' if number else 'database':15}{line}")
     if first_token is not None:
         _write_secret(token_file, first_token)
-        # Where the output is kept, everybody who reads the log would have it.
-        shown_token = f"{first_token}   (shown once; kept" if on_terminal() else "(kept"
-        lines.append(f"  admin token    {shown_token} in {token_file})")
+    if first_token is not None and on_terminal():
+        lines.append(f"  admin token    {first_token}   (shown once; kept in {token_file})")
     elif settings.admin_token is not None:
-        lines.append("  admin token    the one in CSMS_ADMIN_TOKEN")
+        lines.append("  admin token    the one in the setting admin_token")
     elif token_file.exists():
+        # Where the output is kept, everybody who reads the log would have it.
         lines.append(f"  admin token    in {token_file}")
     else:
         lines.append("  admin token    make another with: csms token create NAME --role admin")
@@ -343,13 +343,13 @@ def _add_token(commands: Any) -> None:
     actions.add_parser("list", help="list the tokens")
     revoke = actions.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", help="as `csms token list` shows it")
-    _add_data_dir(*actions.choices.values())
+    _add_where(*actions.choices.values())
 
 
 def _add_user(commands: Any) -> None:
     parser = commands.add_parser("user", help="make, change, list and remove users of the pages")
     parser.set_defaults(run=lambda args: _on_database(args, users_command.run))
-    _add_data_dir(*users_command.add_arguments(parser).choices.values())
+    _add_where(*users_command.add_arguments(parser).choices.values())
 
 
 def _add_analyst_role(commands: Any) -> None:
@@ -371,7 +371,7 @@ def _add_restore_key_hashes(commands: Any) -> None:
         name, help="put authorization keys where version 0.2.0 finds them, before going back to it"
     )
     parser.set_defaults(run=lambda args: _on_database(args, _restore_key_hashes))
-    _add_data_dir(parser)
+    _add_where(parser)
 
 
 async def _restore_key_hashes(settings: Settings, uri: str, args: argparse.Namespace) -> int:
@@ -386,11 +386,12 @@ async def _restore_key_hashes(settings: Settings, uri: str, args: argparse.Names
     return 0
 
 
-def _add_data_dir(*parsers: Any) -> None:
+def _add_where(*parsers: Any) -> None:
+    """Add the options that say which database is meant."""
     for parser in parsers:
-        parser.add_argument(
-            "--data-dir", dest="setting_data_dir", help="where the embedded MongoDB is kept"
-        )
+        for name in ("config", "data_dir", "secrets_dir"):
+            option = f"--{name.replace('_', '-')}"
+            parser.add_argument(option, dest=f"setting_{name}", help="as of `csms serve`")
 
 
 def _on_database(

@@ -55,6 +55,8 @@ STOP_SECONDS = 60.0
 POLL_SECONDS = 0.03
 # mongod's exit status when it cannot listen.
 EXIT_NET_ERROR = 48
+# The data are of a version that it does not read.
+EXIT_NEED_UPGRADE = 62
 PORT_ATTEMPTS = 3
 OWN_FILES = ("admin-token", "ca", "lock", "mongod")
 """How the names of what csms keeps begin. A directory with other things is not closed to others:
@@ -312,6 +314,12 @@ class EmbeddedMongod:
         status = None if self._child is None else self._child.returncode
         if status == -signal.SIGILL:
             shown.append("MongoDB 5 and later needs a processor with AVX.")
+        if status == EXIT_NEED_UPGRADE:
+            shown.append(
+                f"{db_path(self._dir)} was written by a MongoDB of another version. Name its mongod"
+                " with CSMS_MONGOD; or take its data over with mongodump and mongorestore, or by"
+                " mongod versions one after the other (6.0, 7.0, 8.0)."
+            )
         if status == 127 and "libcurl.so.4" in text:
             shown.append("Install libcurl4; on Debian or Ubuntu: sudo apt-get install libcurl4")
         return "\n".join([f"From {self._log}:", *shown])

@@ -19,7 +19,10 @@ END_OF_LIFE: Mapping[tuple[int, int], date] = {
 RECOMMENDED = "8.0"
 
 REMEDY = f"run a MongoDB {RECOMMENDED} replica set of your own and name it in CSMS_MONGODB_URI"
-EMBEDDED_REMEDY = f"{REMEDY}, or put a mongod {RECOMMENDED} on PATH for evaluation"
+EMBEDDED_REMEDY = (
+    f"{REMEDY}; or, for evaluation, put a mongod {RECOMMENDED} on PATH"
+    " and start with a new data_dir"
+)
 EMBEDDED_IS_FOR = "the embedded MongoDB is for evaluation and small sites"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")

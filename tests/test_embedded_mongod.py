@@ -268,6 +268,19 @@ def test_a_missing_library_is_named_with_the_remedy(data_dir: Path, tmp_path: Pa
         mongod_on(data_dir, binary=binary).start()
 
 
+def test_data_of_another_version_are_named_with_the_remedy(data_dir: Path, tmp_path: Path) -> None:
+    """As when a mongod 8.0 comes on PATH where there are data of 6.0."""
+    binary = program(
+        tmp_path / "mongod",
+        """echo '{"s":"F","msg":"Wrong mongod version","attr":{"error":"UPGRADE PROBLEM"}}'\n"""
+        "exit 62",
+    )
+    with pytest.raises(MongodFailed, match="CSMS_MONGOD") as caught:
+        mongod_on(data_dir, binary=binary).start()
+    assert str(data_dir / "mongodb") in str(caught.value)
+    assert "UPGRADE PROBLEM" in str(caught.value)
+
+
 def test_a_mongod_for_another_system_is_named(data_dir: Path, tmp_path: Path) -> None:
     binary = tmp_path / "mongod"
     binary.write_bytes(b"\x7fnot a program")

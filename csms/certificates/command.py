@@ -41,7 +41,8 @@ def add_arguments(commands: Any) -> None:
             "--passphrase-file", type=Path, help="its first line is the passphrase; else asked for"
         )
     for action in actions.choices.values():
-        action.add_argument("--data-dir", help="as of `csms serve`")
+        for option in ("--config", "--data-dir"):
+            action.add_argument(option, help="as of `csms serve`")
 
 
 def _init(args: argparse.Namespace) -> int:
@@ -93,4 +94,4 @@ def _passphrase(args: argparse.Namespace, *, twice: bool) -> str:
 
 
 def _folder(args: argparse.Namespace) -> Path:
-    return authority_folder(load_settings(data_dir=args.data_dir))
+    return authority_folder(load_settings(config=args.config, data_dir=args.data_dir))

@@ -18,7 +18,7 @@ def plain_http(settings: Settings) -> Iterator[Finding]:
         if listener.serves is Serves.METRICS:
             yield _metrics(listener)
         elif settings.trust_proxy_headers:
-            yield _behind_proxy(listener)
+            yield _behind_proxy(listener, settings)
         else:
             yield _plain(listener, settings)
     if not plain:
@@ -44,7 +44,17 @@ def _plain(listener: Listener, settings: Settings) -> Finding:
     )
 
 
-def _behind_proxy(listener: Listener) -> Finding:
+def _behind_proxy(listener: Listener, settings: Settings) -> Finding:
+    # With tls_port, the host is that of both ports: only a firewall can tell them apart.
+    is_apart = settings.tls_port is None or listener.port_setting != "port"
+    if is_apart and all(proxy.is_loopback for proxy in settings.trust_proxy_headers):
+        return Finding(
+            SUBJECT,
+            f"{listener.port_setting} {_where(listener)} is plain HTTP for others than the proxy"
+            " too, which is on this machine",
+            Level.RISK,
+            f"set {listener.host_setting} = 127.0.0.1",
+        )
     return Finding(
         SUBJECT,
         f"{listener.port_setting} {_where(listener)} is plain HTTP, for a proxy that speaks TLS",

@@ -97,7 +97,7 @@ async def _mongodb(settings: Settings) -> AsyncIterator[Finding]:
         return
     yield Finding("MongoDB", f"ok: {server}")
     version = database.mongodb_version(server.version, now.date(), is_embedded=is_embedded)
-    for finding in chain(version, database.password(plain)):
+    for finding in chain(version, database.password(plain, is_embedded=is_embedded)):
         yield finding
     client: Any = db.connect(settings, plain)
     try:

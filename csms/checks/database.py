@@ -28,14 +28,16 @@ def mongodb_version(version: str, today: date, *, is_embedded: bool) -> Iterator
         yield Finding("MongoDB", " ".join(lines[:-1]).rstrip(":"), level, lines[-1])
 
 
-def password(uri: str) -> Iterator[Finding]:
+def password(uri: str, *, is_embedded: bool = False) -> Iterator[Finding]:
     """Whether csms shows MongoDB a password or a certificate."""
     if "@" not in uri and "authMechanism" not in uri:
         yield Finding(
             "MongoDB",
             "is used without a password: who reaches it reads and changes everything",
             Level.RISK,
-            "start mongod with --keyFile, make a user, and name it in CSMS_MONGODB_URI",
+            "start csms serve: it starts this MongoDB anew, with a password"
+            if is_embedded
+            else "start mongod with --keyFile, make a user, and name it in CSMS_MONGODB_URI",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from csms.certificates.authority import LocalAuthority
 from csms.certificates.backup import fingerprint_of, last_backup
 from csms.checks.finding import Finding, Level
+from csms.checks.remedy import command
 from csms.config import Settings
 from csms.tls import admin_tls_context, authority_folder, tls_context
 
@@ -38,7 +39,7 @@ def authority(settings: Settings) -> Iterator[Finding]:
         yield Finding("authority", "none: csms ca init makes one")
         return
     backup = last_backup(folder)
-    remedy = "csms ca backup FILE, with the file on another disk or machine"
+    remedy = f"{command(settings, 'ca backup FILE')}, with the file on another disk or machine"
     if backup is None:
         yield Finding(
             "authority",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from csms import db
 from csms.checks.finding import Finding, Level
+from csms.checks.remedy import command
 from csms.config import Settings
 from csms.domain.api_token import hash_token
 from csms.domain.token_strength import ENOUGH_BITS, bits_of
@@ -52,8 +53,8 @@ def stored_tokens(settings: Settings, records: Sequence[db.Document]) -> Iterato
             f"the first token is in use (id {record['_id']}): it was made at the first start, and"
             " has been in a terminal or a log, and in a file",
             Level.RISK,
-            "csms token create NAME --role admin for each person or program; csms token revoke"
-            f" {record['_id']}; rm {token_file}",
+            f"{command(settings, 'token create NAME --role admin')} for each person or program;"
+            f" {command(settings, 'token revoke ' + record['_id'])}; rm {token_file}",
         )
     for record in records:
         if record["tokenHash"] in published:
@@ -61,7 +62,7 @@ def stored_tokens(settings: Settings, records: Sequence[db.Document]) -> Iterato
                 SUBJECT,
                 f"the token {record['name']} (id {record['_id']}) is one of an example",
                 Level.RISK,
-                f"make another, and then: csms token revoke {record['_id']}",
+                f"make another, and then: {command(settings, 'token revoke ' + record['_id'])}",
             )
         elif record["_id"] == ENVIRONMENT and settings.admin_token is None:
             yield Finding(

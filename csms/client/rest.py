@@ -171,5 +171,9 @@ def _refusal(status: int, body: bytes) -> RestError:
     except (orjson.JSONDecodeError, AttributeError):
         return RestError(f"the server answered {status}; is the URL that of a central system?")
     fields = "; ".join(f"{error['field']}: {error['message']}" for error in errors)
+    if status == 404:
+        return RestError(
+            "the admin REST is not there: with admin_port set, name that in --url (404)"
+        )
     hint = {401: "the token was refused: ", 403: "the token may not do this: "}.get(status, "")
     return RestError(f"{hint}{fields or said} ({status})")

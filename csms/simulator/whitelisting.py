@@ -15,7 +15,7 @@ from csms.simulator.hardware import Hardware
 
 AT_ONCE = 8
 REQUEST_TIMEOUT = 30.0
-CREATED, DUPLICATE = (200, 201), 409
+CREATED, NOT_FOUND, DUPLICATE = (200, 201), 404, 409
 
 Body = dict[str, Any]
 
@@ -88,6 +88,10 @@ class Whitelisting:
             raise WhitelistingFailed(
                 f"The token of --whitelist-with was refused (HTTP {response.code}): "
                 "give one of the role operator or admin."
+            )
+        if response.code == NOT_FOUND:
+            raise WhitelistingFailed(
+                f"{url} is not there: with admin_port set, name that address with --admin-url."
             )
         if response.code not in (*CREATED, DUPLICATE):
             told = _problem(response.body)

@@ -181,6 +181,22 @@ async def test_no_backup_of_the_authority(check: Check, tmp_path: Path) -> None:
 
 
 @pytest.mark.gen_test
+async def test_remedies_reach_what_was_checked(check: Check, tmp_path: Path) -> None:
+    """A command that is copied from a remedy finds the installation of the config file."""
+    config, file = tmp_path / "csms.toml", tmp_path / "one.p12"
+    config.write_text(f'data_dir = "{tmp_path / "of-config"}"\n')
+    assert cli.main(["ca", "init", "--config", str(config)]) == 0
+    _, said = await check("--config", str(config), CSMS_DATA_DIR=None)
+    [remedy] = [line.split() for line in said.splitlines() if "ca backup FILE" in line]
+    words = remedy[remedy.index("csms") + 1 : remedy.index("with")]
+    words = [word.rstrip(",").replace("FILE", str(file)) for word in words]
+    (tmp_path / "passphrase").write_text("correct horse battery staple")
+    assert cli.main([*words, "--passphrase-file", str(tmp_path / "passphrase")]) == 0
+    _, said = await check("--config", str(config), CSMS_DATA_DIR=None)
+    assert "as one.p12" in said
+
+
+@pytest.mark.gen_test
 async def test_files_that_others_read(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +232,8 @@ def test_a_mongodb_that_has_ended_is_a_risk_and_the_embedded_one_a_note() -> Non
 def test_a_database_without_a_password_is_a_risk() -> None:
     [found] = database.password("mongodb://db1,db2/?replicaSet=csms")
     assert found.level is Level.RISK
+    [embedded] = database.password("mongodb://127.0.0.1:1/", is_embedded=True)
+    assert "csms serve" in embedded.remedy
     assert list(database.password("mongodb://csms:secret@db1/?replicaSet=csms")) == []
     assert list(database.password("mongodb://db1/?authMechanism=MONGODB-X509")) == []
 
@@ -230,6 +248,9 @@ TLS: dict[str, Any] = {"tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
         ({"host": "10.0.0.1"}, ["risk"], "set tls_cert"),
         ({"host": "localhost"}, ["fine"], ""),
         ({"trust_proxy_headers": ["10.0.4.1"]}, ["note"], "nobody but the proxy"),
+        ({"trust_proxy_headers": ["127.0.0.1", "::1"]}, ["risk"], "set host = 127.0.0.1"),
+        ({"trust_proxy_headers": ["127.0.0.1"], "host": "127.0.0.1"}, ["fine"], ""),
+        ({**TLS, "tls_port": 9443, "trust_proxy_headers": ["127.0.0.1"]}, ["note"], "nobody but"),
         (TLS, ["fine"], ""),
         ({**TLS, "tls_port": 9443}, ["risk"], "leave tls_port out"),
         ({**TLS, "admin_port": 9001, "admin_tls": False}, ["risk"], "admin_host = 127.0.0.1"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -62,6 +64,31 @@ def targets() -> list[str]:
         "/ocpp/../admin/charge-points", "/%61dmin/charge-points", "/files/../admin/tokens",
         "/admin/charge-points;x", "http://other/admin/charge-points",
     ]  # fmt: skip
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_commands_that_ask_the_port_of_charge_points_name_the_option(
+    admin: System, charge_points: Client
+) -> None:
+    url, token = charge_points.http, ADMIN_TOKEN
+    simulate = ["simulate", "--count", "1", "--duration", "0.1", "--whitelist-with", token]
+    for command, option in (
+        ([*simulate, "--url", url.replace("http", "ws")], "--admin-url"),
+        (["export", "--token", token, "--url", url], "--url"),
+    ):
+        status, said = await run(*command)
+        assert status == 2 and "admin_port" in said and option in said, said
+        status, said = await run(*command, option, admin.http)
+        assert status == 0, said
+
+
+async def run(*command: str) -> tuple[int | None, str]:
+    """Run a command of csms; returns its exit status and what it says of errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "csms", *command, stdout=DEVNULL, stderr=PIPE
+    )
+    _, said = await process.communicate()
+    return process.returncode, said.decode()
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -1,4 +1,4 @@
-"""csms behind a real nginx, set up as the README says, with clients that forge what proxies say."""
+"""csms behind a real nginx, set up as the guide says, with clients that forge what proxies say."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.system import ADMIN_TOKEN, System
 
 pytestmark = [pytest.mark.long, pytest.mark.gen_test]
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "reverse-proxy.md"
 KEY = "the right key, 16+"
 FORGED = {
     "X-Forwarded-For": "198.51.100.7, 127.0.0.1",
@@ -74,8 +74,8 @@ def ca(tmp_path: Path) -> Path:
 
 
 def example(folder: Path, port: int, behind: int) -> str:
-    """The README's example, with the ports and files of this test."""
-    [text] = re.findall(r"```nginx\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """The guide's example, with the ports and files of this test."""
+    [text] = re.findall(r"```nginx\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     for old, new in (
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("server_name csms.example.org", "server_name localhost"),
