@@ -1,4 +1,4 @@
-"""Failed attempts at the OCPP socket: who guesses is slowed down, and nobody else is."""
+"""Failed attempts at the OCPP socket: those who guess are slowed down, and nobody else is."""
 
 from __future__ import annotations
 

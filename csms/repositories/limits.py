@@ -98,7 +98,7 @@ class SharedLimiter:
         return _tally(document)
 
     async def give_back(self, limit: Limit, key: str) -> None:
-        """Take an event back that turned out to be none.
+        """Count an event no more, because it was no failure.
 
         Raises:
             DatabaseUnavailable: it may still be counted.
