@@ -16,5 +16,5 @@ def on_terminal() -> bool:
 
 
 def for_workers() -> Mapping[str, str]:
-    """The environment that tells workers the same."""
+    """The environment variables that tell workers the same."""
     return {_ON_TERMINAL: "1"} if sys.stdout.isatty() else {}

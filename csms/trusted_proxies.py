@@ -91,7 +91,7 @@ def read_address(text: str | None) -> Address | None:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """What trusted proxies say of a request; None is what they do not."""
+    """What trusted proxies say of a request; None where they say nothing."""
 
     address: str
     scheme: str | None = None
@@ -146,7 +146,7 @@ def _from_right(lines: Sequence[str]) -> list[str]:
 
 
 def _at(lines: Sequence[str], hops: int) -> str:
-    """What the proxy said that saw the client, so many hops away; the leftmost if fewer spoke.
+    """The entry of the proxy that saw the client, `hops` from the right; the leftmost if fewer.
 
     Most proxies write one value over what was there, or pass it on.
     """

@@ -18,7 +18,7 @@ from csms.config import Settings
 from csms.connections import pulse
 from csms.domain import user
 from csms.embedded_mongod import EmbeddedMongod
-from csms.repositories import schema
+from csms.repositories import held_records, schema
 from tests.support.system import ADMIN_TOKEN, System
 
 DATABASE = "csms_test"
@@ -51,6 +51,12 @@ def io_loop() -> Iterator[IOLoop]:
 def _no_standstills(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loaded machine stands still by itself; the tests of what follows say when."""
     monkeypatch.setattr(pulse, "STILL", 1_000.0)
+
+
+@pytest.fixture(autouse=True)
+def _signs_of_life_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many tests wait until these are stored."""
+    monkeypatch.setattr(held_records, "SIGNS_EVERY", 0.05)
 
 
 @pytest.fixture(scope="session")
@@ -125,5 +131,12 @@ def telemetry_database(
 
 async def empty(database: db.Database) -> None:
     """Delete all documents but those on the schema: to make that anew takes far longer."""
-    names = set(db.INDEXES) - {schema.COLLECTION}
-    await asyncio.gather(*(database[name].delete_many({}) for name in names))
+    names = sorted(set(db.INDEXES) - {schema.COLLECTION})
+    # Most are empty already, and one question tells which.
+    filled = [
+        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"in": name}}]}}
+        for name in names
+    ]
+    nothing = {"$match": {"_id": {"$in": []}}}
+    found = database[schema.COLLECTION].aggregate([nothing, *filled])
+    await asyncio.gather(*[database[one["in"]].delete_many({}) async for one in found])

@@ -14,6 +14,7 @@ from typing import Any
 
 import pymongo
 import pytest
+from _pytest.mark.structures import ParameterSet
 from pymongo.errors import OperationFailure
 
 from csms import analyst_role, db, embedded_mongod
@@ -76,6 +77,11 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     state = MongodState.read(path)
     if state is not None and state.is_alive(path):
         os.kill(state.pid, signal.SIGKILL)
+
+
+def long(*values: Any) -> ParameterSet:
+    """A case that starts several mongods, and has a sibling that is run each time."""
+    return pytest.param(*values, marks=pytest.mark.long)
 
 
 def mongod_on(data_dir: Path) -> EmbeddedMongod:
@@ -272,7 +278,7 @@ def left_over_of_0_2_0(data_dir: Path) -> tuple[MongodState, subprocess.Popen[by
     return MongodState(process.pid, port), process
 
 
-@pytest.mark.parametrize("runs", [True, False])
+@pytest.mark.parametrize("runs", [True, long(False)])
 def test_data_of_before_there_were_passwords_opens_unaided(data_dir: Path, runs: bool) -> None:
     left_over, process = left_over_of_0_2_0(data_dir)
     if not runs:
@@ -286,7 +292,7 @@ def test_data_of_before_there_were_passwords_opens_unaided(data_dir: Path, runs:
     process.wait()
 
 
-@pytest.mark.parametrize("lost", [(URI_FILE,), ("mongod.key",), FILES])
+@pytest.mark.parametrize("lost", [(URI_FILE,), long(("mongod.key",)), long(FILES)])
 def test_lost_files_are_written_anew(data_dir: Path, lost: tuple[str, ...]) -> None:
     mongod = mongod_on(data_dir)
     mongod.start()
@@ -315,7 +321,13 @@ def test_a_lost_uri_of_a_mongod_that_runs_is_named_with_the_remedy(data_dir: Pat
 
 @pytest.mark.parametrize(
     ("step", "with_mongod"),
-    [*((step, False) for step in STEPS), (STEPS[2], True), (STEPS[3], True)],
+    [
+        *(long(step, False) for step in STEPS if step not in (STEPS[3], STEPS[-1])),
+        (STEPS[3], False),
+        (STEPS[-1], False),
+        (STEPS[2], True),
+        long(STEPS[3], True),
+    ],
 )
 def test_a_first_start_that_is_killed_is_gone_on_with(
     data_dir: Path, step: tuple[str, str, int], with_mongod: bool

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 from csms.actions.context import Deps, Outbound
-from csms.domain.authorization_key import canonical_key, hash_key
+from csms.domain.authorization_key import canonical_key
 from csms.domain.configuration import (
     AUTHORIZATION_KEY,
     HEARTBEAT_INTERVAL,
@@ -43,8 +42,7 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
     if answer.get("status") not in ("Accepted", "RebootRequired"):
         return
     if _is_authorization_key(payload):
-        key_hash = await asyncio.to_thread(hash_key, payload["value"])
-        reference = await deps.stored_keys.add(charge_point_id, key_hash, deps.clock())
+        reference = await deps.stored_keys.add(charge_point_id, payload["value"], deps.clock())
         before = await deps.charge_points.set_next_key(charge_point_id, reference)
         await deps.stored_keys.forget([{"nextAuthorizationKeyHash": before}])
     elif interval := _heartbeat_interval(payload):

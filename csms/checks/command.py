@@ -61,7 +61,7 @@ async def _everything(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _set_up(settings: Settings) -> Iterable[Finding]:
-    """What can be said without the database."""
+    """The findings that need no database."""
     return chain(
         tls.tls_files(settings),
         tls.authority(settings),

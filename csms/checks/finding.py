@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what is so, and what to do about it."""
+    """The result of one check: what was found, and what to do about it."""
 
     subject: str
     text: str

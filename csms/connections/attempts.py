@@ -1,8 +1,8 @@
-"""Failed attempts at the OCPP socket: who guesses is slowed down, and nobody else is."""
+"""Failed attempts at the OCPP socket: those who guess are slowed down, and nobody else is."""
 
 from __future__ import annotations
 
-from csms.domain.limiter import Limit, Limiter, network_of
+from csms.domain.limiter import Limit, Limiter, joined, network_of
 
 MINUTE = 60.0
 ADDRESS_FACTOR = 10
@@ -15,10 +15,10 @@ SERIAL_FACTOR = 20
 
 
 class FailedAttempts:
-    """Counts failures of the last minute, per visitor (network and identity) and per network.
+    """Counts failures of the last minute, per visitor (charge point and network) and per network.
 
-    A visitor that has not failed itself is always heard: whoever guesses at an identity from
-    elsewhere cannot lock the real charge point out, nor can one behind the same address.
+    A visitor that has not failed itself is always heard: one that guesses at its password from
+    elsewhere cannot lock the real charge point out, nor can another one behind the same address.
     """
 
     def __init__(self, limiter: Limiter, most: int) -> None:
@@ -29,18 +29,18 @@ class FailedAttempts:
         self._unknown = Limit("socketUnknown", most * UNKNOWN_FACTOR, MINUTE)
         self._serials = Limit("socketSerials", most * SERIAL_FACTOR, MINUTE)
 
-    def must_wait(self, address: str, identity: str) -> float:
+    def must_wait(self, address: str, charge_point_id: str) -> float:
         """Seconds until this visitor is heard again; 0 if it is now."""
         network = network_of(address)
-        own = self._limiter.tally(self._own, _joined(network, identity))
+        own = self._limiter.tally(self._own, joined(charge_point_id, network))
         if not own.count:
             return 0
         return own.wait(self._own) or self._limiter.wait(self._network, network)
 
-    def failed(self, address: str, identity: str) -> None:
+    def failed(self, address: str, charge_point_id: str) -> None:
         """Note a wrong password."""
         network = network_of(address)
-        self._limiter.count(self._own, _joined(network, identity))
+        self._limiter.count(self._own, joined(charge_point_id, network))
         self._limiter.count(self._network, network)
 
     def unknown_must_wait(self, address: str) -> float:
@@ -58,7 +58,3 @@ class FailedAttempts:
     def serial_failed(self, address: str) -> None:
         """Note that a visitor was turned away because no record waits for its serial."""
         self._limiter.count(self._serials, network_of(address))
-
-
-def _joined(network: str, identity: str) -> str:
-    return f"{network}\n{identity}"

@@ -11,16 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from csms.config import Settings
+from csms.connections.repeated_task import RepeatedTask
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.stored_bytes import HOUR, STORES, UNBOUNDED, StoredBytes, StoreLimits
-from csms.errors import DatabaseUnavailable
 from csms.repositories.alarms import Alarms
 from csms.repositories.charge_points import OVER_BOUND, STORED_BYTES, ChargePoints
 
@@ -66,20 +65,17 @@ class Bounds:
         self._seconds = seconds
         self._limits = limits_of(settings)
         self._kept: dict[str, StoredBytes] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(self.look, LOOKED_AT_EVERY, "bounds_not_looked_at")
         self.visitors = self._new(None)
         """Of all connections without a record together."""
 
     def start(self) -> None:
         """Look at all of them now and then."""
-        self._task = asyncio.get_running_loop().create_task(self._keep_looking())
+        self._task.start()
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     def of(self, record: Mapping[str, Any]) -> StoredBytes:
         """What a charge point has stored, here and, by its record, on other nodes."""
@@ -119,16 +115,6 @@ class Bounds:
             at = self._clock()
             self._charge_points.note_stored_bytes(charge_point_id, stored.document(at), at)
         stored.is_flagged = True
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(LOOKED_AT_EVERY)
-            try:
-                await self.look()
-            except DatabaseUnavailable as error:
-                log.warning("bounds_not_looked_at", error=str(error))
-            except Exception:
-                log.exception("bounds_not_looked_at")
 
     async def look(self) -> None:
         """Let the buckets empty, forget the empty ones, and lower flags that are no longer due.

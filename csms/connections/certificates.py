@@ -27,7 +27,7 @@ class ShownCertificate:
 
 
 class Verdict(StrEnum):
-    """What a certificate says of who shows it to a record."""
+    """Whether a certificate fits the record that it is shown for."""
 
     FITS = "fits"
     NAMES_DIFFER = "it names neither the serial number nor the identity on record"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 
 import structlog
 
-from csms.errors import DatabaseUnavailable
+from csms.connections.repeated_task import RepeatedTask
 from csms.repositories.credentials import StoredKeys
 
 log = structlog.get_logger(__name__)
@@ -30,7 +28,7 @@ class KeyMover:
         self._stored_keys = stored_keys
         self._node_id = node_id
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(self._move, PAUSE, "key_hashes_not_moved")
 
     async def start(self) -> None:
         """Move what can be moved now, and go on looking.
@@ -38,29 +36,15 @@ class KeyMover:
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
-        is_done = await self._move()
-        self._task = asyncio.get_running_loop().create_task(self._keep_moving(is_done))
+        await self._move()
+        self._task.start()
 
     async def stop(self) -> None:
         """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
-    async def _keep_moving(self, is_done: bool) -> None:
-        while True:
-            await asyncio.sleep(LONG_PAUSE if is_done else PAUSE)
-            try:
-                is_done = await self._move()
-            except DatabaseUnavailable as error:
-                log.warning("key_hashes_not_moved", error=str(error))
-            except Exception:
-                log.exception("key_hashes_not_moved")
-
-    async def _move(self) -> bool:
-        """Whether no older node was left."""
+    async def _move(self) -> None:
         moved = await self._stored_keys.move(self._node_id, self._clock())
         if moved:
             log.info("key_hashes_moved", count=moved)
-        return moved is not None
+        self._task.pause = PAUSE if moved is None else LONG_PAUSE

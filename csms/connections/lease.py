@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -12,6 +11,7 @@ import structlog
 from csms.connections.bus import Bus
 from csms.connections.holding import Holding
 from csms.connections.node_clock import NodeClock
+from csms.connections.repeated_task import RepeatedTask
 from csms.errors import DatabaseUnavailable
 from csms.repositories.held_records import HeldRecords
 from csms.repositories.nodes import RENEW_EVERY, Nodes
@@ -39,7 +39,7 @@ class Lease:
         self._node_clock = node_clock
         self._node_id = node_id
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(self._keep, RENEW_EVERY, "lease_not_renewed")
 
     async def start(self) -> None:
         """Take the lease. What an earlier life of this node held is off line from now on.
@@ -52,29 +52,18 @@ class Lease:
         await self._nodes.renew(self._bus.identification, self._node_clock.offset)
         await self._take_off_line(self._node_id)
         await self._look_around()
-        self._task = asyncio.get_running_loop().create_task(self._keep())
+        self._task.start()
 
     async def stop(self) -> None:
         """Give the lease up."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
         with suppress(DatabaseUnavailable):
             await self._nodes.remove(self._node_id)
 
     async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY)
-            try:
-                await self._renew()
-                await self._look_around()
-                await self._bury_the_dead()
-            except DatabaseUnavailable as error:
-                log.warning("lease_not_renewed", error=str(error))
-            except Exception:
-                # A node that stops renewing is dead to the others, for good.
-                log.exception("lease_not_renewed")
+        await self._renew()
+        await self._look_around()
+        await self._bury_the_dead()
 
     async def _bury_the_dead(self) -> None:
         for node_id in await self._nodes.dead():

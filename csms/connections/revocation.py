@@ -1,4 +1,4 @@
-"""Takes certificates back, and closes the sockets that stand on them, on whatever node they are."""
+"""Ends certificates, and closes the sockets that were opened with them, on every node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from csms.domain.installed_certificate import EndReason
 
 
 class Revocation:
-    """Ends certificates for people, and for what they change in a record.
+    """Ends certificates, because a person says so or has changed a record.
 
     `on_ended` is called when there is something new for the revocation list.
     """

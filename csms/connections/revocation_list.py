@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography.x509 import ReasonFlags
 
 from csms.actions.context import Deps
 from csms.certificates.authority import CRL_FILE, LocalAuthority, Revoked
+from csms.connections.repeated_task import RepeatedTask
 from csms.domain.installed_certificate import EndReason
 from csms.errors import DatabaseUnavailable
 
@@ -40,8 +40,8 @@ class RevocationList:
         self._deps = deps
         self._authority = authority
         self._file = folder / CRL_FILE
-        self._is_due = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        expected = DatabaseUnavailable, OSError
+        self._task = RepeatedTask(self._renew, LOOK_EVERY, "revocation_list_not_written", expected)
         self._ended: tuple[int, datetime | None] | None = None
         self._signed_at: datetime | None = None
         self.pem: bytes | None = None
@@ -50,34 +50,20 @@ class RevocationList:
     def start(self) -> None:
         """Start keeping it."""
         if self._authority is not None:
-            self._task = asyncio.get_running_loop().create_task(self._keep())
+            self._task.start()
+            self._task.hurry()
 
     async def stop(self) -> None:
         """Stop keeping it."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     def look(self) -> None:
         """Look soon whether there is something new."""
-        self._is_due.set()
+        self._task.hurry()
 
-    async def _keep(self) -> None:
-        assert self._authority is not None
-        while True:
-            self._is_due.clear()
-            try:
-                await self._renew(self._authority)
-            except (DatabaseUnavailable, OSError) as error:
-                log.warning("revocation_list_not_written", error=str(error))
-            except Exception:
-                log.exception("revocation_list_not_written")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._is_due.wait()
-
-    async def _renew(self, authority: LocalAuthority) -> None:
+    async def _renew(self) -> None:
+        authority = self._authority
+        assert authority is not None, "without one this is not started"
         now = self._deps.clock()
         ended = await self._deps.certificates.ended_so_far()
         is_fresh = self._signed_at is not None and now - self._signed_at < RENEW_EVERY

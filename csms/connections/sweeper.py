@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
-from csms.errors import DatabaseUnavailable
+from csms.connections.repeated_task import RepeatedTask
 from csms.repositories.left_behind import LeftBehind
 
 log = structlog.get_logger(__name__)
@@ -27,31 +25,18 @@ class Sweeper:
         """`stale_hours` is how long a transaction may have no reading; 0 closes none."""
         self._left_behind = left_behind
         self._stale_after = timedelta(hours=stale_hours)
-        self._pause = min(LONGEST_PAUSE, max(0.1, self._stale_after.total_seconds() / 4))
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        pause = min(LONGEST_PAUSE, max(0.1, self._stale_after.total_seconds() / 4))
+        self._task = RepeatedTask(self._sweep, pause, "stale_transactions_not_closed")
 
     def start(self) -> None:
         """Start sweeping."""
         if self._stale_after:
-            self._task = asyncio.get_running_loop().create_task(self._keep_sweeping())
+            self._task.start()
 
     async def stop(self) -> None:
         """Stop sweeping."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _keep_sweeping(self) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            try:
-                await self._sweep()
-            except DatabaseUnavailable as error:
-                log.warning("stale_transactions_not_closed", error=str(error))
-            except Exception:
-                log.exception("stale_transactions_not_closed")
+        await self._task.stop()
 
     async def _sweep(self) -> None:
         for transaction in await self._left_behind.close_stale(self._stale_after, self._clock()):

@@ -16,7 +16,7 @@ RETRY_AFTER = 10.0
 
 
 class WaitingRoom:
-    """Those that wait, a bounded number of each network."""
+    """The connections that wait: a bounded number from each network."""
 
     def __init__(self) -> None:
         self._inside: dict[Connection, str] = {}
@@ -33,7 +33,7 @@ class WaitingRoom:
         self._counts[network] += 1
 
     def leave(self, connection: Connection) -> None:
-        """Count it no more; one that is not inside may leave too."""
+        """Count it no more, if it was counted."""
         network = self._inside.pop(connection, None)
         if network is not None:
             self._counts[network] -= 1

@@ -14,6 +14,7 @@ from contextlib import suppress
 from csms.actions.context import Deps
 from csms.connections.connection import SILENT, Connection
 from csms.connections.registry import Registry
+from csms.connections.repeated_task import RepeatedTask
 from csms.errors import DatabaseUnavailable, NotFound
 from csms.ocppj.quirks import NO_PONG
 
@@ -31,26 +32,25 @@ class Watch:
         self._deps = deps
         self._registry = registry
         self._interval = deps.settings.ping_interval
-        self._task: asyncio.Task[None] | None = None
+        pause = self._interval / LOOKS_PER_INTERVAL
+        self._task = RepeatedTask(self._look_around, pause, "sockets_not_watched")
         self._reconsidered: dict[Connection, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Start watching."""
         if self._interval > 0:
-            self._task = asyncio.get_running_loop().create_task(self._keep_looking())
+            self._task.start()
 
     async def stop(self) -> None:
         """Stop watching."""
-        for task in (self._task, *self._reconsidered.values()):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        await self._task.stop()
+        for task in list(self._reconsidered.values()):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval / LOOKS_PER_INTERVAL)
-            self._look(time.monotonic())
+    async def _look_around(self) -> None:
+        self._look(time.monotonic())
 
     def _look(self, now: float) -> None:
         for connection in self._registry:

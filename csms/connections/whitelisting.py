@@ -5,7 +5,6 @@ REST, the CSV import and the admin pages all come here.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -15,7 +14,6 @@ from csms.actions.context import Deps
 from csms.connections.holding import Holding
 from csms.connections.revocation import Revocation
 from csms.domain.alarm import ABOUT_CHARGE_POINTS
-from csms.domain.authorization_key import hash_key
 from csms.domain.charge_point import (
     NAMED,
     ChargePointPatch,
@@ -182,8 +180,7 @@ class Whitelisting:
         """Store a key's hash; returns the reference for the record."""
         if key is None:
             return None
-        key_hash = await asyncio.to_thread(hash_key, key)
-        return await self._deps.stored_keys.add(charge_point_id, key_hash, self._deps.clock())
+        return await self._deps.stored_keys.add(charge_point_id, key, self._deps.clock())
 
 
 def _refuse(errors: list[FieldError]) -> None:

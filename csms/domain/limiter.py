@@ -82,6 +82,12 @@ class Limiter:
         self._tallies.pop((limit.name, key[:MAX_KEY]), None)
 
 
+def joined(subject: str, where: str) -> str:
+    """A key for an account, a token or an identity together with where it is used from."""
+    # A subject has no control character in it, and so no two pairs are joined alike.
+    return f"{subject}\n{where}"
+
+
 def network_of(address: str) -> str:
     """What limits by address count: an IPv4 address, or the /64 network of an IPv6 one."""
     if ":" not in address:

@@ -29,8 +29,8 @@ NOT_OVER_TLS = "it is not connected over TLS; set it to security profile 2 first
 PROFILE_RAISED = "its record asks for a higher security profile since it has connected"
 NO_CURRENT_KEY = "it has not connected with the authorization key that is on record now"
 NOTHING_TO_KNOW_BY = "its record has neither an authorization key nor a serial number to know it by"
-SERIAL_NOT_SHOWN = "it has not booted on this connection with the serial number on record"
-OBJECTIONS = (NOT_OVER_TLS, PROFILE_RAISED, NO_CURRENT_KEY, NOTHING_TO_KNOW_BY, SERIAL_NOT_SHOWN)
+NO_BOOT_WITH_SERIAL = "it has not booted on this connection with the serial number on record"
+OBJECTIONS = (NOT_OVER_TLS, PROFILE_RAISED, NO_CURRENT_KEY, NOTHING_TO_KNOW_BY, NO_BOOT_WITH_SERIAL)
 
 
 def certificate_objection(
@@ -55,4 +55,4 @@ def certificate_objection(
         return NOTHING_TO_KNOW_BY
     if fold_serial(record["serialNumber"]) == fold_serial(reported_serial):
         return None
-    return SERIAL_NOT_SHOWN
+    return NO_BOOT_WITH_SERIAL

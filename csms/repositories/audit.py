@@ -6,7 +6,6 @@ with a count, whichever process they came to, and a flood of them makes a bounde
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from pymongo import UpdateOne
 from csms import db
 from csms.domain.api_token import Role
 from csms.errors import DatabaseUnavailable
+from csms.repositories.write_behind import WriteBehind
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class Audit:
         self._gathered: dict[ObjectId, tuple[Entry, datetime, int]] = {}
         self._known: set[ObjectId] = set()
         self._quarter = 0
-        self._storing: asyncio.Task[None] | None = None
+        self._writing = WriteBehind(self._store, GATHERED_FOR)
 
     async def record(self, entry: Entry, now: datetime) -> None:
         """Store an entry.
@@ -117,28 +117,23 @@ class Audit:
             self._known.add(record_id)
         count = self._gathered.get(record_id, (entry, now, 0))[2]
         self._gathered[record_id] = entry, now, count + 1
-        if self._storing is None:
-            self._storing = asyncio.get_running_loop().create_task(self._store())
+        self._writing.soon()
 
     async def settled(self) -> None:
         """Return when what was gathered is stored, or could not be."""
-        if self._storing is not None:
-            await self._storing
+        await self._writing.settled()
 
     async def _store(self) -> None:
-        while self._gathered:
-            await asyncio.sleep(GATHERED_FOR)
-            gathered, self._gathered = self._gathered, {}
-            operations = [
-                _counted(record_id, entry, at, count)
-                for record_id, (entry, at, count) in gathered.items()
-            ]
-            try:
-                async with db.errors():
-                    await self.collection.bulk_write(operations, ordered=False)
-            except DatabaseUnavailable as error:
-                log.error("failures_not_noted", entries=len(operations), error=str(error))
-        self._storing = None
+        gathered, self._gathered = self._gathered, {}
+        operations = [
+            _counted(record_id, entry, at, count)
+            for record_id, (entry, at, count) in gathered.items()
+        ]
+        try:
+            async with db.errors():
+                await self.collection.bulk_write(operations, ordered=False)
+        except DatabaseUnavailable as error:
+            log.error("failures_not_noted", entries=len(operations), error=str(error))
 
 
 def _counted(record_id: ObjectId, entry: Entry, at: datetime, count: int) -> UpdateOne:

@@ -9,6 +9,7 @@ Hashes that such a node writes into records count as they are, and are moved her
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection as Several
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from csms import db
-from csms.domain.authorization_key import is_reference, new_reference
+from csms.domain.authorization_key import hash_key, is_reference, new_reference
 from csms.domain.charge_point import KEY_FIELDS
 from csms.repositories.lookups import Gathered
 
@@ -37,8 +38,9 @@ class StoredKeys:
         self._nodes: db.Collection = database["nodes"]
         self._gathered = Gathered(self.hashes_of)
 
-    async def add(self, charge_point_id: str, key_hash: str, now: datetime) -> str:
-        """Store a hash; returns the reference to put into the record."""
+    async def add(self, charge_point_id: str, key: str, now: datetime) -> str:
+        """Store a key's hash; returns the reference to put into the record."""
+        key_hash = await asyncio.to_thread(hash_key, key)
         return (await self.add_all({charge_point_id: key_hash}, now))[charge_point_id]
 
     async def add_all(self, hashes: Mapping[str, str], now: datetime) -> dict[str, str]:

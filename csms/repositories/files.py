@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 from pymongo import ReturnDocument
 
 from csms import db
+from csms.domain.api_token import hash_token
 from csms.domain.job import JobKind
 from csms.errors import NotFound
 
@@ -116,7 +116,7 @@ class Files:
         async with db.errors():
             await self._links.insert_one(
                 {
-                    "_id": _hash(token),
+                    "_id": hash_token(token),
                     "chargePointId": charge_point_id,
                     "kind": kind,
                     "fileId": file_id,
@@ -133,14 +133,14 @@ class Files:
         """What a token is good for, if it still is."""
         async with db.errors():
             return await self._links.find_one(
-                {"_id": _hash(token), "expiresAt": {"$gt": now}, "usedAt": None}
+                {"_id": hash_token(token), "expiresAt": {"$gt": now}, "usedAt": None}
             )
 
     async def tie_link(self, token: str, job_id: str) -> str | None:
         """Tie a token to its job; returns the id of what was uploaded already, if anything was."""
         async with db.errors():
             link = await self._links.find_one_and_update(
-                {"_id": _hash(token)}, {"$set": {"jobId": job_id}}
+                {"_id": hash_token(token)}, {"$set": {"jobId": job_id}}
             )
         uploaded: str | None = link["uploadedFileId"] if link is not None else None
         return uploaded
@@ -153,7 +153,7 @@ class Files:
         """
         async with db.errors():
             return await self._links.find_one_and_update(
-                {"_id": _hash(token), "uploadedFileId": None},
+                {"_id": hash_token(token), "uploadedFileId": None},
                 {"$set": {"uploadedFileId": file_id, "usedAt": now}},
                 return_document=ReturnDocument.AFTER,
             )
@@ -164,10 +164,6 @@ class Files:
             await self._links.update_many(
                 {"jobId": job_id, "usedAt": None}, {"$set": {"usedAt": now}}
             )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _object_id(file_id: str) -> Any:

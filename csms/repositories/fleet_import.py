@@ -25,6 +25,7 @@ from csms.errors import DatabaseUnavailable, Duplicate, FieldError
 from csms.repositories import search
 from csms.repositories.credentials import StoredKeys
 from csms.repositories.folded_keys import name_the_other
+from csms.repositories.unique_writes import DUPLICATE_KEY
 
 BATCH = 500
 SLOW_BATCH = 50
@@ -34,7 +35,6 @@ DELETED = "was deleted while the file was imported; import the row again"
 RENAMED = "was changed while the file was imported; import the row again"
 REFUSED = "MongoDB refused it with error {0}"
 
-_DUPLICATE_KEY = 11000
 _PROJECTION = dict.fromkeys((*EXPORTED[1:], NAMES_KEY, *KEY_FIELDS), True)
 
 T = TypeVar("T")
@@ -242,7 +242,7 @@ class FleetImport:
         written = list(results)
         for error in errors:
             index = error["index"]
-            if error.get("code") == _DUPLICATE_KEY:
+            if error.get("code") == DUPLICATE_KEY:
                 name = next(iter(error.get("keyPattern") or {}), "_id")
                 own_id, fields = writes[index]
                 taken = await name_the_other(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 from csms import db
 from csms.domain.folded_keys import (
@@ -20,9 +19,9 @@ from csms.domain.folded_keys import (
 from csms.domain.text import nfc
 from csms.errors import Duplicate
 from csms.repositories import names
+from csms.repositories.unique_writes import write_where_free
 
 BATCH = 1_000
-_DUPLICATE_KEY = 11000
 _WANTED = dict.fromkeys((*FOLDED_KEYS, *FOLDED_KEYS.values()), 1)
 
 
@@ -133,26 +132,15 @@ def _addition(record: Mapping[str, Any], keys: Mapping[str, str]) -> UpdateOne:
 
 async def _add(collection: db.Collection, records: list[db.Document]) -> int:
     """Give a batch of records the keys they lack; returns how many of these are taken."""
-    taken = await _write(collection, [_addition(one, _missing(one)) for one in records])
+    additions = [_addition(one, _missing(one)) for one in records]
+    taken = await write_where_free(collection, additions)
     # That one key is taken says nothing of the other.
     singly = [
         _addition(records[index], {key: text})
         for index in taken
         for key, text in _missing(records[index]).items()
     ]
-    return len(await _write(collection, singly)) if singly else 0
-
-
-async def _write(collection: db.Collection, updates: list[UpdateOne]) -> list[int]:
-    """Write a batch; returns which of them another record's key has stopped."""
-    try:
-        await collection.bulk_write(updates, ordered=False)
-    except BulkWriteError as error:
-        errors = (error.details or {}).get("writeErrors", [])
-        if any(one.get("code") != _DUPLICATE_KEY for one in errors) or not errors:
-            raise
-        return [one["index"] for one in errors]
-    return []
+    return len(await write_where_free(collection, singly))
 
 
 async def _drop_outdated(collection: db.Collection) -> None:

@@ -21,6 +21,7 @@ from csms import db
 from csms.domain.limiter import MAX_REMEMBERED, Limit, Limiter, Tally
 from csms.errors import DatabaseUnavailable, Duplicate
 from csms.repositories.lookups import Gathered
+from csms.repositories.write_behind import WriteBehind
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ class SharedLimiter:
         self._closed: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """Keys known to be over: until when that is trusted, and when their window ends."""
         self._noted: dict[str, tuple[Limit, int]] = {}
-        self._storing: asyncio.Task[None] | None = None
+        self._writing = WriteBehind(self._store, GATHERED_FOR)
 
     def wait_here(self, limit: Limit, key: str, *, besides: int = 0) -> float:
         """Seconds that a key has to wait, as far as this process knows; asks no database.
@@ -97,7 +98,7 @@ class SharedLimiter:
         return _tally(document)
 
     async def give_back(self, limit: Limit, key: str) -> None:
-        """Take an event back that turned out to be none.
+        """Count an event no more, because it was no failure.
 
         Raises:
             DatabaseUnavailable: it may still be counted.
@@ -124,23 +125,18 @@ class SharedLimiter:
         if not count and len(self._noted) >= MAX_GATHERED:
             return
         self._noted[record_id] = limit, count + 1
-        if self._storing is None:
-            self._storing = asyncio.get_running_loop().create_task(self._store())
+        self._writing.soon()
 
     async def settled(self) -> None:
         """Return when what was noted is written, or could not be."""
-        if self._storing is not None:
-            await self._storing
+        await self._writing.settled()
 
     async def _store(self) -> None:
-        while self._noted:
-            await asyncio.sleep(GATHERED_FOR)
-            noted, self._noted = self._noted, {}
-            try:
-                await self._store_noted(noted)
-            except (DatabaseUnavailable, Duplicate) as error:
-                log.warning("failures_not_shared", keys=len(noted), error=str(error))
-        self._storing = None
+        noted, self._noted = self._noted, {}
+        try:
+            await self._store_noted(noted)
+        except (DatabaseUnavailable, Duplicate) as error:
+            log.warning("failures_not_shared", keys=len(noted), error=str(error))
 
     async def _store_noted(self, noted: dict[str, tuple[Limit, int]]) -> None:
         operations = [

@@ -26,13 +26,16 @@ class Gathered(Generic[Found]):
         self._read = read
         self._wanted: list[tuple[str, asyncio.Future[Found | None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
 
     async def find(self, key: str) -> Found | None:
         """What belongs to a key; askers of the same key may get the same object."""
         loop = asyncio.get_running_loop()
         found: asyncio.Future[Found | None] = loop.create_future()
         self._wanted.append((key, found))
-        if len(self._tasks) < QUERIES_AT_ONCE:
+        # Not by the tasks: one that has looked for the last time counts until the loop comes round.
+        if self._running < QUERIES_AT_ONCE:
+            self._running += 1
             # It starts when the loop comes round: all who ask until then are in it.
             task = loop.create_task(self._run())
             self._tasks.add(task)
@@ -40,18 +43,24 @@ class Gathered(Generic[Found]):
         return await found
 
     async def _run(self) -> None:
-        while self._wanted:
-            batch, self._wanted = self._wanted[:MAX_KEYS], self._wanted[MAX_KEYS:]
-            try:
-                records = await self._read({key for key, _ in batch})
-            except Exception as error:
-                for _, found in batch:
-                    if not found.done():
-                        found.set_exception(error)
-            else:
-                for key, found in batch:
-                    if not found.done():
-                        found.set_result(records.get(key))
+        try:
+            while self._wanted:
+                batch, self._wanted = self._wanted[:MAX_KEYS], self._wanted[MAX_KEYS:]
+                await self._answer(batch)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, batch: list[tuple[str, asyncio.Future[Found | None]]]) -> None:
+        try:
+            records = await self._read({key for key, _ in batch})
+        except Exception as error:
+            for _, found in batch:
+                if not found.done():
+                    found.set_exception(error)
+        else:
+            for key, found in batch:
+                if not found.done():
+                    found.set_result(records.get(key))
 
 
 class Lookup:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 from csms import db
 from csms.domain.folded_keys import NAMED_BY, NAMES_KEY, names_of, stored_names
 from csms.errors import Duplicate
+from csms.repositories.unique_writes import write_where_free
 
 BATCH = 1_000
-_DUPLICATE_KEY = 11000
 _WANTED = dict.fromkeys((*NAMED_BY, NAMES_KEY), 1)
 
 
@@ -104,16 +103,7 @@ async def _add(collection: db.Collection, records: list[db.Document]) -> int:
         for record in records
         for name in sorted(set(names_of(record).values()) - set(stored_names(record)))
     ]
-    if not updates:
-        return 0
-    try:
-        await collection.bulk_write(updates, ordered=False)
-    except BulkWriteError as error:
-        errors = (error.details or {}).get("writeErrors", [])
-        if any(one.get("code") != _DUPLICATE_KEY for one in errors) or not errors:
-            raise
-        return len(errors)
-    return 0
+    return len(await write_where_free(collection, updates))
 
 
 def _maybe_wrong() -> db.Document:

@@ -25,8 +25,7 @@ from pymongo.errors import (
 
 from csms import db
 from csms.errors import DatabaseUnavailable
-
-_DUPLICATE_KEY = 11000
+from csms.repositories.unique_writes import DUPLICATE_KEY
 
 _MAX_DOCUMENT = 16 * 1024 * 1024
 _TRIES = 3
@@ -192,5 +191,5 @@ def _failures(errors: Sequence[Mapping[str, Any]]) -> Failures:
     return {
         error["index"]: RuntimeError(error["errmsg"])
         for error in errors
-        if error["code"] != _DUPLICATE_KEY
+        if error["code"] != DUPLICATE_KEY
     }

@@ -1,4 +1,4 @@
-"""Bodies of requests that do not come: their connections are closed, those of slow ones are not.
+"""Closes connections whose request announces a body that does not come.
 
 A firmware file may take as long as it takes while it moves on. Who sends half a form and then
 nothing, or one byte now and then, holds a connection for seconds only.

@@ -15,7 +15,7 @@ class RevocationListHandler(OpenHandler):
     """The list as it was signed last."""
 
     async def get(self) -> None:
-        """Write it as PEM."""
+        """The list, as PEM."""
         pem = self.services.revocation_list.pem
         if pem is None:
             raise HTTPError(HTTPStatus.NOT_FOUND)

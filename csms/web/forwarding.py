@@ -12,7 +12,7 @@ PREFIX_HEADER = "X-Forwarded-Prefix"
 def apply_forwarded(request: HTTPServerRequest, proxies: TrustedProxies, own_prefix: str) -> None:
     """Set address, scheme, host and path prefix of a request, before anything is decided on it.
 
-    From who is no trusted proxy, and of other headers such as `X-Real-IP`, nothing is taken.
+    The headers of a peer that is no trusted proxy are ignored, and so are others like `X-Real-IP`.
     """
     peer = request.remote_ip or ""
     headers = request.headers

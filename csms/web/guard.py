@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from csms import db
 from csms.domain.api_token import new_token
-from csms.domain.limiter import Limit, network_of
+from csms.domain.limiter import Limit, joined, network_of
 from csms.domain.user import fold
 from csms.errors import TooManyAttempts
 from csms.repositories.api_tokens import ApiToken, ApiTokens, read_holder
@@ -183,9 +183,3 @@ class Guard:
     async def _give_back(self, charged: Sequence[Keyed]) -> None:
         for limit, key in charged:
             await self._limiter.give_back(limit, key)
-
-
-def joined(account: str, where: str) -> str:
-    """A key of limits for an account or token, and where it is used from."""
-    # No account has a control character in it, and so no two pairs are joined alike.
-    return f"{account}\n{where}"

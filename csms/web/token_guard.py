@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from csms.domain.api_token import hash_token
-from csms.domain.limiter import Limit, Limiter, network_of
+from csms.domain.limiter import Limit, Limiter, joined, network_of
 from csms.errors import TooManyAttempts
 from csms.repositories.api_tokens import ApiToken, ApiTokens
 from csms.repositories.limits import SharedLimiter
-from csms.web.guard import DAY, KNOWN, MINUTE, NETWORK_FACTOR, joined
+from csms.web.guard import DAY, KNOWN, MINUTE, NETWORK_FACTOR
 from csms.web.sign_in_record import Caller, SignInRecord
 
 SEEN = Limit("seen", 0, DAY)

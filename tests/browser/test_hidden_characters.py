@@ -36,8 +36,7 @@ async def test_a_page_of_ours_may_not_open_a_charge_points_socket(
     assert [one["reason"] for one in listing["items"]] == ["Opened by a browser"]
 
 
-@pytest.mark.parametrize("language", ["en", "th"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("language", "width"), [("th", 360), ("en", 1280)])
 async def test_a_visitor_with_a_hidden_character(
     system: System, open_page: OpenPage, language: str, width: int
 ) -> None:

@@ -58,14 +58,14 @@ def deaf(other: System) -> None:
 
 async def no_more_lease(other: System) -> None:
     """The other node is dead, and nobody has removed it yet."""
-    other.central_system.lease._task.cancel()  # type: ignore[union-attr]
+    await other.central_system.lease._task.stop()
     await other.central_system.lease._nodes.declare_dead("other")
 
 
 async def test_with_the_lease(system: System, other: System) -> None:
     await there(other)
     deaf(other)
-    system.central_system.lease._task.cancel()  # type: ignore[union-attr]
+    await system.central_system.lease._task.stop()
     asked = post(system)
     await is_with(system, "Pending")
     await no_more_lease(other)

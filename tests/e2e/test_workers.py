@@ -195,6 +195,7 @@ async def pid_of(client: Client, token: str, node_id: str) -> int:
     return next(int(node["pid"]) for node in page["items"] if node["id"] == node_id)
 
 
+@pytest.mark.long
 @pytest.mark.gen_test(timeout=90)
 async def test_a_frozen_worker_is_replaced(
     tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch

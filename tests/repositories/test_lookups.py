@@ -11,7 +11,8 @@ from pymongo.errors import AutoReconnect
 from csms import db
 from csms.errors import DatabaseUnavailable
 from csms.repositories import lookups
-from csms.repositories.lookups import Lookup
+from csms.repositories.lookups import Gathered, Lookup
+from tests.support import PATIENCE
 
 pytestmark = pytest.mark.gen_test
 
@@ -102,3 +103,30 @@ async def test_a_query_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     collection = Collection()
     await asyncio.gather(*map(lookup_of(collection).find, "abcdefg"))
     assert sorted(map(len, collection.asked)) == [1, 3, 3]
+
+
+async def test_who_asks_when_all_queries_have_just_ended_is_answered_too() -> None:
+    queries: asyncio.Queue[asyncio.Future[dict[str, int]]] = asyncio.Queue()
+
+    async def read(keys: set[str]) -> dict[str, int]:
+        query: asyncio.Future[dict[str, int]] = asyncio.get_running_loop().create_future()
+        queries.put_nowait(query)
+        return await query
+
+    gathered = Gathered(read)
+
+    async def ask_twice() -> None:
+        await gathered.find("a")
+        # In the instant in which both queries are at their end.
+        await gathered.find("again")
+
+    first = asyncio.ensure_future(ask_twice())
+    one = await queries.get()
+    second = asyncio.ensure_future(gathered.find("b"))
+    other = await queries.get()
+    one.set_result({})
+    other.set_result({})
+    await second
+    async with asyncio.timeout(PATIENCE):
+        (await queries.get()).set_result({})
+        await first

@@ -136,6 +136,11 @@ class ScriptedChargePoint:
         """Wait for the close; returns its code and reason."""
         return await asyncio.wait_for(asyncio.shield(self._closed), PATIENCE)
 
+    def abort(self) -> None:
+        """End the connection without a word, as when the power fails."""
+        assert self.socket.protocol is not None
+        self.socket.protocol._abort()
+
     async def close(self) -> None:
         """Close from this side; Tornado wants it also after the other side did."""
         self.socket.close(1000, "bye")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -17,16 +16,21 @@ from csms.web.api.readings import Id
 from csms.web.api.stations import is_at
 
 
-class AlarmQuery(PageQuery):
-    """Which alarms."""
+class AlarmFilter(BaseModel):
+    """What alarms are looked for by, in the REST and on the page."""
 
     kind: AlarmKind | None = None
-    open: bool | None = Field(None, description="whether they are open still")
     chargePointId: Id | None = None
 
-    def matching(self) -> dict[str, Any]:
+    def matching(self) -> dict[str, str]:
         """The query as a MongoDB filter, without what `open` says."""
         return self.model_dump(include={"kind", "chargePointId"}, exclude_none=True, mode="json")
+
+
+class AlarmQuery(AlarmFilter, PageQuery):
+    """Which alarms to list."""
+
+    open: bool | None = Field(None, description="whether they are open still")
 
 
 class AlarmView(BaseModel):

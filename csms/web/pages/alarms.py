@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from csms.domain.alarm import ALARM_TEXTS, AlarmKind
+from csms.domain.alarm import ALARM_TEXTS
 from csms.domain.identity_proof import Evidence
-from csms.web.api.alarms import AlarmView, view
-from csms.web.api.readings import Id
+from csms.web.api.alarms import AlarmFilter, AlarmView, view
 from csms.web.pages.base import PageHandler
 
 FACT_TITLES: Mapping[str, str] = {
@@ -46,19 +45,13 @@ def facts_of(alarm: AlarmView) -> Iterator[tuple[str, str, bool]]:
         yield FACT_TITLES.get(name, name), EVIDENCE.get(value, value), is_evidence
 
 
-class AlarmsQuery(BaseModel):
-    """Which alarms."""
+class AlarmsQuery(AlarmFilter):
+    """Which alarms to show."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: AlarmKind | None = None
     open: bool = True
-    chargePointId: Id | None = None
     page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-
-    def matching(self) -> dict[str, str]:
-        """The query as a MongoDB filter, without what `open` says."""
-        return self.model_dump(include={"kind", "chargePointId"}, exclude_none=True, mode="json")
 
 
 class AlarmsPage(PageHandler):

@@ -55,7 +55,7 @@ class _SingleSignOn(PageHandler):
 
 
 class SingleSignOnHandler(_SingleSignOn):
-    """The way to the provider."""
+    """Sends the browser to the provider."""
 
     async def get(self) -> None:
         """Send the browser there; a cookie keeps what its answer has to fit."""
@@ -71,7 +71,7 @@ class SingleSignOnHandler(_SingleSignOn):
 
 
 class SingleSignOnCallbackHandler(_SingleSignOn):
-    """The way back."""
+    """Takes the provider's answer, which the browser brings back."""
 
     async def get(self) -> None:
         """Begin a session, or say what is wrong."""
