@@ -44,7 +44,7 @@ def limits_of(settings: Settings) -> StoreLimits:
         "messages": settings.messages_mb,
     }
     an_hour = {name: mb * _MB * settings.max_stored_share / 100 for name, mb in rings.items()}
-    an_hour["records"] = float(settings.max_records_mb * _MB)
+    an_hour["records"] = an_hour["commands"] = float(settings.max_records_mb * _MB)
     return StoreLimits([an_hour[name] or UNBOUNDED for name in STORES])
 
 
