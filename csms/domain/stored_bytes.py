@@ -3,7 +3,8 @@
 A store is a capped collection, `commands`, or all other collections without a cap together. What a
 charge point has added in the last hour is counted in parts of five minutes. It may come as it
 likes, all at once if it was gathered off line, until nearly all of the bound is used; the little
-that is left is given out evenly over an hour. So no hour sees more than the bound, and the message that crossed it.
+that is left is given out evenly over an hour. So no hour sees more than the bound, and the message
+that crossed it.
 
 To count is an addition and a comparison. The time is looked at when a mark is passed, and by who
 calls `settle` now and then: until then what is older than an hour counts too.
