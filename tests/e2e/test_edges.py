@@ -85,6 +85,16 @@ async def test_so_does_the_answer_to_what_cannot_be_read(system: System, request
     visitor.close()
 
 
+async def test_a_file_whose_name_no_file_can_have_is_not_there(
+    system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    for root in ("/static/admin", "/static/charts", "/docs/static", "/docs/swagger-ui"):
+        answer = await system.fetch("GET", f"{root}/a%00b", token=None)
+        assert answer.code == 404, root
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
 async def test_an_upgrade_is_answered_with_no_more_than_it_needs(system: System) -> None:
     await system.whitelist()
     visitor = await RawSocket.dial(system.http)
