@@ -94,6 +94,11 @@ class Bounds:
             stored.over_at = self._seconds()
         return stored
 
+    def note(self, stored: StoredBytes) -> None:
+        """Keep what a charge point has stored in its record, for it may go to another node now."""
+        if stored.is_worth_noting:
+            self._note_mark(stored)
+
     def _new(self, charge_point_id: str | None) -> StoredBytes:
         limits, clock = self._limits, self._seconds
         return StoredBytes(charge_point_id, limits, self._note_mark, self._note_over, clock)

@@ -34,6 +34,9 @@ FREELY = 0.95
 MARKS = 16
 """What was counted is noted in the charge point's record each time such a part is used up."""
 
+NOTED_AT_CLOSE = 1 / 64
+"""And when its socket closes, if more than this part is used: the next may be on another node."""
+
 TRANSACTION_BYTES = 2_000
 """About what a transaction takes when it is made, and what each stop may add to it."""
 
@@ -186,6 +189,12 @@ class StoredBytes:
             if self.is_full(store):
                 longest = max(longest, self._free_in(store))
         return longest
+
+    @property
+    def is_worth_noting(self) -> bool:
+        """Whether so much is counted that another node should know when the socket closes."""
+        most = self._limits.freely
+        return any(used > most[n] * NOTED_AT_CLOSE for n, used in enumerate(self._used))
 
     @property
     def is_empty(self) -> bool:
