@@ -37,6 +37,7 @@ from csms.connections.whitelisting import Whitelisting
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.limiter import Limiter
+from csms.domain.secret_values import KnownSecrets
 from csms.listeners import Listener, Serves, listeners_of
 from csms.metrics import Metrics
 from csms.passwords import PasswordPool
@@ -118,7 +119,8 @@ class CentralSystem:
         )
         self.charge_points = ChargePoints(self.database, self.telemetry)
         self.held = HeldRecords(self.database, self.telemetry)
-        self.rejected_connections = RejectedConnections(self.telemetry)
+        secrets = KnownSecrets()
+        self.rejected_connections = RejectedConnections(self.telemetry, secrets.mask_surely)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         self.stored_keys = StoredKeys(self.database)
         self.bounds = Bounds(settings, self.charge_points, self.alarms, clock)
@@ -151,8 +153,9 @@ class CentralSystem:
             authority=authority,
             bounds=self.bounds,
             limiter=Limiter(),
+            secrets=secrets,
         )
-        logs.mask_with(deps.secrets.mask_any)
+        logs.mask_with(secrets.mask_any)
         outbound = find_outbound()
         registry = Registry()
         messages = MessageLog(settings, self.telemetry, outbound, deps.secrets, clock, self.metrics)

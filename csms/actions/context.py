@@ -124,6 +124,9 @@ class StoredBounds(Protocol):
     def of(self, record: Mapping[str, Any]) -> StoredBytes:
         """What the charge point of a record has stored of late."""
 
+    def note(self, stored: StoredBytes) -> None:
+        """Keep what a charge point has stored in its record, for it may go to another node now."""
+
 
 class Peer(Protocol):
     """The connection that a Call came on."""

@@ -43,7 +43,7 @@ def limits_of(settings: Settings) -> StoreLimits:
         "messages": settings.messages_mb,
     }
     an_hour = {name: mb * _MB * settings.max_stored_share / 100 for name, mb in rings.items()}
-    an_hour["records"] = float(settings.max_records_mb * _MB)
+    an_hour["records"] = an_hour["commands"] = float(settings.max_records_mb * _MB)
     return StoreLimits([an_hour[name] or UNBOUNDED for name in STORES])
 
 
@@ -89,6 +89,11 @@ class Bounds:
             stored.is_flagged = True
             stored.over_at = self._seconds()
         return stored
+
+    def note(self, stored: StoredBytes) -> None:
+        """Keep what a charge point has stored in its record, for it may go to another node now."""
+        if stored.is_worth_noting:
+            self._note_mark(stored)
 
     def _new(self, charge_point_id: str | None) -> StoredBytes:
         limits, clock = self._limits, self._seconds

@@ -14,9 +14,17 @@ from csms.actions.context import Deps, Outbound
 from csms.connections.bus import Bus
 from csms.connections.connection import Connection
 from csms.connections.registry import Registry
-from csms.domain.as_sent import bounded
+from csms.domain.as_sent import bounded, status_in
 from csms.domain.charge_point import has_booted
-from csms.domain.command import NOT_VERIFIED, RESET_SENT_AT, CommandStatus, Outcome, failure_of
+from csms.domain.command import (
+    LEFT_OUT,
+    NOT_VERIFIED,
+    RESET_SENT_AT,
+    CommandStatus,
+    Outcome,
+    failure_of,
+)
+from csms.domain.stored_bytes import COMMAND_BYTES, COMMANDS
 from csms.errors import (
     ENTER_SERIAL_FIRST,
     VERIFY_FIRST,
@@ -235,12 +243,22 @@ class CommandRouter:
                 CommandStatus.ANSWERED,
                 Outcome.ANSWERED,
                 self._deps.clock(),
-                response=self._shown(charge_point_id, action, answer),
+                response=self._recorded(connection, action, answer),
             )
         except DatabaseUnavailable:
             # An error would read as if the command might be sent again.
             log.error("answer_not_recorded", id=command_id)
         return answer
+
+    def _recorded(self, connection: Connection, action: str, answer: Payload) -> Payload:
+        """An answer as it is recorded: no more than its status, where there is no room for more."""
+        shown = self._shown(connection.charge_point_id, action, answer)
+        stored = connection.stored
+        if stored.is_over and stored.is_full(COMMANDS):
+            status = {"status": status_in(shown)} if "status" in shown else {}
+            shown = {**status, "leftOut": LEFT_OUT}
+        stored.add(COMMANDS, len(repr(shown)) + COMMAND_BYTES)
+        return shown
 
     def _shown(self, charge_point_id: str, action: str, answer: Payload) -> Payload:
         """A charge point's answer as it is recorded and shown."""

@@ -6,7 +6,9 @@ Profile 1 is HTTP Basic, 2 is HTTP Basic over TLS, 3 is TLS with a client certif
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from csms.actions.context import Deps
@@ -20,7 +22,12 @@ from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import has_key
 from csms.domain.installed_certificate import EndReason
 from csms.domain.proof import NOTHING_PROVEN, Proof
+from csms.domain.secret_values import REMEMBERED_SECONDS
+from csms.errors import DatabaseUnavailable
 from csms.passwords import PasswordPool
+
+JUST_SET = timedelta(seconds=REMEMBERED_SECONDS)
+"""So long a key is masked wherever it may be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +104,26 @@ class CredentialChecker:
                 return None
             if current:
                 await self._deps.stored_keys.forget([{"authorizationKeyHash": current}])
-            # It may have been set by another node.
-            self._deps.secrets.remember(record["_id"], [password.decode("utf-8", "replace")])
+            self._remember(record, password)
             return str(coming)
-        return str(current) if current and await self._verify(str(current), password) else None
+        if not current:
+            return None
+        is_new_here = not self._verifier.known_good(current, password)
+        if not await self._verify(str(current), password):
+            return None
+        if is_new_here and await self._was_just_set(current):
+            self._remember(record, password)
+        return str(current)
+
+    async def _was_just_set(self, stored: str) -> bool:
+        added_at = None
+        with suppress(DatabaseUnavailable):
+            added_at = await self._deps.stored_keys.added_at(stored)
+        return added_at is not None and self._deps.clock() - added_at < JUST_SET
+
+    def _remember(self, record: Mapping[str, Any], password: bytes) -> None:
+        """Mask a key that was just set, for it may have been set on another node, or by import."""
+        self._deps.secrets.remember(record["_id"], [password.decode("utf-8", "replace")])
 
     async def _take_over(
         self, record: Mapping[str, Any], reached: int, certificate: ShownCertificate | None

@@ -222,6 +222,10 @@ class Inbox:
         if not is_boot and not (connection.accepted and connection.is_known):
             connection.needs_boot()
             raise OcppError("SecurityError", "send a BootNotification first")
+        if deps.secrets.until and connection.is_known:
+            secrets = deps.secrets.of(connection.charge_point_id)
+            if secrets is not None:
+                call.payload = secrets.masked_surely(call.payload)
         payload, quirks = check_inbound(call.action, call.payload)
         if call.quirks:
             quirks = [*call.quirks, *quirks]

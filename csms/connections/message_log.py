@@ -5,7 +5,9 @@ Payloads are kept as JSON text, secrets masked: whatever a charge point sends fi
 it can act as a database operator.
 
 A charge point that has filled its share of the log (csms.domain.stored_bytes) has its messages left
-out until there is room again, and the log says so. What it is sent is logged all the same.
+out until there is room again, and the log says so: its Calls, and the questions that csms asks by
+itself, for it decides how often by booting again. Commands of people are logged all the same, and
+the beginning of its answers to them.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from csms.ocppj.frames import Call, CallError, CallResult, Head, Payload, Unique
 from csms.repositories.telemetry import Telemetry
 
 MAX_TEXT = 16_384
+MAX_ANSWER_WHEN_FULL = 500
+"""Characters kept of the answer to a command of people where the charge point's share is used."""
 LEFT_OUT = (
     "messages of this charge point are left out from here on: it has filled its share of the log"
     " (setting max_stored_share)"
@@ -105,9 +109,17 @@ class MessageLog:
         answer: CallResult | CallError | None,
         outcome: str,
         seconds: float,
+        *,
+        is_question: bool = False,
     ) -> None:
-        """Log a Call to a charge point; without an answer, `outcome` says why."""
+        """Log a Call to a charge point; without an answer, `outcome` says why.
+
+        `is_question`: csms asks it by itself.
+        """
         if not self._enabled:
+            return
+        is_full = self._is_full(party, is_left_out=is_question)
+        if is_full and is_question:
             return
         known = self._outbound.get(action)
         response = error = None
@@ -118,7 +130,8 @@ class MessageLog:
         else:
             error = outcome
         request = shown_text(known.request_shown(payload) if known else payload, MAX_TEXT)
-        self._store(party, "out", unique_id, action, request, response, error, seconds)
+        most = MAX_ANSWER_WHEN_FULL if is_full else MAX_TEXT
+        self._store(party, "out", unique_id, action, request, response, error, seconds, most)
 
     def unreadable(self, party: Party, text: str, head: Head | None, reason: str) -> None:
         """Log a message that is no proper frame; `head` is what can be read of it."""
@@ -127,11 +140,13 @@ class MessageLog:
         unique_id, action = ("", "") if head is None else (head.unique_id, head.action)
         self._store(party, "in", unique_id, action, mask_text(text, MAX_TEXT), None, reason, None)
 
-    def _is_full(self, party: Party) -> bool:
-        """Whether a message is to be left out, which is counted and now and then logged."""
+    def _is_full(self, party: Party, *, is_left_out: bool = True) -> bool:
+        """Whether the share is used. What is left out is counted, and now and then logged."""
         stored = party.stored
         if not stored.is_over or not stored.is_full(MESSAGES):
             return False
+        if not is_left_out:
+            return True
         self._left_out()
         now = self._clock()
         if stored.left_out_said_at is None or now - stored.left_out_said_at >= SAID_EVERY:
@@ -149,6 +164,7 @@ class MessageLog:
         response: Payload | None,
         error: str | None,
         seconds: float | None,
+        most: int = MAX_TEXT,
     ) -> None:
         record = {
             "chargePointId": party.charge_point_id if party.is_known else None,
@@ -158,7 +174,7 @@ class MessageLog:
             "uniqueId": str(unique_id),
             "action": action[:MAX_TEXT],
             "request": request,
-            "response": None if response is None else shown_text(response, MAX_TEXT),
+            "response": None if response is None else shown_text(response, most),
             "error": error,
             "milliseconds": None if seconds is None else round(seconds * 1000, 3),
         }

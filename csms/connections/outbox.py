@@ -158,5 +158,12 @@ class Outbox:
             seconds = time.perf_counter() - started
             connection.node.deps.metrics.call_sent(action, outcome, seconds)
             connection.node.messages.outbound(
-                connection, unique_id, action, payload, answer, outcome, seconds
+                connection,
+                unique_id,
+                action,
+                payload,
+                answer,
+                outcome,
+                seconds,
+                is_question=is_question,
             )

@@ -151,6 +151,7 @@ class Sockets:
 
     async def _release(self, connection: Connection) -> None:
         await connection.drained()
+        self._deps.bounds.note(connection.stored)
         closed_at = self._deps.clock()
         while connection.claim is not None:
             try:

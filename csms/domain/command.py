@@ -45,6 +45,12 @@ RESET_WINDOW = timedelta(minutes=10)
 NOT_VERIFIED = "notVerified"
 """`error.reason` of a command that was not sent because the connection had not shown who it is."""
 
+LEFT_OUT = (
+    "the charge point has filled its share of the commands' records (setting max_records_mb);"
+    " only the status of its answer is kept"
+)
+"""`response.leftOut` of a command whose answer was not recorded whole."""
+
 LOST_IN_0_1_0 = "the connection closed before the charge point answered"
 """How version 0.1.0 records a command, as `Offline`, whose socket closed after it was sent."""
 

@@ -37,10 +37,22 @@ _SCRIPTS = frozenset(
 _NEVER_WITH_LATIN = frozenset({"ARMENIAN", "CYRILLIC", "GREEK"})
 _NAMED_OTHERWISE = {"IDEOGRAPHIC": "CJK", "VULGAR": "COMMON"}
 
-# The letters of other scripts in which a whole word may be taken for a Latin one.
-_LIKE_LATIN = frozenset(
-    "АВЕЅІЈКМНОРСТУХҮԌԚԜӀавеѕіјкмнорстухүһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՍՏՕԼօսոհզցՀ"
+# The letters of other scripts in which a whole word may be taken for a Latin one. Small letters
+# that look like small capitals are not among them: honest names could not be written.
+_LIKE_LATIN = frozenset("АВЕЅІЈКМНОРСТУХҮԌԚԜӀаеѕіјорсухүһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαινορυϲϳՍՏՕԼօսոհզցՀ")
+
+# Thai and Lao can be written in several ways that look the same.
+_SAME_IN_THAI = (
+    (re.compile("\u0e40\u0e40"), "\u0e41"),
+    (re.compile("\u0ec0\u0ec0"), "\u0ec1"),
+    (re.compile("([\u0e48-\u0e4b])\u0e4d\u0e32"), "\\1\u0e33"),
+    (re.compile("\u0e4d([\u0e48-\u0e4b]?)\u0e32"), "\\1\u0e33"),
+    (re.compile("([\u0ec8-\u0ecb])\u0ecd\u0eb2"), "\\1\u0eb3"),
+    (re.compile("\u0ecd([\u0ec8-\u0ecb]?)\u0eb2"), "\\1\u0eb3"),
+    (re.compile("([\u0e48-\u0e4c])([\u0e31\u0e34-\u0e39\u0e47])"), "\\2\\1"),
+    (re.compile("([\u0ec8-\u0ecc])([\u0eb1\u0eb4-\u0eb9\u0ebb])"), "\\2\\1"),
 )
+_MARKED_TWICE = re.compile(r"(\W)\1")
 
 
 INVISIBLE = "has a character in it that cannot be seen ({0}); remove it"
@@ -67,6 +79,7 @@ def objection(name: str) -> str | None:
     return (
         next((message for message in found if message is not None), None)
         or _objection_to_letters(name)
+        or _objection_to_marks(name)
         or _objection_to_digits(name)
     )
 
@@ -109,6 +122,21 @@ def _objection_to_letters(name: str) -> str | None:
         [(script, char)] = first_of.items()
         return NOT_LATIN.format(char, code_point(char), script.capitalize())
     return None
+
+
+def _objection_to_marks(name: str) -> str | None:
+    """Characters whose order, or number, cannot be seen."""
+    for pattern, plain in _SAME_IN_THAI:
+        if found := pattern.search(name):
+            return _sequence(found[0], found.expand(plain))
+    for found in _MARKED_TWICE.finditer(name):
+        if unicodedata.category(found[1]) == "Mn":
+            return _sequence(found[0], found[1])
+    return None
+
+
+def _sequence(found: str, plain: str) -> str:
+    return LOOKS_LIKE.format(found, " ".join(map(code_point, found)), plain)
 
 
 def _objection_to_digits(name: str) -> str | None:

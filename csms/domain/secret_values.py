@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from csms.domain.configuration import MASK
 
 MIN_LENGTH = 6
@@ -23,6 +25,16 @@ MIN_LENGTH = 6
 
 BEGINNING = 8
 """So much of a secret is masked where the rest is cut off."""
+
+SURELY = 16
+"""So much of a secret is none by chance: the least that an authorization key has."""
+
+MAX_DEPTH = 30
+_DECIDING = frozenset(
+    "idtag parentidtag chargepointserialnumber chargeboxserialnumber meterserialnumber timestamp"
+    " vendorid messageid".split()
+)
+"""Properties of a Call that decide what is answered. A key that is a serial too is no secret."""
 
 REMEMBERED_SECONDS = 3600.0
 MAX_VALUES = 32
@@ -41,12 +53,42 @@ class SecretValues:
 
     def __init__(self, values: Iterable[str]) -> None:
         self.forms = frozenset(form for value in values for form in _forms(value))
+        self._beginnings = frozenset(form[:SURELY] for form in self.forms if len(form) >= SURELY)
 
     def mask(self, text: str) -> str:
         """A text without these secrets."""
+        return self._mask(text, 0)
+
+    def _mask(self, text: str, least: int) -> str:
         folded = _folded(text)
         spans = [span for form in self.forms for span in _places(folded, form)]
+        spans = [span for span in spans if span[1] - span[0] >= least]
         return _without(text, spans) if spans else text
+
+    def masked_surely(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """A Call's payload without what can only be one of them; mostly this very payload.
+
+        What decides how the Call is served stays, for it may just look like one.
+        """
+        try:
+            text = orjson.dumps(payload).decode().lower()
+        except orjson.JSONEncodeError:
+            # Nested too deep, or an integer of any size.
+            text = None
+        if text is not None and not any(beginning in text for beginning in self._beginnings):
+            return payload
+        return {name: self._surely(name, item, MAX_DEPTH) for name, item in payload.items()}
+
+    def _surely(self, name: str, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return value if name.casefold() in _DECIDING else self._mask(value, SURELY)
+        if depth <= 0:
+            return value
+        if isinstance(value, dict):
+            return {n: self._surely(n, item, depth - 1) for n, item in value.items()}
+        if isinstance(value, list):
+            return [self._surely(name, item, depth - 1) for item in value]
+        return value
 
     def masked(self, value: Any) -> Any:
         """A payload without them; it must not be nested deep."""
@@ -68,7 +110,8 @@ class KnownSecrets:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` counts seconds."""
         self._clock = clock
-        self._until: OrderedDict[str, dict[str, float]] = OrderedDict()
+        self.until: OrderedDict[str, dict[str, float]] = OrderedDict()
+        """Until when they are remembered, by charge point and value; mostly empty."""
         self._values: dict[str, SecretValues] = {}
         self._all = Counter[str]()
         """Every form of every secret, and how many charge points have it."""
@@ -76,18 +119,18 @@ class KnownSecrets:
 
     def remember(self, charge_point_id: str, values: Iterable[str]) -> None:
         """Mask these values in what the charge point says from now on."""
-        known = dict(self._until.get(charge_point_id, {}))
+        known = dict(self.until.get(charge_point_id, {}))
         for value in values:
             if MIN_LENGTH <= len(value) <= MAX_VALUE:
                 known.pop(value, None)
                 known[value] = self._clock() + REMEMBERED_SECONDS
         self._set(charge_point_id, dict(list(known.items())[-MAX_VALUES:]))
-        while len(self._until) > MAX_CHARGE_POINTS:
-            self._set(next(iter(self._until)), {})
+        while len(self.until) > MAX_CHARGE_POINTS:
+            self._set(next(iter(self.until)), {})
 
     def of(self, charge_point_id: str) -> SecretValues | None:
         """The secrets of a charge point; None if there are none, as there mostly are not."""
-        known = self._until.get(charge_point_id)
+        known = self.until.get(charge_point_id)
         if known is None:
             return None
         now = self._clock()
@@ -100,21 +143,26 @@ class KnownSecrets:
         secrets = self.of(charge_point_id)
         return text if secrets is None else secrets.mask(text)
 
-    def mask_any(self, text: str) -> str:
-        """A text without the secrets of any charge point: for logs."""
+    def mask_any(self, text: str, least: int = 0) -> str:
+        """A text without secrets of any charge point, where `least` characters of one are in it."""
         if not self._by_beginning or len(text) < BEGINNING:
             return text
         folded = _folded(text)
         found = {folded[i : i + BEGINNING] for i in range(len(folded) - BEGINNING + 1)}
         forms = {form for one in found for form in self._by_beginning.get(one, ())}
         spans = [span for form in forms for span in _places(folded, form)]
+        spans = [span for span in spans if span[1] - span[0] >= least]
         return _without(text, spans) if spans else text
 
+    def mask_surely(self, text: str) -> str:
+        """A text without what can only be a secret of some charge point."""
+        return self.mask_any(text, SURELY)
+
     def _set(self, charge_point_id: str, known: dict[str, float]) -> None:
-        self._until.pop(charge_point_id, None)
+        self.until.pop(charge_point_id, None)
         before = self._values.pop(charge_point_id, None)
         if known:
-            self._until[charge_point_id] = known
+            self.until[charge_point_id] = known
             self._values[charge_point_id] = SecretValues(known)
             self._index(self._values[charge_point_id].forms)
         if before is not None:

@@ -1,9 +1,10 @@
 """How many bytes one charge point may have stored in an hour, counted for each store.
 
-A store is a capped collection, or all collections without a cap together. What a charge point has
-added in the last hour is counted in parts of five minutes. It may come as it likes, all at once if
-it was gathered off line, until nearly all of the bound is used; the little that is left is given
-out evenly over an hour. So no hour sees more than the bound, and the message that crossed it.
+A store is a capped collection, `commands`, or all other collections without a cap together. What a
+charge point has added in the last hour is counted in parts of five minutes. It may come as it
+likes, all at once if it was gathered off line, until nearly all of the bound is used; the little
+that is left is given out evenly over an hour. So no hour sees more than the bound, and the message
+that crossed it.
 
 To count is an addition and a comparison. The time is looked at when a mark is passed, and by who
 calls `settle` now and then: until then what is older than an hour counts too.
@@ -18,9 +19,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-HEARTBEATS, METER_VALUES, BOOT_NOTIFICATIONS, MESSAGES, RECORDS = range(5)
-STORES = ("heartbeats", "meter_values", "boot_notifications", "messages", "records")
-"""The capped collections by their names; `records` are the collections without a cap."""
+HEARTBEATS, METER_VALUES, BOOT_NOTIFICATIONS, MESSAGES, RECORDS, COMMANDS = range(6)
+STORES = ("heartbeats", "meter_values", "boot_notifications", "messages", "records", "commands")
+"""The collections by their names; `records` are those without a cap but `commands`, to which a
+charge point adds its answers to Calls of ours."""
 
 HOUR = 3600.0
 UNBOUNDED = 2.0**60
@@ -32,8 +34,14 @@ FREELY = 0.95
 MARKS = 16
 """What was counted is noted in the charge point's record each time such a part is used up."""
 
+NOTED_AT_CLOSE = 1 / 64
+"""And when its socket closes, if more than this part is used: the next may be on another node."""
+
 TRANSACTION_BYTES = 2_000
 """About what a transaction takes when it is made, and what each stop may add to it."""
+
+COMMAND_BYTES = 800
+"""About what a command takes without its answer."""
 
 _BY_ACTION: Mapping[str, tuple[int, ...]] = {
     "heartbeat": (HEARTBEATS,),
@@ -181,6 +189,12 @@ class StoredBytes:
             if self.is_full(store):
                 longest = max(longest, self._free_in(store))
         return longest
+
+    @property
+    def is_worth_noting(self) -> bool:
+        """Whether so much is counted that another node should know when the socket closes."""
+        most = self._limits.freely
+        return any(used > most[n] * NOTED_AT_CLOSE for n, used in enumerate(self._used))
 
     @property
     def is_empty(self) -> bool:

@@ -37,6 +37,7 @@ class StoredKeys:
         self._charge_points: db.Collection = database["charge_points"]
         self._nodes: db.Collection = database["nodes"]
         self._gathered = Gathered(self.hashes_of)
+        self._added = Gathered(self._added_at)
 
     async def add(self, charge_point_id: str, key: str, now: datetime) -> str:
         """Store a key's hash; returns the reference to put into the record."""
@@ -68,6 +69,19 @@ class StoredKeys:
                 documents = self._collection.find({"_id": {"$in": references}})
                 found |= {one["_id"]: one["hash"] async for one in documents}
         return found
+
+    async def added_at(self, stored: str) -> datetime | None:
+        """When the key was set that a record refers to; None if that is not known.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer in time.
+        """
+        return await self._added.find(stored) if is_reference(stored) else None
+
+    async def _added_at(self, references: Several[str]) -> dict[str, datetime]:
+        async with db.errors():
+            documents = self._collection.find({"_id": {"$in": list(references)}}, {"createdAt": 1})
+            return {one["_id"]: one["createdAt"] async for one in documents}
 
     async def forget(self, before: Iterable[Mapping[str, Any]]) -> None:
         """Delete the hashes that records referred to and do not any more."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -47,8 +48,10 @@ class Rejection:
 class RejectedConnections:
     """Counts rejections; a visitor who keeps trying adds to a count, not to the collection."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, mask: Callable[[str], str] = str) -> None:
+        """`mask` takes secrets out of what a visitor calls itself or asks for."""
         self._telemetry = telemetry
+        self._mask = mask
         self._known: OrderedDict[str, set[int]] = OrderedDict()
         self._new_left = float(MAX_NEW)
         self._new_at: datetime | None = None
@@ -117,8 +120,17 @@ class RejectedConnections:
             operation = self._counted(rejection, count, self._noted_at)
             self._telemetry.update_behind(COLLECTION, operation)
 
+    def _without_secrets(self, rejection: Rejection) -> Rejection:
+        return replace(
+            rejection,
+            identity=rejection.identity and self._mask(rejection.identity),
+            reported_serial=rejection.reported_serial and self._mask(rejection.reported_serial),
+            path=rejection.path and self._mask(rejection.path),
+        )
+
     def _counted(self, rejection: Rejection, count: int, now: datetime) -> UpdateOne:
         """The update that adds to the record of a visitor and a reason, or makes it."""
+        rejection = self._without_secrets(rejection)
         identity, address = self._visitor(rejection, now)
         key = repr((identity, address, rejection.reason))
         changes = {

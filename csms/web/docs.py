@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tornado.routing import URLSpec
-from tornado.web import StaticFileHandler
+from tornado.web import HTTPError, StaticFileHandler
 
 from csms.web.health import OpenHandler
 from csms.web.security_headers import set_security_headers
@@ -45,6 +46,14 @@ class FileHandler(StaticFileHandler):
     def set_default_headers(self) -> None:
         """Nothing but what a page of ours loads is to be run."""
         set_security_headers(self)
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        """The file that is asked for."""
+        if "\0" in path:
+            # No file can have it in its name, and the system calls refuse it.
+            raise HTTPError(HTTPStatus.NOT_FOUND)
+        return super().get_absolute_path(root, path)
 
     def set_extra_headers(self, path: str) -> None:
         """Have the browser ask; unchanged, it is not sent again."""

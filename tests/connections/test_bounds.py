@@ -119,6 +119,24 @@ async def test_another_node_knows_and_forgives_in_the_end(
     assert (await other.record())["flags"] == ["other"]
 
 
+async def test_to_go_from_node_to_node_is_no_way_around_it(
+    scene: Scene, telemetry_database: db.TelemetryDatabase, settings: Settings
+) -> None:
+    nodes = [scene, Scene(scene.database, telemetry_database, settings)]
+    total = 0
+    for visit in range(200):
+        node = nodes[visit % 2]
+        stored = node.bounds.of(await scene.record())
+        if stored.is_over:
+            break
+        # Less than what is noted while the socket is open.
+        stored.add(HEARTBEATS, 1_000)
+        total += 1_000
+        node.bounds.note(stored)
+        await node.telemetry.close()
+    assert 0.9 * 0.05 * MB < total < 1.05 * 0.05 * MB
+
+
 async def test_it_is_the_same_across_connections_and_forgotten_when_empty(scene: Scene) -> None:
     record = await scene.record()
     stored = scene.bounds.of(record)

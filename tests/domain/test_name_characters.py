@@ -17,7 +17,8 @@ from csms.domain.name_characters import objection
         "ChargeStationOne-001", "SN-AUTEL-23-001234", "สถานีทดสอบบางนา-A1", "สถานีน้ำ ๑๒", "กำลัง",
         "充电桩-01", "日本語テスト・ー々", "충전기-1", "Ladesäule-Straße", "Đà Nẵng ơ",
         "Zarządzanie ł",
-        "Зарядка-1", "Ελλάδα-2", "عمان-3", "नमस्ते", "a:b;c(d)_e+f",
+        "Зарядка-1", "Москва_1", "Восток", "Ελλάδα-2", "κτιριο", "น้ำมัน", "แม่น้ำที่นี่", "ข้ามถนนกว้าง",
+        "สิทธิ์", "หมู่ ๓", "ກຳແພງແສນ", "ນ້ຳ", "عمان-3", "नमस्ते", "a:b;c(d)_e+f",
     ],
 )  # fmt: skip
 def test_names_that_people_have(name: str) -> None:
@@ -51,6 +52,14 @@ def test_names_that_people_have(name: str) -> None:
         ("CP\u22121", "U+2212", "keyboard"),
         ("C\u0e50P1", "U+0E50", "use those of one"),
         ("ไทยЖ", "U+0416", "one script"),
+        ("\u0e40\u0e40สน-1", "U+0E40 U+0E40", "looks like \u0e41; use that"),
+        ("ก\u0e4d\u0e32", "U+0E4D U+0E32", "looks like \u0e33; use that"),
+        ("น\u0e4d\u0e49\u0e32", "U+0E4D U+0E49 U+0E32", "looks like \u0e49\u0e33; use that"),
+        ("น\u0e49\u0e4d\u0e32", "U+0E49 U+0E4D U+0E32", "looks like \u0e49\u0e33; use that"),
+        ("ท\u0e48\u0e35", "U+0E48 U+0E35", "looks like \u0e35\u0e48; use that"),
+        ("ที\u0e48\u0e48", "U+0E48 U+0E48", "looks like \u0e48; use that"),
+        ("\u0ec0\u0ec0", "U+0EC0 U+0EC0", "looks like \u0ec1; use that"),
+        ("x\u0300\u0300", "U+0300 U+0300", "use that"),
     ],
 )
 def test_names_that_look_like_others(name: str, named: str, remedy: str) -> None:

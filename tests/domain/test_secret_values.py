@@ -122,10 +122,26 @@ def test_memory_is_bounded() -> None:
     for number in range(MAX_CHARGE_POINTS):
         known.remember(f"other {number}", [f"{number:08x}"])
     assert known.of("CP1") is None
-    assert len(known._until) == len(known._values) == MAX_CHARGE_POINTS
+    assert len(known.until) == len(known._values) == MAX_CHARGE_POINTS
 
 
 def test_short_values_are_left() -> None:
     known = KnownSecrets()
     known.remember("CP1", ["1234", ""])
     assert known.of("CP1") is None
+
+
+def test_in_calls_only_what_can_be_nothing_else_is_masked() -> None:
+    key = "CHARGEPOINT-7733"
+    secrets = SecretValues([key])
+    harmless = {"chargePointVendor": "ChargePoint", "meterStart": 7733, "x": [{"value": "7733"}]}
+    assert secrets.masked_surely(harmless) is harmless
+    # A key that is the serial, or looks like an id tag, is told all the same.
+    deciding = {"chargePointSerialNumber": key, "idTag": key, "timestamp": key}
+    assert secrets.masked_surely(deciding) == deciding
+    told = {"model": f"x {key}", "list": [{"value": key.encode().hex()}, 2**70, None]}
+    assert secrets.masked_surely(told) == {
+        "model": f"x {MASK}", "list": [{"value": MASK}, 2**70, None]
+    }  # fmt: skip
+    quoted = SecretValues(['a "quoted" \\ key of ours'])
+    assert quoted.masked_surely({"a": 'a "quoted" \\ key of ours'}) == {"a": MASK}

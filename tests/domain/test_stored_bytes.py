@@ -30,7 +30,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 500.0
-        limits = [MOST, MOST, UNBOUNDED, UNBOUNDED, UNBOUNDED]
+        limits = [MOST, MOST, *[UNBOUNDED] * (len(STORES) - 2)]
         self.over: list[int] = []
         self.marks = 0
         self.stored = StoredBytes(

@@ -274,3 +274,62 @@ async def test_pings_are_answered_while_a_call_is_held(system: System) -> None:
     peer.send(client_frame(TEXT, boot), client_frame(PING, b"there?"))
     assert await peer.receive() == (PONG, b"there?")
     peer.close()
+
+
+class TestAnswers:
+    """What a charge point answers is stored too."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"connector_sync": True, "connector_sync_delay": 0.0})
+
+    async def test_answers_to_our_questions_do_not_push_out_what_is_logged_of_others(
+        self, system: System
+    ) -> None:
+        await system.whitelist("CP2", connectorSync=False)
+        honest = await system.connect("CP2")
+        await honest.boot()
+        await system.whitelist("CP1")
+        flooder = await system.connect("CP1")
+        asked = 0
+
+        def answer(payload: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            few = {"NumberOfConnectors": "64", "GetConfigurationMaxKeys": "1"}
+            values = {key: few.get(key, "Type2" + "x" * 20_000) for key in payload["key"]}
+            entries = [{"key": k, "readonly": True, "value": v} for k, v in values.items()]
+            return {"configurationKey": entries}
+
+        flooder.answers["GetConfiguration"] = answer
+        for boots in (1, 2):
+            # Each boot has csms ask for the type of every connector.
+            await flooder.boot()
+            await eventually(lambda: asyncio.sleep(0, asked), lambda n, b=boots: n >= 65 * b)
+        # One that is stored behind all of them.
+        await honest.ask("DataTransfer", {"vendorId": "V"})
+        logged = system.database.messages
+        await eventually(
+            lambda: logged.count_documents({"chargePointId": "CP2"}), lambda count: count == 2
+        )
+        # And the message that crossed it.
+        assert await size_of(system, "messages", "CP1") <= 0.05 * MB + 20_000
+
+    async def test_answers_to_commands_do_not_fill_the_disk(self, system: System) -> None:
+        await system.whitelist("CP1", connectorSync=False)
+        charge_point = await system.connect("CP1")
+        await charge_point.boot()
+        answer = {"status": "Accepted", "data": "x" * 600_000}
+        charge_point.answers["DataTransfer"] = lambda _: answer
+        body = {"action": "DataTransfer", "payload": {"vendorId": "V"}}
+        for _ in range(4):
+            status, outcome = await system.rest("POST", "/admin/charge-points/CP1/commands", body)
+            # Who has asked gets all of it.
+            assert (status, outcome["response"]) == (200, answer)
+        responses = [one["response"] async for one in system.database.commands.find()]
+        assert sum(len(repr(one)) for one in responses) < 2 * MB
+        last = next(one for one in responses if "leftOut" in one)
+        assert last["status"] == "Accepted" and "max_records_mb" in last["leftOut"]
+        # They make no Call wait.
+        started = await charge_point.call("StartTransaction", start())
+        assert started["transactionId"]

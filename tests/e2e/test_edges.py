@@ -9,6 +9,9 @@ import logging
 import socket
 import ssl
 import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,9 @@ import trustme
 from tornado.httpclient import HTTPClientError
 
 from csms.config import Settings
+from csms.domain.authorization_key import hash_key
 from csms.domain.configuration import MASK
+from csms.repositories.credentials import StoredKeys
 from tests.support import PATIENCE
 from tests.support.pages import sign_in
 from tests.support.raw_socket import RawSocket, upgrade_request
@@ -78,6 +83,16 @@ async def test_so_does_the_answer_to_what_cannot_be_read(system: System, request
     assert b"Content-Security-Policy: default-src 'none'" in head
     assert b"Strict-Transport-Security" not in head
     visitor.close()
+
+
+async def test_a_file_whose_name_no_file_can_have_is_not_there(
+    system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    for root in ("/static/admin", "/static/charts", "/docs/static", "/docs/swagger-ui"):
+        answer = await system.fetch("GET", f"{root}/a%00b", token=None)
+        assert answer.code == 404, root
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 async def test_an_upgrade_is_answered_with_no_more_than_it_needs(system: System) -> None:
@@ -224,6 +239,78 @@ async def test_a_key_that_was_just_set_is_masked_wherever_it_is_echoed(
     for everything in (await everything_kept(system), caplog.text, *capsys.readouterr(), *shown):
         for echo in echoes(KEY):
             assert echo[:40] not in everything
+
+
+TOLD = "2026-01-01T00:00:00Z"
+ECHOING_CALLS: dict[str, dict[str, Any]] = {
+    "BootNotification": {
+        "chargePointVendor": "Acme", "chargePointModel": KEY[:20], "firmwareVersion": KEY,
+        "iccid": KEY[:20], "meterType": KEY, "chargePointSerialNumber": "SN-CP1",
+    },
+    "StatusNotification": {"connectorId": 1, "errorCode": KEY, "status": KEY, "timestamp": TOLD},
+    "FirmwareStatusNotification": {"status": KEY},
+    "DiagnosticsStatusNotification": {"status": KEY},
+    "MeterValues": {
+        "connectorId": 1,
+        "meterValue": [
+            {
+                "timestamp": TOLD,
+                "sampledValue": [
+                    {"value": KEY, "format": "SignedData", "unit": KEY, "context": KEY},
+                    {"value": "1234567890123456", "measurand": KEY},
+                ],
+            }
+        ],
+    },
+    "StopTransaction": {
+        "transactionId": 1, "meterStop": 250, "reason": KEY, "timestamp": TOLD,
+        "transactionData": [{"timestamp": TOLD, "sampledValue": [{"value": KEY}]}],
+    },
+}  # fmt: skip
+
+
+async def set_by_csv(system: System) -> None:
+    csv = f"id,chargePointIdentity,serialNumber,authorizationKey\nCP1,CP1,SN-CP1,{KEY}\n"
+    headers = {"Content-Type": "text/csv"}
+    answer = await system.fetch("POST", "/admin/charge-points/import", csv, headers=headers)
+    assert json.loads(answer.body)["created"] == 1
+
+
+async def set_by_another_node(system: System) -> None:
+    await system.whitelist(serialNumber="SN-CP1")
+    keys = StoredKeys(system.database)
+    reference = await keys.add("CP1", hash_key(KEY), datetime.now(UTC))
+    await system.database.charge_points.update_one(
+        {"_id": "CP1"}, {"$set": {"authorizationKeyHash": reference}}
+    )
+
+
+@pytest.mark.parametrize("set_key", [set_by_csv, set_by_another_node])
+async def test_a_key_is_masked_whoever_has_set_it_and_in_every_call(
+    system: System, set_key: Callable[[System], Awaitable[None]]
+) -> None:
+    await set_key(system)
+    charge_point = await system.connect(password=KEY)
+    await charge_point.boot(chargePointSerialNumber="SN-CP1")
+    await charge_point.call(
+        "StartTransaction",
+        {"connectorId": 1, "idTag": "TAG1", "meterStart": 100, "timestamp": TOLD},
+    )
+    for action, payload in ECHOING_CALLS.items():
+        await charge_point.ask(action, payload)
+    await charge_point.ask("DataTransfer", {"vendorId": "V", "data": KEY})
+    with suppress(HTTPClientError):
+        stranger = await system.connect(f"CP1-{KEY}")
+        await stranger.closed()
+    logged = system.database.messages
+    await eventually(lambda: logged.count_documents({"action": "DataTransfer"}), bool)
+    rejected = system.database.rejected_connections
+    await eventually(lambda: rejected.count_documents({}), bool)
+    assert KEY[:16] not in await everything_kept(system)
+    # What is no secret is as it was sent.
+    [reading] = await system.database.meter_values.find({"connectorId": 1}).to_list(1)
+    assert "1234567890123456" in repr(reading)
+    assert (await system.record())["registrationStatus"] == "Accepted"
 
 
 async def test_one_time_urls_and_passwords_in_urls_are_masked_too(system: System) -> None:

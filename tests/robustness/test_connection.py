@@ -117,7 +117,7 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         held=SimpleNamespace(note_sign_of_life=nothing),
         note_trouble=nothing,
         secrets=KnownSecrets(),
-        bounds=SimpleNamespace(visitors=unbounded()),
+        bounds=SimpleNamespace(visitors=unbounded(), note=lambda _: None),
     )
     log = SimpleNamespace(inbound=nothing, outbound=nothing, unreadable=nothing)
     handle = handler(outcomes)
