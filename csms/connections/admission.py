@@ -23,8 +23,8 @@ from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
 from csms.connections.connection import CREDENTIALS_REQUIRED, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
-from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
+from csms.connections.standstill import Standstills
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.connections.waiting_room import RETRY_AFTER, WaitingRoom
 from csms.domain.alarm import Alarm, AlarmKind
@@ -136,13 +136,13 @@ class Admission:
         registry: Registry,
         verifier: KeyVerifier,
         bus: Bus,
-        pulse: Pulse,
+        standstills: Standstills,
         passwords: PasswordPool,
     ) -> None:
         self._deps = deps
         self._registry = registry
         self._bus = bus
-        self._pulse = pulse
+        self._standstills = standstills
         self._checker = CredentialChecker(deps, verifier, passwords)
         self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
         self.waiting = WaitingRoom()
@@ -450,7 +450,7 @@ class Admission:
 
         Who came while this node stood still may have waited in vain and be on that node by now.
         """
-        since_stop = connection.last_heard - self._pulse.stopped_at
+        since_stop = connection.last_heard - self._standstills.last_at
         return connection.authenticated and since_stop >= STALE_NEWCOMERS
 
     async def _is_alive_elsewhere(self, record: db.Document) -> bool:

@@ -26,8 +26,8 @@ from csms.connections.gate import Gate, KnownIdentities
 from csms.connections.holding import Holding
 from csms.connections.message_log import MessageLog
 from csms.connections.own_questions import OwnQuestions
-from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
+from csms.connections.standstill import Standstills
 from csms.domain import protocol_trouble
 from csms.domain.command import RESET_SENT_AT, RESET_WINDOW
 from csms.domain.unanswered import BOOT, CONFIGURATION
@@ -66,7 +66,7 @@ class Sockets:
         messages: MessageLog,
         ask: Ask,
         holding: Holding,
-        pulse: Pulse,
+        standstills: Standstills,
     ) -> None:
         self._deps = deps
         self._registry = registry
@@ -81,7 +81,7 @@ class Sockets:
             self._work,
             ask,
             holding.regain,
-            pulse,
+            standstills,
         )
         self._configuration_reads = OwnQuestions(deps, CONFIGURATION, SYNC_ERROR)
         self._boot_triggers = OwnQuestions(deps, BOOT)

@@ -15,7 +15,7 @@ from pymongo import UpdateOne
 from tornado.ioloop import IOLoop
 
 from csms.config import Settings
-from csms.connections import pulse as standstills
+from csms.connections import standstill
 from csms.connections.bus import Bus
 from csms.domain.times import rfc3339
 from tests.e2e.test_messages import metering
@@ -121,7 +121,7 @@ async def test_after_a_standstill_a_node_looks_before_it_serves(
     system: System, other: System
 ) -> None:
     old, before = await moved(system, other)
-    system.central_system.pulse.stops += 1
+    system.central_system.standstills.count += 1
     unread = [old.start("MeterValues", metering("1")), old.start("Heartbeat", {})]
     assert await old.closed() == REPLACED
     assert not any(each.done() for each in unread)
@@ -131,7 +131,7 @@ async def test_after_a_standstill_a_node_looks_before_it_serves(
 
 async def test_after_a_standstill_who_is_still_here_is_served_in_order(system: System) -> None:
     charge_point = await system.online()
-    system.central_system.pulse.stops += 1
+    system.central_system.standstills.count += 1
     heartbeat = charge_point.start("Heartbeat", {})
     reading = charge_point.start("MeterValues", metering("1"))
     assert (await reading)[0] == 3
@@ -152,8 +152,8 @@ async def test_who_waited_while_a_node_stood_still_replaces_nobody(
         return True
 
     system.central_system.bus.is_alive = is_alive  # type: ignore[method-assign]
-    pulse = system.central_system.pulse
-    pulse.beat(pulse._last + 2 * standstills.STILL)
+    standstills = system.central_system.standstills
+    standstills.beat(standstills._last + 2 * standstill.STILL)
     stale = await system.connect(password=KEY)
     assert await stale.closed() == (1008, "Already connected")
     assert asked == ["other"]
