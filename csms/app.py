@@ -121,7 +121,7 @@ class CentralSystem:
         self.rejected_connections = RejectedConnections(self.telemetry)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         self.stored_keys = StoredKeys(self.database)
-        self.bounds = Bounds(settings, self.charge_points, self.alarms, clock)
+        self.bounds = Bounds(settings, self.charge_points, self.held, self.alarms, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         authority = LocalAuthority.load(authority_folder(settings))

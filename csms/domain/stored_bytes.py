@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from csms.domain.hold import Claim
+
 HEARTBEATS, METER_VALUES, BOOT_NOTIFICATIONS, MESSAGES, RECORDS = range(5)
 STORES = ("heartbeats", "meter_values", "boot_notifications", "messages", "records")
 """The capped collections by their names; `records` are the collections without a cap."""
@@ -68,9 +70,9 @@ class StoredBytes:
     """What one charge point has stored, or all visitors without a record together."""
 
     __slots__ = (
-        "charge_point_id", "is_over", "is_flagged", "over_at", "said_at", "left_out_said_at",
-        "_limits", "_used", "_slots", "_slot_began", "_marks", "_free_at", "_on_mark", "_on_over",
-        "_clock",
+        "charge_point_id", "claim", "is_over", "is_flagged", "over_at", "said_at",
+        "left_out_said_at", "_limits", "_used", "_slots", "_slot_began", "_marks", "_free_at",
+        "_on_mark", "_on_over", "_clock",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +88,8 @@ class StoredBytes:
         `clock` counts seconds.
         """
         self.charge_point_id = charge_point_id
+        self.claim: Claim | None = None
+        """Of its last session here, by which its record is written."""
         self.is_over = False
         """Whether that is so of any store, as far as is known."""
         self.is_flagged = False
