@@ -38,6 +38,7 @@ from csms.errors import (
     CommandTimeout,
     CsmsError,
     DatabaseUnavailable,
+    SessionLost,
 )
 from csms.repositories.rejected_connections import Rejection
 
@@ -115,6 +116,9 @@ class Sockets:
                 self._spawn(self._await_boot(connection), self._tasks)
         except DatabaseUnavailable:
             connection.close(TRY_AGAIN_LATER, AWAY)
+        except SessionLost:
+            # Another node has let its charge point in meanwhile.
+            connection.lose()
 
     def closed(self, connection: Connection, code: int | None) -> None:
         """Clean up after a socket; what it sent before is still served."""
