@@ -70,6 +70,24 @@ async def test_they_stay_while_a_node_lives_that_looks_for_them_there(
     assert await keys.move("test", NOW) == 1
 
 
+async def test_a_key_that_is_set_meanwhile_is_one_that_the_older_node_can_read(
+    database: db.Database,
+) -> None:
+    keys, until = StoredKeys(database), datetime.now(UTC) + timedelta(minutes=1)
+    await database.nodes.insert_many(
+        [
+            {"_id": "old", "leaseUntil": until},
+            {"_id": "test", "leaseUntil": until, KEEPS_KEYS_APART: True},
+        ]
+    )
+    stored = await keys.add("CP1", HASH, NOW)
+    assert stored == HASH == await keys.hash_of(stored)
+    assert await database.credentials.count_documents({}) == 0
+    await keys.forget([{"authorizationKeyHash": stored}])
+    await database.nodes.delete_one({"_id": "old"})
+    assert await keys.add("CP1", HASH, NOW) != HASH
+
+
 async def test_a_key_that_changes_meanwhile_is_not_lost(
     database: db.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
