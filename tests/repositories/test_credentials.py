@@ -95,7 +95,7 @@ async def test_a_key_that_changes_meanwhile_is_not_lost(
         database, A={"authorizationKeyHash": HASH}, B={"authorizationKeyHash": HASH}
     )
     keys = StoredKeys(database)
-    add_all = keys.add_all
+    add_apart = keys._add_apart
 
     async def add_and_change(hashes: Mapping[str, str], now: datetime) -> dict[str, str]:
         monkeypatch.undo()
@@ -105,9 +105,9 @@ async def test_a_key_that_changes_meanwhile_is_not_lost(
         await database.charge_points.update_one(
             {"_id": "B"}, {"$set": {"authorizationKeyHash": None}}
         )
-        return await add_all(hashes, now)
+        return await add_apart(hashes, now)
 
-    monkeypatch.setattr(keys, "add_all", add_and_change)
+    monkeypatch.setattr(keys, "_add_apart", add_and_change)
     assert await keys.move("test", NOW) == 1
     assert await keys.hash_of((await record(database, "A"))["authorizationKeyHash"]) == COMING
     assert (await record(database, "B"))["authorizationKeyHash"] is None
@@ -118,14 +118,14 @@ async def test_a_move_that_was_interrupted_is_done_again(
 ) -> None:
     await write_as_0_2_0(database, A={"authorizationKeyHash": HASH})
     keys = StoredKeys(database)
-    add_all = keys.add_all
+    add_apart = keys._add_apart
 
     async def add_and_die(hashes: Mapping[str, str], now: datetime) -> dict[str, str]:
-        await add_all(hashes, now)
+        await add_apart(hashes, now)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(keys, "add_all", add_and_die)
+        patch.setattr(keys, "_add_apart", add_and_die)
         await keys.move("test", NOW)
     assert (await record(database, "A"))["authorizationKeyHash"] == HASH
     assert await keys.move("test", NOW) == 1
