@@ -48,7 +48,7 @@ class Lease:
             DatabaseUnavailable: MongoDB did not answer.
         """
         await self._nodes.remove(self._node_id)
-        await self._node_clock.compare()
+        await self._compare_clocks()
         await self._nodes.renew(self._bus.identification, self._node_clock.offset)
         await self._take_off_line(self._node_id)
         await self._look_around()
@@ -86,8 +86,12 @@ class Lease:
             await self._take_off_line(node_id)
             await self._nodes.remove_if_dead(node_id)
 
-    async def _renew(self) -> None:
+    async def _compare_clocks(self) -> None:
         await self._node_clock.compare()
+        self._held.clock_ahead = self._node_clock.correction
+
+    async def _renew(self) -> None:
+        await self._compare_clocks()
         if not await self._nodes.renew(self._bus.identification, self._node_clock.offset):
             # The database was away for long. Others may have shown our charge points off line.
             log.warning("lease_had_run_out", node=self._node_id)

@@ -77,6 +77,9 @@ class HeldRecords:
         self._signs: dict[str, _SignsOfLife] = {}
         """By session."""
         self._will_store = False
+        self.clock_ahead = timedelta(0)
+        """How far this node's clock is ahead of the database's, if it is off: which of two statuses
+        is the newer goes by the latter."""
 
     # Taking a record, and giving it up
 
