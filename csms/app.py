@@ -183,7 +183,16 @@ class CentralSystem:
         revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         node_clock = NodeClock(nodes, self.alarms, settings.node_id, clock)
-        self.lease = Lease(nodes, self.held, self.bus, holding, node_clock, settings.node_id, clock)
+        self.lease = Lease(
+            nodes,
+            self.held,
+            deps.commands,
+            self.bus,
+            holding,
+            node_clock,
+            settings.node_id,
+            clock,
+        )
         api_tokens, users = ApiTokens(self.database, clock), Users(self.database, clock)
         sessions = Sessions(
             self.database,

@@ -13,6 +13,7 @@ from csms.connections.bus import Bus
 from csms.connections.holding import Holding
 from csms.connections.node_clock import NodeClock
 from csms.errors import DatabaseUnavailable
+from csms.repositories.commands import Commands
 from csms.repositories.held_records import HeldRecords
 from csms.repositories.nodes import RENEW_EVERY, Nodes
 
@@ -26,6 +27,7 @@ class Lease:
         self,
         nodes: Nodes,
         held: HeldRecords,
+        commands: Commands,
         bus: Bus,
         holding: Holding,
         node_clock: NodeClock,
@@ -33,6 +35,7 @@ class Lease:
         clock: Callable[[], datetime],
     ) -> None:
         self._nodes = nodes
+        self._commands = commands
         self._bus = bus
         self._holding = holding
         self._held = held
@@ -42,7 +45,8 @@ class Lease:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take the lease. What an earlier life of this node held is off line from now on.
+        """Take the lease. What an earlier life of this node held is off line from now on,
+        and its commands have ended.
 
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
@@ -51,6 +55,7 @@ class Lease:
         await self._compare_clocks()
         await self._nodes.renew(self._bus.identification, self._node_clock.offset)
         await self._take_off_line(self._node_id)
+        await self._commands.end_own(self._node_id, self._clock())
         await self._look_around()
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
