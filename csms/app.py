@@ -26,11 +26,11 @@ from csms.connections.key_mover import KeyMover
 from csms.connections.lease import Lease
 from csms.connections.message_log import MessageLog
 from csms.connections.node_clock import NodeClock
-from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.revocation import Revocation
 from csms.connections.revocation_list import RevocationList
 from csms.connections.sockets import Sockets
+from csms.connections.standstill import Standstills
 from csms.connections.sweeper import Sweeper
 from csms.connections.watch import Watch
 from csms.connections.whitelisting import Whitelisting
@@ -123,7 +123,7 @@ class CentralSystem:
         self.rejected_connections = RejectedConnections(self.telemetry, secrets.mask_surely)
         self.alarms = Alarms(self.telemetry, self.metrics, clock)
         self.stored_keys = StoredKeys(self.database)
-        self.bounds = Bounds(settings, self.charge_points, self.alarms, clock)
+        self.bounds = Bounds(settings, self.charge_points, self.held, self.alarms, clock)
         transactions = Transactions(self.database)
         self.progress = TransactionProgress(self.telemetry, clock)
         authority = LocalAuthority.load(authority_folder(settings))
@@ -162,11 +162,11 @@ class CentralSystem:
         nodes = Nodes(self.database)
         changes = Changes(self.database, settings.node_id)
         holding = Holding(deps, registry)
-        self.pulse = Pulse()
+        self.standstills = Standstills()
         self.bus = Bus(deps, registry, holding, nodes, changes, NodeCalls(self.database))
         self.passwords = PasswordPool.for_charge_points()
         self.admission = Admission(
-            deps, registry, KeyVerifier(), self.bus, self.pulse, self.passwords
+            deps, registry, KeyVerifier(), self.bus, self.standstills, self.passwords
         )
         alarm_records = AlarmRecords(self.database)
         commands = CommandRouter(deps, registry, outbound, self.bus)
@@ -178,7 +178,7 @@ class CentralSystem:
             messages,
             commands.ask,
             holding,
-            self.pulse,
+            self.standstills,
         )
         self.watch = Watch(deps, registry)
         self.key_mover = KeyMover(self.stored_keys, settings.node_id, clock)
@@ -186,7 +186,16 @@ class CentralSystem:
         revocation = Revocation(deps, holding, self.revocation_list.look)
         self.sweeper = Sweeper(deps.left_behind, settings.stale_transaction_hours, clock)
         node_clock = NodeClock(nodes, self.alarms, settings.node_id, clock)
-        self.lease = Lease(nodes, self.held, self.bus, holding, node_clock, settings.node_id, clock)
+        self.lease = Lease(
+            nodes,
+            self.held,
+            deps.commands,
+            self.bus,
+            holding,
+            node_clock,
+            settings.node_id,
+            clock,
+        )
         api_tokens, users = ApiTokens(self.database, clock), Users(self.database, clock)
         sessions = Sessions(
             self.database,
@@ -258,7 +267,7 @@ class CentralSystem:
             configured.get_secret_value() if configured else None
         )
         await self.lease.start()
-        self.pulse.start()
+        self.standstills.start()
         self.watch.start()
         self.sweeper.start()
         self.bounds.start()
@@ -340,7 +349,7 @@ class CentralSystem:
         await self.services.open_alarms.stop()
         await self.sockets.close_all()
         await self.watch.stop()
-        await self.pulse.stop()
+        await self.standstills.stop()
         await self.sweeper.stop()
         await self.key_mover.stop()
         await self.revocation_list.stop()

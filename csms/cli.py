@@ -245,7 +245,7 @@ async def _serve_until_signal(
     settings: Settings, mongodb: MongodbInUse, mongod: EmbeddedMongod | None
 ) -> int:
     from csms.app import CentralSystem
-    from csms.pulse import note_frozen, send_pulse
+    from csms.worker_heartbeat import note_frozen, send_heartbeat
     from csms.workers import stop_with_supervisor
 
     share_among_workers()
@@ -254,7 +254,7 @@ async def _serve_until_signal(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stop_with_supervisor(stop)
-    send_pulse()
+    send_heartbeat()
     central_system = CentralSystem(settings, mongodb.uri)
     first_token = await central_system.start()
     note_frozen(central_system.alarms, settings.node_id)

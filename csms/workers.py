@@ -1,7 +1,7 @@
 """Several processes on one port: each is a node of its own, and is started again if it dies.
 
 A worker whose event loop does not turn is as bad as dead: the kernel goes on giving it connections.
-So each sends its supervisor a pulse, and one that has none is killed.
+So each sends its supervisor a heartbeat, and one that has none is killed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from csms import db
 from csms.config import Settings
 from csms.metrics import WORKER_NUMBER, forget_all_workers, forget_worker, worker_environment
 from csms.mongodb_in_use import MongodbInUse
-from csms.pulse import FROZE, PULSES_EVERY, Pulse
 from csms.repositories.nodes import Nodes
 from csms.terminal import for_workers
+from csms.worker_heartbeat import BEATS_EVERY, FROZE, WorkerHeartbeat
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._frozen_for: dict[int, float] = {}
-        """Seconds without a pulse, of workers that were killed for it, by number."""
+        """Seconds without a heartbeat, of workers that were killed for it, by number."""
 
     async def run(self) -> None:
         """Run the workers; returns when all have ended after a SIGTERM or SIGINT."""
@@ -102,10 +102,10 @@ class Supervisor:
 
     async def _run_once(self, number: int, ready: asyncio.Event | None) -> int | None:
         """Run a worker; returns its exit status."""
-        with Pulse(self._settings.frozen_after) as pulse:
-            worker = await self._start(number, pulse)
+        with WorkerHeartbeat(self._settings.frozen_after) as heartbeat:
+            worker = await self._start(number, heartbeat)
             self._running[number] = worker
-            feeling = asyncio.create_task(self._feel_pulse(number, worker, pulse))
+            watching = asyncio.create_task(self._watch_heartbeat(number, worker, heartbeat))
             try:
                 assert worker.stdin is not None
                 # An environment would show the password: children inherit it, tools list it.
@@ -113,23 +113,23 @@ class Supervisor:
                 await self._relay(worker, ready)
                 return await worker.wait()
             finally:
-                feeling.cancel()
+                watching.cancel()
                 del self._running[number]
                 forget_worker(self._metrics, number)
 
-    async def _feel_pulse(
-        self, number: int, worker: asyncio.subprocess.Process, pulse: Pulse
+    async def _watch_heartbeat(
+        self, number: int, worker: asyncio.subprocess.Process, heartbeat: WorkerHeartbeat
     ) -> None:
         """Kill a worker whose event loop has stopped turning."""
         while not self._stop.is_set():
-            await asyncio.sleep(PULSES_EVERY)
-            silent = pulse.feel()
-            if pulse.has_frozen:
+            await asyncio.sleep(BEATS_EVERY)
+            silent = heartbeat.look()
+            if heartbeat.has_frozen:
                 log.error("worker_frozen", worker=number, pid=worker.pid, seconds=silent)
                 self._frozen_for[number] = silent
                 worker.kill()
                 return
-            if pulse.beats == MANY_BEATS:
+            if heartbeat.beats == MANY_BEATS:
                 # By now it has raised the alarm for the one before it.
                 self._frozen_for.pop(number, None)
 
@@ -144,7 +144,7 @@ class Supervisor:
     def _node_id(self, number: int) -> str:
         return f"{self._settings.node_id}#{number}"
 
-    async def _start(self, number: int, pulse: Pulse) -> asyncio.subprocess.Process:
+    async def _start(self, number: int, heartbeat: WorkerHeartbeat) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -154,8 +154,8 @@ class Supervisor:
             # The last one counts.
             "--workers=1",
             f"--node-id={self._node_id(number)}",
-            env={**self._environment(number), **pulse.environment},
-            pass_fds=(pulse.given,),
+            env={**self._environment(number), **heartbeat.environment},
+            pass_fds=(heartbeat.given,),
             # It gets one line. It ends with this process, however that ends.
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop
 from csms import db
 from csms.app import CentralSystem
 from csms.config import Settings
-from csms.connections import pulse
+from csms.connections import standstill
 from csms.domain import user
 from csms.embedded_mongod import EmbeddedMongod
 from csms.repositories import held_records, schema
@@ -50,7 +50,7 @@ def io_loop() -> Iterator[IOLoop]:
 @pytest.fixture(autouse=True)
 def _no_standstills(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loaded machine stands still by itself; the tests of what follows say when."""
-    monkeypatch.setattr(pulse, "STILL", 1_000.0)
+    monkeypatch.setattr(standstill, "STILL", 1_000.0)
 
 
 @pytest.fixture(autouse=True)

@@ -42,15 +42,16 @@ async def not_shown(deps: Deps, hold: Hold, record: Mapping[str, Any], address: 
     Where ops entered a serial it can be compared as soon as it is told; where they did not, nothing
     protects the record, and the alarm is raised.
     """
+    # The flag first, and below too: a session that was lost raises and closes no alarm.
+    if SERIAL_NOT_SHOWN not in (record.get("flags") or ()):
+        await deps.held.set_flag(hold, SERIAL_NOT_SHOWN, True)
     if not record.get("serialNumber"):
         facts = (("address", address),)
         deps.alarms.note(Alarm(AlarmKind.SERIAL_NOT_SHOWN, record["_id"], record["_id"], facts))
-    if SERIAL_NOT_SHOWN not in (record.get("flags") or ()):
-        await deps.held.set_flag(hold, SERIAL_NOT_SHOWN, True)
 
 
 async def shown(deps: Deps, hold: Hold, record: Mapping[str, Any]) -> None:
     """Take flag and alarm back, now that the charge point has shown a serial or a credential."""
     if SERIAL_NOT_SHOWN in (record.get("flags") or ()):
-        deps.alarms.close(AlarmKind.SERIAL_NOT_SHOWN, record["_id"])
         await deps.held.set_flag(hold, SERIAL_NOT_SHOWN, False)
+        deps.alarms.close(AlarmKind.SERIAL_NOT_SHOWN, record["_id"])

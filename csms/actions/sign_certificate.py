@@ -53,7 +53,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
 
 async def _objection(context: Context, record: Mapping[str, Any]) -> str | None:
     deps, peer = context.deps, context.peer
-    count = await deps.charge_points.count_certificate_request(record["_id"], context.received_at)
+    count = await deps.held.count_certificate_request(context.hold, context.received_at)
     if count > deps.settings.max_certificate_requests:
         facts = (("requests", str(count)), ("remoteAddress", peer.remote_address))
         alarm = Alarm(AlarmKind.CERTIFICATE_REQUESTS, record["_id"], record["_id"], facts)

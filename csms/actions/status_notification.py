@@ -15,16 +15,19 @@ async def handle(context: Context, payload: Payload) -> Payload:
     """Store the status, unless a newer one is there; a connector that was not known is created."""
     # Below 0 is no connector: it is taken as not sent.
     connector_id = max(0, payload["connectorId"])
-    now = context.received_at
+    held = context.deps.held
+    # By a clock that all nodes agree on: the status before may have come to another.
+    now, connected_at = context.received_at, context.peer.connected_at
+    if held.clock_ahead:
+        now, connected_at = now - held.clock_ahead, connected_at - held.clock_ahead
     # The time is optional (6.47); without one, the status is as old as its arrival.
-    time = read_device_time(payload.get("timestamp"), now, context.peer.connected_at)
+    time = read_device_time(payload.get("timestamp"), now, connected_at)
     if "clockSkew" in time.flags:
         context.note_trouble(SKEWED_CLOCK)
     status = {"errorCode": payload["errorCode"], "statusTimestamp": time.time}
     # Without one, as some report faults, the status is still the one before.
     if "status" in payload:
         status["status"] = payload["status"]
-    held = context.deps.held
     if connector_id == 0:
         await held.set_status(context.hold, status, time, now)
         return {}

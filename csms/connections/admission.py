@@ -23,8 +23,8 @@ from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
 from csms.connections.connection import CREDENTIALS_REQUIRED, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
-from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
+from csms.connections.standstill import Standstills
 from csms.connections.visitor import Visitor, read_identity, read_password
 from csms.connections.waiting_room import RETRY_AFTER, WaitingRoom
 from csms.domain.alarm import Alarm, AlarmKind
@@ -136,13 +136,13 @@ class Admission:
         registry: Registry,
         verifier: KeyVerifier,
         bus: Bus,
-        pulse: Pulse,
+        standstills: Standstills,
         passwords: PasswordPool,
     ) -> None:
         self._deps = deps
         self._registry = registry
         self._bus = bus
-        self._pulse = pulse
+        self._standstills = standstills
         self._checker = CredentialChecker(deps, verifier, passwords)
         self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
         self.waiting = WaitingRoom()
@@ -381,6 +381,7 @@ class Admission:
             await self._refuse(connection, before)
             return False
         self._note_replaced(connection, before)
+        connection.stored.claim = claim
         connection.record_before = kept_of(before)
         connection.accepted = before.get("registrationStatus") == "Accepted"
         connection.answers_pings = before.get("answersPings") is True
@@ -428,6 +429,8 @@ class Admission:
         self, newcomer: Connection, record: db.Document, holder_address: str | None
     ) -> None:
         """Raise the alarm: the newcomer is refused because the one that is connected is alive."""
+        if newcomer.closed or self._is_stale(newcomer):
+            return
         addresses = holder_address, newcomer.remote_address
         claimed_twice(self._deps, record["_id"], Evidence.BOTH_ALIVE, addresses)
 
@@ -446,12 +449,15 @@ class Admission:
             claimed_twice(self._deps, before["_id"], Evidence.BACK_AND_FORTH, addresses)
 
     def _may_replace(self, connection: Connection) -> bool:
-        """Whether a newcomer takes the place of a live session on another node.
+        """Whether a newcomer takes the place of a live session on another node."""
+        return connection.authenticated and not self._is_stale(connection)
 
-        Who came while this node stood still may have waited in vain and be on that node by now.
+    def _is_stale(self, newcomer: Connection) -> bool:
+        """Whether it came while this node stood still.
+
+        It may have waited in vain and be on another node by now.
         """
-        since_stop = connection.last_heard - self._pulse.stopped_at
-        return connection.authenticated and since_stop >= STALE_NEWCOMERS
+        return newcomer.last_heard - self._standstills.last_at < STALE_NEWCOMERS
 
     async def _is_alive_elsewhere(self, record: db.Document) -> bool:
         if record.get("nodeId") in (None, self._deps.settings.node_id):

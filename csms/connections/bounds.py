@@ -22,6 +22,7 @@ from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.stored_bytes import HOUR, STORES, UNBOUNDED, StoredBytes, StoreLimits
 from csms.repositories.alarms import Alarms
 from csms.repositories.charge_points import OVER_BOUND, STORED_BYTES, ChargePoints
+from csms.repositories.held_records import HeldRecords
 
 log = structlog.get_logger(__name__)
 
@@ -54,12 +55,14 @@ class Bounds:
         self,
         settings: Settings,
         charge_points: ChargePoints,
+        held: HeldRecords,
         alarms: Alarms,
         clock: Callable[[], datetime],
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """`seconds` counts them; `clock` tells the time for records."""
         self._charge_points = charge_points
+        self._held = held
         self._alarms = alarms
         self._clock = clock
         self._seconds = seconds
@@ -100,9 +103,9 @@ class Bounds:
         return StoredBytes(charge_point_id, limits, self._note_mark, self._note_over, clock)
 
     def _note_mark(self, stored: StoredBytes) -> None:
-        if stored.charge_point_id is not None:
+        if stored.claim is not None:
             document = stored.document(self._clock())
-            self._charge_points.note_stored_bytes(stored.charge_point_id, document)
+            self._held.note_stored_bytes(stored.claim, document)
 
     def _note_over(self, stored: StoredBytes, store: int) -> None:
         name = STORES[store]
@@ -116,9 +119,9 @@ class Bounds:
         facts = (("collection", name), ("bound", most))
         kind, subject = AlarmKind.TOO_MUCH_DATA, charge_point_id or VISITORS
         self._alarms.note(Alarm(kind, subject, charge_point_id, facts))
-        if charge_point_id is not None:
+        if stored.claim is not None:
             at = self._clock()
-            self._charge_points.note_stored_bytes(charge_point_id, stored.document(at), at)
+            self._held.note_stored_bytes(stored.claim, stored.document(at), at)
         stored.is_flagged = True
 
     async def look(self) -> None:

@@ -24,7 +24,7 @@ from csms.connections.credentials import Credentials
 from csms.connections.inbox import Inbox
 from csms.connections.message_log import MessageLog
 from csms.connections.outbox import Outbox
-from csms.connections.pulse import Pulse
+from csms.connections.standstill import Standstills
 from csms.connections.unreadable import REFUSED, UnreadableMessages
 from csms.domain.as_sent import bounded
 from csms.domain.charge_point import is_expected_serial
@@ -129,7 +129,7 @@ class Node:
     ask: Ask
     regain: Callable[[Connection], Awaitable[bool]]
     """Whether a connection holds its record, perhaps again; it is lost if not."""
-    pulse: Pulse
+    standstills: Standstills
 
 
 class Connection:
@@ -193,8 +193,8 @@ class Connection:
         self._has_kept_alive = False
         self._after_reply: list[Callable[[], Awaitable[None] | None]] | None = None
         self._gone: asyncio.Event | None = None
-        self._stops = node.pulse.stops
-        """`Pulse.stops` when it was last known to hold its record."""
+        self._stops = node.standstills.count
+        """`Standstills.count` when it was last known to hold its record."""
         self.is_lost = False
         """Whether another session of its charge point has taken its place."""
 
@@ -297,10 +297,10 @@ class Connection:
         That happens when the charge point has more Calls waiting than the queue holds.
         """
         self.heard()
-        pulse = self.node.pulse
-        pulse.beat(self.last_heard)
-        if pulse.stops != self._stops:
-            self._look_before_serving(pulse.stops)
+        standstills = self.node.standstills
+        standstills.beat(self.last_heard)
+        if standstills.count != self._stops:
+            self._look_before_serving(standstills.count)
         event = self.session.receive(message)
         if isinstance(event, Call):
             size = len(message.data) if isinstance(message, BadText) else len(message)

@@ -15,7 +15,13 @@ from csms.domain.configuration import configuration_values
 from csms.domain.connector import read_connector_count, reconcile
 from csms.domain.hold import Claim, Hold
 from csms.domain.unanswered import CONFIGURATION
-from csms.errors import CallErrorReceived, CommandError, CommandTimeout, DatabaseUnavailable
+from csms.errors import (
+    CallErrorReceived,
+    CommandError,
+    CommandTimeout,
+    DatabaseUnavailable,
+    SessionLost,
+)
 from csms.ocppj.frames import Payload
 
 log = structlog.get_logger(__name__)
@@ -81,6 +87,9 @@ async def refresh_connectors(call: Caller, deps: Deps, charge_point_id: str) -> 
         sync = await sync_connectors(call, deps, claim)
         error = sync.unanswered
         return sync.connectors
+    except SessionLost:
+        # Its next boot has them read again.
+        raise
     except CommandError as refused:
         error = refused
         raise

@@ -42,7 +42,7 @@ class Inbox:
 
     __slots__ = (
         "_connection", "_queue", "_worker", "_written", "_has_called", "_shown",
-        "_is_worth_logging", "_is_held_back",
+        "_is_worth_logging", "_held_back",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -53,7 +53,8 @@ class Inbox:
         self._has_called = False
         self._shown: dict[str, float] | None = None
         self._is_worth_logging = False
-        self._is_held_back = False
+        self._held_back = 0
+        """How many looks at the record have to end before more is served."""
 
     def put(self, call: Call, size: int = 0) -> Awaitable[None] | None:
         """Take a Call; what is returned, if anything, is to be awaited before the next.
@@ -78,7 +79,7 @@ class Inbox:
         return (
             self._worker is not None
             or self._written is not None
-            or self._is_held_back
+            or self._held_back > 0
             or (self._queue is not None and self._queue.is_stopped)
         )
 
@@ -90,13 +91,14 @@ class Inbox:
         return self._queue
 
     def hold_back(self) -> None:
-        """Serve no more Calls until `go_on`; they are taken all the same."""
-        self._is_held_back = True
+        """Serve no more Calls until as many `go_on`; they are taken all the same."""
+        self._held_back += 1
 
     def go_on(self) -> None:
-        """Serve what was held back."""
-        self._is_held_back = False
-        self._go_on()
+        """Serve what was held back, behind the Call that is being served, if there is one."""
+        self._held_back -= 1
+        if not self._is_busy:
+            self._go_on()
 
     def drop(self) -> None:
         """Serve none of the Calls that wait: others are served in their place, on another node."""

@@ -13,6 +13,7 @@ from csms.connections.holding import Holding
 from csms.connections.node_clock import NodeClock
 from csms.connections.repeated_task import RepeatedTask
 from csms.errors import DatabaseUnavailable
+from csms.repositories.commands import Commands
 from csms.repositories.held_records import HeldRecords
 from csms.repositories.nodes import RENEW_EVERY, Nodes
 
@@ -26,6 +27,7 @@ class Lease:
         self,
         nodes: Nodes,
         held: HeldRecords,
+        commands: Commands,
         bus: Bus,
         holding: Holding,
         node_clock: NodeClock,
@@ -33,6 +35,7 @@ class Lease:
         clock: Callable[[], datetime],
     ) -> None:
         self._nodes = nodes
+        self._commands = commands
         self._bus = bus
         self._holding = holding
         self._held = held
@@ -42,15 +45,17 @@ class Lease:
         self._task = RepeatedTask(self._keep, RENEW_EVERY, "lease_not_renewed")
 
     async def start(self) -> None:
-        """Take the lease. What an earlier life of this node held is off line from now on.
+        """Take the lease. What an earlier life of this node held is off line from now on,
+        and its commands have ended.
 
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
         await self._nodes.remove(self._node_id)
-        await self._node_clock.compare()
+        await self._compare_clocks()
         await self._nodes.renew(self._bus.identification, self._node_clock.offset)
         await self._take_off_line(self._node_id)
+        await self._commands.end_own(self._node_id, self._clock())
         await self._look_around()
         self._task.start()
 
@@ -75,8 +80,12 @@ class Lease:
             await self._take_off_line(node_id)
             await self._nodes.remove_if_dead(node_id)
 
-    async def _renew(self) -> None:
+    async def _compare_clocks(self) -> None:
         await self._node_clock.compare()
+        self._held.clock_ahead = self._node_clock.correction
+
+    async def _renew(self) -> None:
+        await self._compare_clocks()
         if not await self._nodes.renew(self._bus.identification, self._node_clock.offset):
             # The database was away for long. Others may have shown our charge points off line.
             log.warning("lease_had_run_out", node=self._node_id)

@@ -1,14 +1,14 @@
 """Compares this node's clock with the database's, and says so when they differ.
 
-Nothing between nodes goes by their clocks. What is stored does: when something was received, and
-the time that charge points are told.
+Nothing between nodes goes by their clocks, nor which of two statuses is the newer. What is stored
+does: when something was received, and the time that charge points are told.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -65,6 +65,12 @@ class NodeClock:
             if self._is_right is not None:
                 log.info("clock_is_right_again", node=self._node_id, offset_seconds=self.offset)
             self._is_right, self._warned_at = True, None
+
+    @property
+    def correction(self) -> timedelta:
+        """How far it is ahead, where that is more than it may be."""
+        offset = self.offset or 0.0
+        return timedelta(seconds=offset if abs(offset) > MAX_OFFSET else 0.0)
 
     def _warn(self, offset: float) -> None:
         now = time.monotonic()

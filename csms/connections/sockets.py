@@ -26,8 +26,8 @@ from csms.connections.gate import Gate, KnownIdentities
 from csms.connections.holding import Holding
 from csms.connections.message_log import MessageLog
 from csms.connections.own_questions import OwnQuestions
-from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
+from csms.connections.standstill import Standstills
 from csms.domain import protocol_trouble
 from csms.domain.command import RESET_SENT_AT, RESET_WINDOW
 from csms.domain.unanswered import BOOT, CONFIGURATION
@@ -38,6 +38,7 @@ from csms.errors import (
     CommandTimeout,
     CsmsError,
     DatabaseUnavailable,
+    SessionLost,
 )
 from csms.repositories.rejected_connections import Rejection
 
@@ -66,7 +67,7 @@ class Sockets:
         messages: MessageLog,
         ask: Ask,
         holding: Holding,
-        pulse: Pulse,
+        standstills: Standstills,
     ) -> None:
         self._deps = deps
         self._registry = registry
@@ -81,7 +82,7 @@ class Sockets:
             self._work,
             ask,
             holding.regain,
-            pulse,
+            standstills,
         )
         self._configuration_reads = OwnQuestions(deps, CONFIGURATION, SYNC_ERROR)
         self._boot_triggers = OwnQuestions(deps, BOOT)
@@ -115,6 +116,9 @@ class Sockets:
                 self._spawn(self._await_boot(connection), self._tasks)
         except DatabaseUnavailable:
             connection.close(TRY_AGAIN_LATER, AWAY)
+        except SessionLost:
+            # Another node has let its charge point in meanwhile.
+            connection.lose()
 
     def closed(self, connection: Connection, code: int | None) -> None:
         """Clean up after a socket; what it sent before is still served."""

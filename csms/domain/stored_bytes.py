@@ -19,6 +19,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from csms.domain.hold import Claim
+
 HEARTBEATS, METER_VALUES, BOOT_NOTIFICATIONS, MESSAGES, RECORDS, COMMANDS = range(6)
 STORES = ("heartbeats", "meter_values", "boot_notifications", "messages", "records", "commands")
 """The collections by their names; `records` are those without a cap but `commands`, to which a
@@ -76,9 +78,9 @@ class StoredBytes:
     """What one charge point has stored, or all visitors without a record together."""
 
     __slots__ = (
-        "charge_point_id", "is_over", "is_flagged", "over_at", "said_at", "left_out_said_at",
-        "_limits", "_used", "_slots", "_slot_began", "_marks", "_free_at", "_on_mark", "_on_over",
-        "_clock",
+        "charge_point_id", "claim", "is_over", "is_flagged", "over_at", "said_at",
+        "left_out_said_at", "_limits", "_used", "_slots", "_slot_began", "_marks", "_free_at",
+        "_on_mark", "_on_over", "_clock",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +96,8 @@ class StoredBytes:
         `clock` counts seconds.
         """
         self.charge_point_id = charge_point_id
+        self.claim: Claim | None = None
+        """Of its last session here, by which its record is written."""
         self.is_over = False
         """Whether that is so of any store, as far as is known."""
         self.is_flagged = False

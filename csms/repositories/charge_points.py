@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
@@ -31,7 +31,6 @@ from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
 
 COLLECTION = "charge_points"
-CERTIFICATE_REQUESTS_WITHIN = timedelta(days=1)
 
 CONNECTED: Mapping[str, Any] = {"ocppSessionId": {"$ne": None}, "nodeId": {"$type": "string"}}
 """Matches charge points that are connected. A session's node goes with it, and has an index."""
@@ -320,23 +319,6 @@ class ChargePoints:
             ),
         )
 
-    async def count_certificate_request(self, charge_point_id: str, now: datetime) -> int:
-        """Count a request for a certificate; returns how many came within about a day."""
-        counted, since = "$certificateRequests.count", "$certificateRequests.since"
-        is_of_today = {"$gt": [since, now - CERTIFICATE_REQUESTS_WITHIN]}
-        counts = {
-            "since": {"$cond": [is_of_today, since, now]},
-            "count": {"$cond": [is_of_today, {"$add": [counted, 1]}, 1]},
-        }
-        async with db.errors():
-            record = await self.collection.find_one_and_update(
-                {"_id": charge_point_id},
-                [{"$set": {"certificateRequests": counts}}],
-                {"certificateRequests": 1},
-                return_document=ReturnDocument.AFTER,
-            )
-        return 0 if record is None else int(record["certificateRequests"]["count"])
-
     async def set_next_key(self, charge_point_id: str, reference: str) -> str | None:
         """Set the key that the charge point will use from now on; returns what it replaces."""
         async with db.errors():
@@ -346,18 +328,6 @@ class ChargePoints:
                 {"nextAuthorizationKeyHash": 1},
             )
         return None if before is None else before.get("nextAuthorizationKeyHash")
-
-    def note_stored_bytes(
-        self, charge_point_id: str, stored: Mapping[str, Any], over_at: datetime | None = None
-    ) -> None:
-        """Keep what a charge point has stored of late, and flag one that is over; stored soon."""
-        fields = stored if over_at is None else {**stored, "overAt": over_at}
-        changes: db.Document = {
-            "$set": {f"{STORED_BYTES}.{name}": value for name, value in fields.items()}
-        }
-        if over_at is not None:
-            changes["$addToSet"] = {"flags": OVER_BOUND}
-        self._telemetry.update_behind(COLLECTION, UpdateOne({"_id": charge_point_id}, changes))
 
     async def forgive_over_bound(self, charge_point_id: str, since: datetime) -> bool:
         """Lower that flag, unless it was over its bound after `since`, on any node.

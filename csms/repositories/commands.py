@@ -148,6 +148,31 @@ class Commands:
             if result.matched_count == 0:
                 await self.collection.update_one(still_open, {"$set": fields})
 
+    async def end_own(self, node_id: str, now: datetime) -> int:
+        """End what an earlier process of a node was about when it died; returns how many.
+
+        What others had it send, they end themselves.
+        """
+        lost = {"message": "its node ended before the answer came; it may have been carried out"}
+        async with db.errors():
+            result = await self.collection.update_many(
+                {
+                    "nodeId": node_id,
+                    "originNodeId": node_id,
+                    "completedAt": None,
+                    "requestedAt": {"$gte": now - LEFT_OPEN_WITHIN},
+                },
+                {
+                    "$set": {
+                        "status": CommandStatus.TIMEOUT,
+                        "outcome": Outcome.SENT_NO_ANSWER,
+                        "error": lost,
+                        "completedAt": now,
+                    }
+                },
+            )
+        return result.modified_count
+
     async def note_reset_done(self, charge_point_id: str, since: datetime) -> None:
         """Note that a BootNotification followed the Resets that were requested since `since`.
 
@@ -223,6 +248,9 @@ class Commands:
                     return str(claimed["_id"])
         return None
 
+
+LEFT_OPEN_WITHIN = timedelta(days=1)
+"""How old a command may be that ends at the next start of its node: an index has the newest."""
 
 REMOTE_START_WINDOW = timedelta(minutes=10)
 """How long after a RemoteStart its transaction may begin: longer than any ConnectionTimeOut."""

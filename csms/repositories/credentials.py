@@ -4,7 +4,8 @@ A record names its key by a reference (`domain/authorization_key.py`), in the fi
 hash itself until version 0.3.0. So who may read records reads no hashes; a key is replaced by
 writing the record alone; and a node of an earlier version, which takes the reference for a hash
 that no password fits, turns the charge point away rather than letting it in without a password.
-Hashes that such a node writes into records count as they are, and are moved here when none is left.
+Hashes in records count as they are. Such a node writes them there, and while one lives so do newer
+ones, for it would turn a charge point away that uses its new key; they are moved when none is left.
 """
 
 from __future__ import annotations
@@ -40,16 +41,20 @@ class StoredKeys:
         self._added = Gathered(self._added_at)
 
     async def add(self, charge_point_id: str, key: str, now: datetime) -> str:
-        """Store a key's hash; returns the reference to put into the record."""
+        """Store a key's hash; returns what to put into the record, a reference or the hash."""
         key_hash = await asyncio.to_thread(hash_key, key)
         return (await self.add_all({charge_point_id: key_hash}, now))[charge_point_id]
 
     async def add_all(self, hashes: Mapping[str, str], now: datetime) -> dict[str, str]:
-        """Store hashes by charge point; returns the references by charge point."""
+        """Store hashes by charge point; returns what to put into their records."""
+        if not hashes or await self._older_node_lives():
+            return dict(hashes)
+        return await self._add_apart(hashes, now)
+
+    async def _add_apart(self, hashes: Mapping[str, str], now: datetime) -> dict[str, str]:
         documents = [_document(one, key_hash, now) for one, key_hash in hashes.items()]
-        if documents:
-            async with db.errors():
-                await self._collection.insert_many(documents, ordered=False)
+        async with db.errors():
+            await self._collection.insert_many(documents, ordered=False)
         return {document["chargePointId"]: document["_id"] for document in documents}
 
     async def hash_of(self, stored: str) -> str | None:
@@ -121,7 +126,7 @@ class StoredKeys:
                     restored += result.modified_count
         return restored
 
-    async def _older_node_lives(self, own_node_id: str) -> bool:
+    async def _older_node_lives(self, own_node_id: str | None = None) -> bool:
         older: db.Document = {
             "_id": {"$ne": own_node_id},
             KEEPS_KEYS_APART: None,
@@ -137,7 +142,7 @@ class StoredKeys:
 
     async def _move(self, field: str, batch: Several[db.Document], now: datetime) -> int:
         hashes = {str(record["_id"]): str(record[field]) for record in batch}
-        references = await self.add_all(hashes, now)
+        references = await self._add_apart(hashes, now)
         updates = [
             UpdateOne({"_id": one, field: hashes[one]}, {"$set": {field: reference}})
             for one, reference in references.items()

@@ -14,10 +14,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 
 from csms import db
 from csms.domain.connector import MAX_CONNECTORS, new_connector
@@ -25,7 +25,13 @@ from csms.domain.hold import Claim, Hold
 from csms.domain.protocol_trouble import HARMLESS_QUIRKS, LAST_AT
 from csms.domain.times import DeviceTime
 from csms.errors import SessionLost
-from csms.repositories.charge_points import CLAIM_FIELDS, COLLECTION, connectors_update
+from csms.repositories.charge_points import (
+    CLAIM_FIELDS,
+    COLLECTION,
+    OVER_BOUND,
+    STORED_BYTES,
+    connectors_update,
+)
 from csms.repositories.telemetry import Telemetry
 from csms.repositories.writes import Conditional
 
@@ -33,6 +39,8 @@ SIGNS_EVERY = 1.0
 """Seconds between writes of `lastSeen`."""
 
 SESSION = "ocppSessionId"
+
+CERTIFICATE_REQUESTS_WITHIN = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -69,6 +77,9 @@ class HeldRecords:
         self._signs: dict[str, _SignsOfLife] = {}
         """By session."""
         self._will_store = False
+        self.clock_ahead = timedelta(0)
+        """How far this node's clock is ahead of the database's, if it is off: which of two statuses
+        is the newer goes by the latter."""
 
     # Taking a record, and giving it up
 
@@ -292,11 +303,46 @@ class HeldRecords:
         if not await self._telemetry.update_if(COLLECTION, conditional):
             raise SessionLost
 
+    async def count_certificate_request(self, hold: Hold, now: datetime) -> int:
+        """Count a request for a certificate; returns how many came within about a day.
+
+        Raises:
+            SessionLost, DatabaseUnavailable: as `set_fields`.
+        """
+        counted, since = "$certificateRequests.count", "$certificateRequests.since"
+        is_of_today = {"$gt": [since, now - CERTIFICATE_REQUESTS_WITHIN]}
+        counts = {
+            "since": {"$cond": [is_of_today, since, now]},
+            "count": {"$cond": [is_of_today, {"$add": [counted, 1]}, 1]},
+        }
+        async with db.errors():
+            record = await self._collection.find_one_and_update(
+                _held_by(hold),
+                [{"$set": {"certificateRequests": counts}}],
+                {"certificateRequests": 1},
+                return_document=ReturnDocument.AFTER,
+            )
+        if record is None:
+            raise SessionLost
+        return int(record["certificateRequests"]["count"])
+
     # What nobody waits for
 
     def note(self, hold: Hold | Claim, fields: Mapping[str, Any]) -> None:
         """Set what nobody waits for; stored soon, if the session still holds the record then."""
         self._telemetry.update_behind(COLLECTION, UpdateOne(_held_by(hold), {"$set": dict(fields)}))
+
+    def note_stored_bytes(
+        self, claim: Claim, stored: Mapping[str, Any], over_at: datetime | None = None
+    ) -> None:
+        """Keep what a charge point has stored of late, and flag one that is over; stored soon."""
+        fields = stored if over_at is None else {**stored, "overAt": over_at}
+        changes: db.Document = {
+            "$set": {f"{STORED_BYTES}.{name}": value for name, value in fields.items()}
+        }
+        if over_at is not None:
+            changes["$addToSet"] = {"flags": OVER_BOUND}
+        self._telemetry.update_behind(COLLECTION, UpdateOne(_held_by(claim), changes))
 
     def note_end(self, hold: Hold, fields: Mapping[str, Any]) -> None:
         """Set fields of a session that is about to end; stored with its end at the latest."""

@@ -11,10 +11,12 @@ from tornado.ioloop import IOLoop
 from csms import db
 from csms.config import Settings
 from csms.connections.bounds import VISITORS, Bounds
-from csms.domain.stored_bytes import BOOT_NOTIFICATIONS, HEARTBEATS, HOUR, METER_VALUES
+from csms.domain.hold import Claim, Hold
+from csms.domain.stored_bytes import BOOT_NOTIFICATIONS, HEARTBEATS, HOUR, METER_VALUES, StoredBytes
 from csms.metrics import Metrics
 from csms.repositories.alarms import Alarms
 from csms.repositories.charge_points import ChargePoints
+from csms.repositories.held_records import HeldRecords
 from csms.repositories.telemetry import Telemetry
 
 pytestmark = pytest.mark.gen_test
@@ -32,9 +34,10 @@ class Scene:
         self.passed = 0.0
         self.telemetry = Telemetry(telemetry_database, Metrics(), 0)
         charge_points = ChargePoints(database, self.telemetry)
+        held = HeldRecords(database, self.telemetry)
         alarms = Alarms(self.telemetry, Metrics(), self._now)
         bounded = settings.model_copy(update={"max_stored_share": 5.0})
-        self.bounds = Bounds(bounded, charge_points, alarms, self._now, lambda: self.passed)
+        self.bounds = Bounds(bounded, charge_points, held, alarms, self._now, lambda: self.passed)
 
     def _now(self) -> datetime:
         return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=self.passed)
@@ -45,6 +48,12 @@ class Scene:
         record = await self.database.charge_points.find_one({"_id": "CP1"})
         assert record is not None
         return record
+
+    async def stored(self) -> StoredBytes:
+        """What CP1 has stored; it is connected here."""
+        stored = self.bounds.of(await self.record())
+        stored.claim = Claim(Hold("CP1", "S"), "node", "127.0.0.1", "ocpp1.6")
+        return stored
 
     async def alarm(self) -> db.Document:
         """The only one, when all is written."""
@@ -61,14 +70,16 @@ def scene(
     settings: Settings,
 ) -> Iterator[Scene]:
     async def build() -> Scene:
-        await database.charge_points.insert_one({"_id": "CP1", "flags": ["other"]})
+        await database.charge_points.insert_one(
+            {"_id": "CP1", "flags": ["other"], "ocppSessionId": "S"}
+        )
         return Scene(database, telemetry_database, settings)
 
     yield io_loop.run_sync(build)
 
 
 async def test_one_that_is_over_is_flagged_and_has_an_alarm(scene: Scene) -> None:
-    stored = scene.bounds.of(await scene.record())
+    stored = await scene.stored()
     for _ in range(20):
         stored.add(HEARTBEATS, 10_000)
     record = await scene.record()
@@ -81,7 +92,7 @@ async def test_one_that_is_over_is_flagged_and_has_an_alarm(scene: Scene) -> Non
 
 
 async def test_within_its_bound_for_an_hour_it_is_forgiven(scene: Scene) -> None:
-    stored = scene.bounds.of(await scene.record())
+    stored = await scene.stored()
     stored.add(HEARTBEATS, 55_000)
     await scene.record()
     scene.passed += HOUR - 60
@@ -94,7 +105,7 @@ async def test_within_its_bound_for_an_hour_it_is_forgiven(scene: Scene) -> None
 
 
 async def test_one_that_went_on_elsewhere_is_not_forgiven_here(scene: Scene) -> None:
-    stored = scene.bounds.of(await scene.record())
+    stored = await scene.stored()
     stored.add(HEARTBEATS, 55_000)
     await scene.record()
     scene.passed += HOUR + 600
@@ -110,7 +121,7 @@ async def test_one_that_went_on_elsewhere_is_not_forgiven_here(scene: Scene) -> 
 async def test_another_node_knows_and_forgives_in_the_end(
     scene: Scene, telemetry_database: db.TelemetryDatabase, settings: Settings
 ) -> None:
-    scene.bounds.of(await scene.record()).add(METER_VALUES, 250_000)
+    (await scene.stored()).add(METER_VALUES, 250_000)
     other = Scene(scene.database, telemetry_database, settings)
     stored = other.bounds.of(await scene.record())
     assert stored.is_over and stored.wait_for("MeterValues") > 0
@@ -126,7 +137,7 @@ async def test_to_go_from_node_to_node_is_no_way_around_it(
     total = 0
     for visit in range(200):
         node = nodes[visit % 2]
-        stored = node.bounds.of(await scene.record())
+        stored = await node.stored()
         if stored.is_over:
             break
         # Less than what is noted while the socket is open.
@@ -135,6 +146,16 @@ async def test_to_go_from_node_to_node_is_no_way_around_it(
         node.bounds.note(stored)
         await node.telemetry.close()
     assert 0.9 * 0.05 * MB < total < 1.05 * 0.05 * MB
+
+
+async def test_what_a_session_noted_that_was_lost_replaces_nothing(scene: Scene) -> None:
+    stored = await scene.stored()
+    newer = {"ocppSessionId": "T", "storedBytes": {"heartbeats": [40_000]}}
+    await scene.database.charge_points.update_one({"_id": "CP1"}, {"$set": newer})
+    stored.add(HEARTBEATS, 30_000)
+    stored.add(HEARTBEATS, 30_000)
+    record = await scene.record()
+    assert (record["storedBytes"], record["flags"]) == (newer["storedBytes"], ["other"])
 
 
 async def test_it_is_the_same_across_connections_and_forgotten_when_empty(scene: Scene) -> None:

@@ -126,3 +126,18 @@ async def test_an_action_that_the_other_node_does_not_know_is_not_sent(
     await there(other)
     del other.central_system.services.commands._outbound["ClearCache"]  # type: ignore[attr-defined]
     assert await ends(post(system), time.monotonic()) == (409, "notSent")
+
+
+async def test_with_the_next_start_of_the_node_that_was_asked(system: System) -> None:
+    """Its process died, and with it who had asked."""
+    charge_point = await system.online()
+    asked = post(system)
+    unique_id, _ = await charge_point.expect("ClearCache")
+    lease = system.central_system.lease
+    await lease.stop()
+    await lease.start()
+    command = await system.database.commands.find_one({})
+    assert command is not None and command["completedAt"] is not None
+    assert (command["status"], command["outcome"]) == ("Timeout", "sentNoAnswer")
+    charge_point.reply(unique_id, {"status": "Accepted"})
+    await asked

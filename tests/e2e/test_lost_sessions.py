@@ -6,7 +6,9 @@ frozen are in `tests/faults/test_frozen_nodes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +17,8 @@ from pymongo import UpdateOne
 from tornado.ioloop import IOLoop
 
 from csms.config import Settings
-from csms.connections import pulse as standstills
+from csms.connections import standstill
+from csms.connections.backlog import SMALL, Backlog
 from csms.connections.bus import Bus
 from csms.domain.times import rfc3339
 from tests.e2e.test_messages import metering
@@ -80,6 +83,7 @@ STALE: list[tuple[str, dict[str, Any]]] = [
     ("FirmwareStatusNotification", {"status": "Downloading"}),
     ("DiagnosticsStatusNotification", {"status": "Uploading"}),
     ("LogStatusNotification", {"status": "Uploading"}),
+    ("SignCertificate", {"csr": "no request, but it counts"}),
     ("BootNotification", {"chargePointVendor": "Old", "chargePointModel": "Old"}),
     (
         "BootNotification",
@@ -121,7 +125,7 @@ async def test_after_a_standstill_a_node_looks_before_it_serves(
     system: System, other: System
 ) -> None:
     old, before = await moved(system, other)
-    system.central_system.pulse.stops += 1
+    system.central_system.standstills.count += 1
     unread = [old.start("MeterValues", metering("1")), old.start("Heartbeat", {})]
     assert await old.closed() == REPLACED
     assert not any(each.done() for each in unread)
@@ -131,7 +135,7 @@ async def test_after_a_standstill_a_node_looks_before_it_serves(
 
 async def test_after_a_standstill_who_is_still_here_is_served_in_order(system: System) -> None:
     charge_point = await system.online()
-    system.central_system.pulse.stops += 1
+    system.central_system.standstills.count += 1
     heartbeat = charge_point.start("Heartbeat", {})
     reading = charge_point.start("MeterValues", metering("1"))
     assert (await reading)[0] == 3
@@ -152,13 +156,125 @@ async def test_who_waited_while_a_node_stood_still_replaces_nobody(
         return True
 
     system.central_system.bus.is_alive = is_alive  # type: ignore[method-assign]
-    pulse = system.central_system.pulse
-    pulse.beat(pulse._last + 2 * standstills.STILL)
+    standstills = system.central_system.standstills
+    standstills.beat(standstills._last + 2 * standstill.STILL)
     stale = await system.connect(password=KEY)
     assert await stale.closed() == (1008, "Already connected")
     assert asked == ["other"]
     assert await live.call("Heartbeat", {})
     assert (await system.record())["nodeId"] == "other"
+
+
+async def test_who_waited_while_a_node_stood_still_is_no_second_device(
+    system: System, other: System
+) -> None:
+    """The same without credentials: it is refused, and nobody is told of two devices."""
+    await system.whitelist()
+    live = await other.connect()
+    await live.boot(chargePointSerialNumber="SN-1")
+
+    async def is_alive(_: object) -> bool:
+        return True
+
+    system.central_system.bus.is_alive = is_alive  # type: ignore[method-assign]
+    standstills = system.central_system.standstills
+    for was_still, count in ((True, 0), (False, 1)):
+        standstills.last_at = time.monotonic() if was_still else float("-inf")
+        newcomer = await system.connect()
+        assert await newcomer.closed() == (1008, "Already connected")
+        await behind(system, "alarms")
+        assert await system.database.alarms.count_documents({}) == count
+    assert await live.call("Heartbeat", {})
+
+
+async def test_one_that_moves_while_it_is_let_in_is_replaced(system: System) -> None:
+    await system.whitelist(authorizationKey=KEY)
+    records, held = system.database.charge_points, system.central_system.held
+    await records.update_one({"_id": "CP1"}, {"$set": {"flags": ["serialNotShown"]}})
+    claim = held.claim
+
+    async def claim_and_move(*arguments: Any) -> bool:
+        claimed = await claim(*arguments)
+        await records.update_one({"_id": "CP1"}, {"$set": {"ocppSessionId": "elsewhere"}})
+        return claimed
+
+    held.claim = claim_and_move  # type: ignore[method-assign]
+    charge_point = await system.connect(password=KEY)
+    assert await charge_point.closed() == REPLACED
+    record = await settled(system)
+    assert (record["ocppSessionId"], record["flags"]) == ("elsewhere", ["serialNotShown"])
+
+
+async def test_after_two_standstills_it_is_served_when_it_was_looked_twice(system: System) -> None:
+    charge_point = await system.online()
+    looks = Looks(system)
+    system.central_system.standstills.count += 1
+    calls = [charge_point.start("Heartbeat", {})]
+    first = await looks.next()
+    system.central_system.standstills.count += 1
+    calls.append(charge_point.start("Heartbeat", {}))
+    second = await looks.next()
+    first.set()
+    await looks.ended()
+    # An answer would be here before this one.
+    await system.rest("GET", "/healthz")
+    assert not any(call.done() for call in calls)
+    second.set()
+    await asyncio.gather(*calls)
+
+
+async def test_what_is_served_meanwhile_still_counts(system: System) -> None:
+    charge_point = await system.online()
+    looks, backlog = Looks(system), system.central_system.sockets.backlog
+    written = asyncio.get_running_loop().create_future()
+    system.central_system.telemetry.insert_all = lambda *_: written  # type: ignore[method-assign]
+    large = metering("1" * SMALL)
+    calls = [charge_point.start("MeterValues", large)]
+    await eventually(size_of(backlog), lambda size: size > SMALL)
+    system.central_system.standstills.count += 1
+    calls.append(charge_point.start("Heartbeat", {}))
+    look = await looks.next()
+    before = backlog.size
+    look.set()
+    await looks.ended()
+    assert backlog.size == before
+    written.set_result(None)
+    await asyncio.gather(*calls)
+    assert backlog.size == 0
+
+
+class Looks:
+    """Holds up each look that a node takes at a record."""
+
+    def __init__(self, system: System) -> None:
+        self._begun: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+        self._ended = asyncio.Event()
+        charge_points = system.central_system.charge_points
+        find = charge_points.find
+
+        async def hold_up(charge_point_id: str) -> Any:
+            may_end = asyncio.Event()
+            self._begun.put_nowait(may_end)
+            await may_end.wait()
+            record = await find(charge_point_id)
+            self._ended.set()
+            return record
+
+        charge_points.find = hold_up  # type: ignore[method-assign]
+
+    async def next(self) -> asyncio.Event:
+        """What lets the next one end."""
+        return await self._begun.get()
+
+    async def ended(self) -> None:
+        await self._ended.wait()
+
+
+def size_of(backlog: Backlog) -> Callable[[], Awaitable[int]]:
+    async def size() -> int:
+        return backlog.size
+
+    return size
 
 
 async def test_a_record_that_was_given_up_for_a_moment_is_taken_back_and_the_call_served(

@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 from csms.app import now
 from csms.config import Settings
 from csms.connections import node_clock
+from csms.domain.times import rfc3339
 from csms.repositories.nodes import LEASE
 from tests.e2e.test_nodes import ACCEPTED, PATH, beside, there
 from tests.support.pages import sign_in
@@ -62,6 +63,16 @@ async def test_commands_and_impostors_do_not_notice(system: System, other: Syste
     assert status == 200
     impostor = await other.connect("CP2")
     assert await impostor.closed() == (1008, "Already connected")
+
+
+async def test_an_older_status_does_not_replace_a_newer(system: System, other: System) -> None:
+    charge_point = await there(other)
+    for text, ago in (("Charging", 1), ("Available", 5), ("Finishing", 0)):
+        status = {"connectorId": 1, "errorCode": "NoError", "status": text}
+        stamp = rfc3339(now() - timedelta(seconds=ago))
+        await charge_point.call("StatusNotification", {**status, "timestamp": stamp})
+        shown = (await system.record())["connectors"][0]["status"]
+        assert shown == {"Available": "Charging"}.get(text, text)
 
 
 async def test_no_node_takes_the_other_for_dead(system: System, other: System) -> None:

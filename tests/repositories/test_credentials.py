@@ -70,6 +70,24 @@ async def test_they_stay_while_a_node_lives_that_looks_for_them_there(
     assert await keys.move("test", NOW) == 1
 
 
+async def test_a_key_that_is_set_meanwhile_is_one_that_the_older_node_can_read(
+    database: db.Database,
+) -> None:
+    keys, until = StoredKeys(database), datetime.now(UTC) + timedelta(minutes=1)
+    await database.nodes.insert_many(
+        [
+            {"_id": "old", "leaseUntil": until},
+            {"_id": "test", "leaseUntil": until, KEEPS_KEYS_APART: True},
+        ]
+    )
+    stored = await keys.add("CP1", HASH, NOW)
+    assert stored == HASH == await keys.hash_of(stored)
+    assert await database.credentials.count_documents({}) == 0
+    await keys.forget([{"authorizationKeyHash": stored}])
+    await database.nodes.delete_one({"_id": "old"})
+    assert await keys.add("CP1", HASH, NOW) != HASH
+
+
 async def test_a_key_that_changes_meanwhile_is_not_lost(
     database: db.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +95,7 @@ async def test_a_key_that_changes_meanwhile_is_not_lost(
         database, A={"authorizationKeyHash": HASH}, B={"authorizationKeyHash": HASH}
     )
     keys = StoredKeys(database)
-    add_all = keys.add_all
+    add_apart = keys._add_apart
 
     async def add_and_change(hashes: Mapping[str, str], now: datetime) -> dict[str, str]:
         monkeypatch.undo()
@@ -87,9 +105,9 @@ async def test_a_key_that_changes_meanwhile_is_not_lost(
         await database.charge_points.update_one(
             {"_id": "B"}, {"$set": {"authorizationKeyHash": None}}
         )
-        return await add_all(hashes, now)
+        return await add_apart(hashes, now)
 
-    monkeypatch.setattr(keys, "add_all", add_and_change)
+    monkeypatch.setattr(keys, "_add_apart", add_and_change)
     assert await keys.move("test", NOW) == 1
     assert await keys.hash_of((await record(database, "A"))["authorizationKeyHash"]) == COMING
     assert (await record(database, "B"))["authorizationKeyHash"] is None
@@ -100,14 +118,14 @@ async def test_a_move_that_was_interrupted_is_done_again(
 ) -> None:
     await write_as_0_2_0(database, A={"authorizationKeyHash": HASH})
     keys = StoredKeys(database)
-    add_all = keys.add_all
+    add_apart = keys._add_apart
 
     async def add_and_die(hashes: Mapping[str, str], now: datetime) -> dict[str, str]:
-        await add_all(hashes, now)
+        await add_apart(hashes, now)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(keys, "add_all", add_and_die)
+        patch.setattr(keys, "_add_apart", add_and_die)
         await keys.move("test", NOW)
     assert (await record(database, "A"))["authorizationKeyHash"] == HASH
     assert await keys.move("test", NOW) == 1

@@ -22,7 +22,7 @@ from csms.config import Settings
 from csms.connections.backlog import Backlog, Share
 from csms.connections.connection import Connection, Node
 from csms.connections.message_log import MessageLog
-from csms.connections.pulse import Pulse
+from csms.connections.standstill import Standstills
 from csms.domain.hold import Claim, Hold
 from csms.domain.secret_values import KnownSecrets
 from csms.errors import CommandError, DatabaseUnavailable, OcppError
@@ -131,7 +131,7 @@ def connect(wire: Wire, outcomes: list[Outcome]) -> Connection:
         on_work=lambda *_: None,
         ask=nobody,
         regain=nobody,
-        pulse=Pulse(),
+        standstills=Standstills(),
     )
     connection = Connection(wire, node, identity="CP1", remote_address="192.0.2.1")
     connection.claim = Claim(Hold("CP1", connection.session_id), "node", "192.0.2.1", "ocpp1.6")

@@ -1,4 +1,4 @@
-"""The pulse of a worker: bytes in a pipe, as long as its event loop turns."""
+"""The heartbeat of a worker: bytes in a pipe, as long as its event loop turns."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Self
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.repositories.alarms import Alarms
 
-PULSE = "CSMS_WORKER_PULSE"
-"""In the environment of a worker: the file descriptor that takes its pulse."""
+HEARTBEAT = "CSMS_WORKER_HEARTBEAT"
+"""In the environment of a worker: the file descriptor that takes its heartbeat."""
 FROZE = "CSMS_WORKER_FROZE"
-"""In the environment of a worker: it replaces one that had no pulse for so many seconds."""
-PULSES_EVERY = 1.0
+"""In the environment of a worker: it replaces one that had no heartbeat for so many seconds."""
+BEATS_EVERY = 1.0
 FIRST_WITHIN = 120.0
 """Seconds until a worker has loaded its modules, on a machine that is slow and busy."""
 KEPT_OPEN = 24 * 3600.0
 """Seconds after which the alarm for a frozen worker is closed, if it has not frozen again."""
 
 
-class Pulse:
+class WorkerHeartbeat:
     """The supervisor's end of the pipe.
 
-    What counts is how often there was no beat when one was felt for, not the time between: if the
-    supervisor was stopped too, or the whole machine, the worker is not to blame.
+    What counts is how often there was no beat when one was looked for, not the time between: if
+    the supervisor was stopped too, or the whole machine, the worker is not to blame.
     """
 
     def __init__(self, patience: float) -> None:
@@ -37,7 +37,7 @@ class Pulse:
         """The worker's end."""
         os.set_blocking(self._pipe, False)
         self.beats = 0
-        """How often there was one when it was felt for."""
+        """How often there was one when it was looked for."""
         self._in_vain = 0
 
     def __enter__(self) -> Self:
@@ -49,31 +49,31 @@ class Pulse:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What tells the worker where to send its pulse."""
-        return {PULSE: str(self.given)}
+        """What tells the worker where to send its heartbeat."""
+        return {HEARTBEAT: str(self.given)}
 
-    def feel(self) -> float:
-        """Look for beats, to be called every `PULSES_EVERY`; returns the seconds without any."""
+    def look(self) -> float:
+        """Look for beats, to be called every `BEATS_EVERY`; returns the seconds without any."""
         try:
             has_beaten = bool(os.read(self._pipe, 65_536))
         except BlockingIOError:
             has_beaten = False
         self._in_vain = 0 if has_beaten else self._in_vain + 1
         self.beats += has_beaten
-        return self._in_vain * PULSES_EVERY
+        return self._in_vain * BEATS_EVERY
 
     @property
     def has_frozen(self) -> bool:
         """Whether it has been without a beat for too long."""
         patience = self._patience if self.beats else max(self._patience, FIRST_WITHIN)
-        return self._patience > 0 and self._in_vain * PULSES_EVERY >= patience
+        return self._patience > 0 and self._in_vain * BEATS_EVERY >= patience
 
 
-def send_pulse() -> None:
+def send_heartbeat() -> None:
     """In a worker: show the supervisor that the event loop turns, from now on."""
-    if PULSE not in os.environ:
+    if HEARTBEAT not in os.environ:
         return
-    pipe = int(os.environ[PULSE])
+    pipe = int(os.environ[HEARTBEAT])
     os.set_blocking(pipe, False)
     loop = asyncio.get_running_loop()
 
@@ -81,7 +81,7 @@ def send_pulse() -> None:
         # A full pipe: the supervisor is stopped, and will find many beats. A broken one: it died.
         with suppress(OSError):
             os.write(pipe, b".")
-        loop.call_later(PULSES_EVERY / 2, beat)
+        loop.call_later(BEATS_EVERY / 2, beat)
 
     beat()
 
@@ -90,7 +90,7 @@ def note_frozen(alarms: Alarms, node_id: str) -> None:
     """In a worker that replaces a frozen one: raise the alarm, and close it in the end."""
     if (seconds := os.environ.pop(FROZE, None)) is None:
         return
-    facts = (("seconds without a pulse", seconds), ("host", socket.gethostname()))
+    facts = (("seconds without a heartbeat", seconds), ("host", socket.gethostname()))
     alarms.note(Alarm(AlarmKind.WORKER_FROZEN, node_id, None, facts))
     loop = asyncio.get_running_loop()
     loop.call_later(KEPT_OPEN, alarms.close, AlarmKind.WORKER_FROZEN, node_id)

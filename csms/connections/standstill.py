@@ -18,13 +18,13 @@ STILL = 0.5
 may have been let in elsewhere by then."""
 
 
-class Pulse:
+class Standstills:
     """Beats, and counts how often that did not happen in time."""
 
     def __init__(self) -> None:
-        self.stops = 0
+        self.count = 0
         """How often this process has stood still."""
-        self.stopped_at = float("-inf")
+        self.last_at = float("-inf")
         """When it was last noticed, by the monotonic clock."""
         self._last = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -32,8 +32,8 @@ class Pulse:
     def beat(self, now: float) -> None:
         """Note that the process runs; `now` is by the monotonic clock."""
         if now - self._last > STILL:
-            self.stops += 1
-            self.stopped_at = now
+            self.count += 1
+            self.last_at = now
         self._last = now
 
     def start(self) -> None:
