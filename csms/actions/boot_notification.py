@@ -8,6 +8,7 @@ from typing import Any
 
 from csms.actions.context import Context, Inbound, Peer
 from csms.actions.identity_alarms import claimed_twice, not_shown, shown
+from csms.actions.serial_guessing import guesses_too_often, note_wrong_serial
 from csms.domain.charge_point import (
     SHOWN_SERIAL,
     has_shown_serial,
@@ -30,6 +31,7 @@ from csms.ocppj.frames import Payload
 NOT_WHITELISTED = "Not whitelisted"
 SERIAL_MISMATCH = "Serial mismatch"
 SERIAL_MISSING = "Serial missing"
+TOO_MANY_ATTEMPTS = "Too many failed attempts"
 
 Record = Mapping[str, Any]
 
@@ -51,7 +53,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
     if isinstance(record, str):
         reason = record
     else:
-        objection = _objection(context.peer, record, serial)
+        objection = _objection(context, record, serial)
         if objection is None:
             return await _accept(context, payload, serial, record)
         reason = objection
@@ -78,9 +80,14 @@ async def _record(context: Context, serial: str | None) -> Record | str:
     return record
 
 
-def _objection(peer: Peer, record: Record, serial: str | None) -> str | None:
+def _objection(context: Context, record: Record, serial: str | None) -> str | None:
     """Why this charge point may not come in; None if it may."""
+    peer = context.peer
+    # Right or not: the answer to a guess would say which.
+    if serial is not None and guesses_too_often(context):
+        return TOO_MANY_ATTEMPTS
     if not serials_agree(record.get("serialNumber"), serial):
+        note_wrong_serial(context, serial)
         return SERIAL_MISMATCH
     if lacks_serial(record, serial, peer.authenticated):
         return SERIAL_MISSING

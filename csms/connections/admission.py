@@ -15,7 +15,7 @@ from enum import StrEnum
 import structlog
 
 from csms import db
-from csms.actions.boot_notification import NOT_WHITELISTED
+from csms.actions.boot_notification import NOT_WHITELISTED, TOO_MANY_ATTEMPTS
 from csms.actions.context import Deps
 from csms.actions.identity_alarms import claimed_twice, shown
 from csms.connections.attempts import FailedAttempts
@@ -23,6 +23,7 @@ from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
 from csms.connections.connection import CREDENTIALS_REQUIRED, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
+from csms.connections.overlaps import Overlaps
 from csms.connections.pulse import Pulse
 from csms.connections.registry import Registry
 from csms.connections.visitor import Visitor, read_identity, read_password
@@ -82,7 +83,7 @@ class Reason(StrEnum):
     CREDENTIALS_REQUIRED = CREDENTIALS_REQUIRED
     CERTIFICATE = "Certificate not valid"
     PROFILE_TOO_LOW = "Security profile too low"
-    TOO_MANY_ATTEMPTS = "Too many failed attempts"
+    TOO_MANY_ATTEMPTS = TOO_MANY_ATTEMPTS
     WAITS_FOR_CONFIRMATION = "Waits for confirmation"
     """Its serial is that of a record without identity: an operator says whether it is the one."""
     ALREADY_CONNECTED = "Already connected"
@@ -145,6 +146,7 @@ class Admission:
         self._pulse = pulse
         self._checker = CredentialChecker(deps, verifier, passwords)
         self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
+        self._overlaps = Overlaps(deps)
         self.waiting = WaitingRoom()
 
     async def judge(self, visitor: Visitor) -> Admitted | Refused:
@@ -302,7 +304,9 @@ class Admission:
         async with self._registry.lock(identity):
             holder = self._registry.with_identity(identity)
             if holder is not None and not await self._replace(holder, connection):
-                self._claimed_twice(connection, record, holder.remote_address)
+                self._overlaps.refused(
+                    connection, record["_id"], holder.session_id, holder.remote_address
+                )
                 await self._refuse(connection, Reason.ALREADY_CONNECTED)
                 return False
             if connection.closed:
@@ -403,7 +407,8 @@ class Admission:
         for _ in range(CLAIM_ATTEMPTS):
             if not self._may_replace(connection) and await self._is_alive_elsewhere(record):
                 if not connection.authenticated:
-                    self._claimed_twice(connection, record, record.get("remoteAddress"))
+                    holder = str(record["ocppSessionId"]), record.get("remoteAddress")
+                    self._overlaps.refused(connection, record["_id"], *holder)
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
             # Who ends a certificate looks for its socket here, which is known from now on; who has
@@ -423,13 +428,6 @@ class Admission:
             if ended is not None and record.get(ENDED_AT) != ended[ENDED_AT]:
                 return Reason.CERTIFICATE
         return Reason.ALREADY_CONNECTED
-
-    def _claimed_twice(
-        self, newcomer: Connection, record: db.Document, holder_address: str | None
-    ) -> None:
-        """Raise the alarm: the newcomer is refused because the one that is connected is alive."""
-        addresses = holder_address, newcomer.remote_address
-        claimed_twice(self._deps, record["_id"], Evidence.BOTH_ALIVE, addresses)
 
     def _note_replaced(self, connection: Connection, before: db.Document) -> None:
         """Note that a session was replaced, and raise the alarm if two do so to each other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,9 @@ from tornado.ioloop import IOLoop
 
 from csms.app import CentralSystem
 from csms.config import Settings
+from csms.connections.overlaps import Overlaps
 from tests.conftest import DATABASE
+from tests.support import PATIENCE
 from tests.support.charge_point import BOOT, ScriptedChargePoint
 from tests.support.pages import sign_in
 from tests.support.raw_socket import RawSocket, client_frame
@@ -292,6 +295,50 @@ async def test_bare_records_are_shown(system: System) -> None:
         assert ("unprotected" in text) is is_shown, path
 
 
+@pytest.fixture
+def overlaps_end(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when it was decided what a connection beside another was."""
+    decided, watch = asyncio.Event(), Overlaps._watch
+
+    async def watched(self: Overlaps, *args: Any) -> None:
+        await watch(self, *args)
+        decided.set()
+
+    monkeypatch.setattr(Overlaps, "_watch", watched)
+    return decided
+
+
+class TestSerialGuessing:
+    """Serials are tried at a record, one after the other."""
+
+    async def test_no_more_than_a_few_are_heard(self, system: System) -> None:
+        await system.whitelist(serialNumber="SN-42")
+        most = system.central_system.settings.max_failed_attempts
+        for number in range(most):
+            impostor = await system.connect(network_interface=THERE)
+            answer = await impostor.boot(chargePointSerialNumber=f"SN-{number}")
+            assert answer["status"] == "Rejected"
+            assert await impostor.closed() == (1008, "Serial mismatch")
+        impostor = await system.connect(network_interface=THERE)
+        assert (await impostor.boot(chargePointSerialNumber="SN-42"))["status"] == "Rejected"
+        assert await impostor.closed() == (1008, "Too many failed attempts")
+        [alarm] = await alarms(system, kind="signInGuessing")
+        assert alarm["facts"] == {"address": THERE, "identity": "CP1"}
+        charge_point = await system.connect(network_interface=HERE)
+        assert (await charge_point.boot(chargePointSerialNumber="SN-42"))["status"] == "Accepted"
+
+    async def test_a_device_that_says_the_same_again_does_not_guess(self, system: System) -> None:
+        await system.whitelist(serialNumber="a mistake")
+        for _ in range(system.central_system.settings.max_failed_attempts + 1):
+            charge_point = await system.connect()
+            await charge_point.boot(**SERIAL)
+            assert await charge_point.closed() == (1008, "Serial mismatch")
+        await system.rest("PATCH", PATH, {"serialNumber": "SN-1"})
+        charge_point = await system.connect()
+        assert (await charge_point.boot(**SERIAL))["status"] == "Accepted"
+        assert await kinds(system) == []
+
+
 class TestTwoDevices:
     """Two devices claim one identity."""
 
@@ -320,6 +367,50 @@ class TestTwoDevices:
             _, text = await visitor.page(path)
             assert HERE in text and THERE in text, path
             assert f"/admin/alarms/{alarm['id']}/close" in text
+
+    async def test_a_newcomer_from_the_address_of_the_holder(self, system: System) -> None:
+        system.central_system.settings.replace_ping_timeout = 5
+        await system.whitelist()
+        holder = await system.connect()
+        await holder.boot(**SERIAL)
+        for _ in range(2):
+            impostor = await system.connect()
+            assert await impostor.closed() == (1008, "Already connected")
+        [alarm] = await eventually(lambda: alarms(system), bool)
+        assert alarm["facts"] == {
+            "evidence": "bothAlive", "address": "127.0.0.1", "otherAddress": "127.0.0.1",
+        }  # fmt: skip
+
+    async def test_a_device_whose_connections_overlap_is_one(
+        self, system: System, overlaps_end: asyncio.Event
+    ) -> None:
+        system.central_system.settings.replace_ping_timeout = 5
+        await system.whitelist()
+        first = await system.connect()
+        await first.boot(**SERIAL)
+        second = await system.connect()
+        assert await second.closed() == (1008, "Already connected")
+        await leave(system, first)
+        third = await system.connect()
+        await third.boot(**SERIAL)
+        await asyncio.wait_for(overlaps_end.wait(), PATIENCE)
+        assert await kinds(system) == []
+
+    async def test_so_is_one_that_connects_twice_at_once(
+        self, system: System, overlaps_end: asyncio.Event
+    ) -> None:
+        system.central_system.settings.replace_ping_timeout = 5
+        await system.whitelist()
+        both = await asyncio.gather(system.connect(), system.connect())
+        ends = [asyncio.ensure_future(one.closed()) for one in both]
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        assert [end.result()[1] for end in done] == ["Already connected"]
+        kept = both[1 - ends.index(*done)]
+        await kept.boot(**SERIAL)
+        await asyncio.wait_for(overlaps_end.wait(), PATIENCE)
+        assert await kinds(system) == []
+        assert await kept.call("Heartbeat", {})
+        await kept.close()
 
     async def test_a_wrong_password_is_no_claim(self, system: System) -> None:
         await system.whitelist(authorizationKey=KEY)
@@ -525,6 +616,22 @@ class TestSecrets:
         assert problem["outcome"] == "notSent"
         await impostor.call("Heartbeat", {})
         assert impostor.waiting_calls == 0
+
+    @pytest.mark.parametrize(
+        "key",
+        [" AuthorizationKey", "Authorization_Key\t", "Authorization\u200bKey", "ＡuthorizationKey"],
+    )
+    async def test_nor_a_key_by_another_spelling(self, system: System, key: str) -> None:
+        await system.whitelist(serialNumber="SN-1")
+        impostor = await system.connect()
+        await impostor.boot()
+        payload = {"key": key, "value": KEY}
+        status, _ = await self.give(system, "ChangeConfiguration", payload)
+        assert status == 409
+        await impostor.call("Heartbeat", {})
+        assert impostor.waiting_calls == 0
+        [command] = await system.database.commands.find().to_list(None)
+        assert KEY not in repr(command)
 
     async def test_a_session_before_does_not_count(self, system: System) -> None:
         charge_point = await system.verified()
