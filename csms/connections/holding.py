@@ -36,6 +36,9 @@ class Holding:
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
+        if connection.is_turned_away:
+            # It has given the record up, and its close says why.
+            return False
         record = await self._deps.charge_points.find(connection.charge_point_id)
         self.enforce(connection.charge_point_id, record)
         await self._enforce_certificate(connection)
@@ -51,7 +54,7 @@ class Holding:
     def enforce(self, charge_point_id: str, record: db.Document | None) -> None:
         """Close the socket of a charge point that its record does not let in any more."""
         connection = self._registry.of(charge_point_id)
-        if connection is None:
+        if connection is None or connection.is_turned_away:
             return
         if (
             record is None
@@ -78,6 +81,8 @@ class Holding:
         claim = connection.claim
         if claim is None or record.get("ocppSessionId") == claim.session_id:
             return True
+        if connection.is_turned_away:
+            return False
         if record.get("ocppSessionId") is None and not connection.closed:
             if await self._deps.held.reclaim(claim):
                 connection.log.info("reclaimed")

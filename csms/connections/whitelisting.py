@@ -75,7 +75,7 @@ class Whitelisting:
             fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
         if "securityProfile" in fields:
             fields["nextSecurityProfile"] = None
-        if fields.get("chargePointIdentity") is not None:
+        if "chargePointIdentity" in fields:
             fields["identitySource"] = None
         async with self._unused(fields):
             record = await self._change(charge_point_id, fields)

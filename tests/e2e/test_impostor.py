@@ -123,6 +123,22 @@ class TestMissingSerial:
         assert (found["reason"], found["remoteAddress"]) == ("Serial missing", THERE)
         assert found["count"] == 3
 
+    async def test_it_is_told_why_though_the_nodes_look_at_the_record_meanwhile(
+        self, system: System, genuine: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        impostor = await system.connect(network_interface=THERE)
+        deps = system.central_system.services.deps
+        record = deps.rejected_connections.record
+
+        async def look_first(*args: Any) -> None:
+            await system.central_system.services.whitelisting.records_changed(["CP1"])
+            await record(*args)
+
+        monkeypatch.setattr(deps.rejected_connections, "record", look_first)
+        assert (await impostor.boot())["status"] == "Rejected"
+        assert await impostor.closed() == (1008, "Serial missing")
+        assert (await system.record())["ocppSessionId"] is None
+
     async def test_the_charge_point_itself_need_not_boot_again(
         self, system: System, genuine: None
     ) -> None:
