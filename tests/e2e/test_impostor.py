@@ -673,6 +673,18 @@ class TestSecrets:
         charge_point.answers[action] = lambda _: ACCEPTED
         assert (await self.give(system, action, payload))[0] == 200
 
+    async def test_a_key_that_was_replaced_since_does_not_count(self, system: System) -> None:
+        await system.whitelist(authorizationKey=KEY)
+        charge_point = await system.connect(password=KEY)
+        await charge_point.boot()
+        action, payload = self.GIVEN[0]
+        charge_point.answers[action] = lambda _: ACCEPTED
+        assert (await self.give(system, action, payload))[0] == 200
+        # It has not connected with that yet: the old one still counts.
+        assert (await self.give(system, action, payload))[0] == 200
+        await system.rest("PATCH", PATH, {"authorizationKey": KEY + "!"})
+        assert (await self.give(system, action, payload))[0] == 409
+
     @pytest.mark.parametrize("told", ["sn-1", "SN-2"])
     async def test_after_verify(self, system: System, told: str) -> None:
         await leave(system, await system.verified())
