@@ -61,6 +61,7 @@ async def _objection(context: Context, record: Mapping[str, Any]) -> str | None:
         return TOO_OFTEN
     if await _has_ended(context):
         return ENDED
+    record = await deps.stored_keys.as_shown(record, peer.proof.key)
     return certificate_objection(record, peer.proof, peer.reported_serial)
 
 

@@ -21,6 +21,7 @@ from csms import cli
 from csms.app import CentralSystem
 from csms.certificates.authority import CRL_FILE, KEY_FILE, LocalAuthority
 from csms.config import Settings
+from csms.domain.authorization_key import hash_key
 from csms.domain.certificate import fingerprint
 from csms.domain.installed_certificate import CertificateUse, document
 from csms.domain.text import fold_text
@@ -359,6 +360,23 @@ class TestTakenBack:
         await (await secure(system, **files)).close()
         assert (await patch(system, authorizationKey=NEW_KEY))[0] == 200
         await refused(system, **files)
+
+    async def test_a_key_that_is_moved_while_it_is_connected_is_the_same_key(
+        self, system: System
+    ) -> None:
+        await system.whitelist(authorizationKey=KEY)
+        deps = system.central_system.services.deps
+        # As a node of version 0.2.0 has written it, that ran beside this one.
+        stored = {"authorizationKeyHash": hash_key(KEY)}
+        await system.database.charge_points.update_one({"_id": "CP1"}, {"$set": stored})
+        charge_point = await secure(system, password=KEY)
+        await charge_point.boot()
+        charge_point.configure({})
+        assert await deps.stored_keys.move(system.central_system.settings.node_id, deps.clock())
+        assert (await system.record())["authorizationKeyHash"] != stored["authorizationKeyHash"]
+        await sign(charge_point, "CP1")
+        assert (await patch(system, authorizationKey=NEW_KEY))[0] == 200
+        assert await refusal(charge_point, "CP1") == "Rejected"
 
     async def test_what_is_sent_once_more_stays_revoked(
         self, system: System, tmp_path: Path
