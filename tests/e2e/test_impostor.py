@@ -635,7 +635,13 @@ class TestSecrets:
 
     @pytest.mark.parametrize(
         "key",
-        [" AuthorizationKey", "Authorization_Key\t", "Authorization\u200bKey", "ＡuthorizationKey"],
+        [
+            " AuthorizationKey",
+            "Authorization_Key\t",
+            "Authorization\u200bKey",
+            "Author\u0131zationKey",
+            "ＡuthorizationKey",
+        ],
     )
     async def test_nor_a_key_by_another_spelling(self, system: System, key: str) -> None:
         await system.whitelist(serialNumber="SN-1")
