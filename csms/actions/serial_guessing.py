@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from csms.actions.context import Context
 from csms.domain.alarm import Alarm, AlarmKind
 from csms.domain.charge_point import fold_serial
@@ -11,12 +14,18 @@ MINUTE = 60.0
 _ONE = Limit("wrongSerial", 0, MINUTE)
 
 
-def guesses_too_often(context: Context) -> bool:
+SHOWN_FROM = "serialShownFrom"
+"""The record's field for the address from which the serial on record was told last."""
+
+
+def guesses_too_often(context: Context, record: Mapping[str, Any]) -> bool:
     """Whether so many serials were tried at this record, from this network, that none is heard.
 
-    Who has shown a credential is always heard.
+    Who has shown a credential is always heard, and so is who comes from where the charge point has
+    told the serial last: another device there must not lock it out.
     """
-    if context.peer.authenticated:
+    network, known = network_of(context.peer.remote_address), record.get(SHOWN_FROM)
+    if context.peer.authenticated or (known is not None and network == network_of(known)):
         return False
     return context.deps.limiter.wait(_limit(context), _visitor(context)) > 0
 

@@ -343,6 +343,20 @@ class TestSerialGuessing:
         charge_point = await system.connect(network_interface=HERE)
         assert (await charge_point.boot(chargePointSerialNumber="SN-42"))["status"] == "Accepted"
 
+    async def test_who_guesses_beside_the_charge_point_does_not_lock_it_out(
+        self, system: System
+    ) -> None:
+        charge_point = await system.verified()
+        await leave(system, charge_point)
+        for number in range(system.central_system.settings.max_failed_attempts + 1):
+            impostor = await system.connect()
+            await impostor.boot(chargePointSerialNumber=f"no-{number}")
+            assert await impostor.closed() == (1008, "Serial mismatch")
+        charge_point = await system.connect()
+        answer = await charge_point.boot(chargePointSerialNumber="SN-CP1")
+        assert answer["status"] == "Accepted"
+        assert "signInGuessing" in await kinds(system)
+
     async def test_a_device_that_says_the_same_again_does_not_guess(self, system: System) -> None:
         await system.whitelist(serialNumber="a mistake")
         for _ in range(system.central_system.settings.max_failed_attempts + 1):
