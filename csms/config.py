@@ -261,8 +261,8 @@ class Settings(BaseSettings):
         10,
         ge=0,
         le=1000,
-        description="wrong passwords that an address may try at an identity, or at a user, in a"
-        " minute; 0: any number",
+        description="wrong passwords, or serials, that an address may try at an identity, or"
+        " passwords at a user, in a minute; 0: any number",
     )
     confirm_serial_binding: bool = Field(
         False,

@@ -8,6 +8,7 @@ from typing import Any
 
 from csms.actions.context import Context, Inbound, Peer
 from csms.actions.identity_alarms import claimed_twice, not_shown, shown
+from csms.actions.serial_guessing import SHOWN_FROM, guesses_too_often, note_wrong_serial
 from csms.domain.charge_point import (
     SHOWN_SERIAL,
     has_shown_serial,
@@ -30,6 +31,7 @@ from csms.ocppj.frames import Payload
 NOT_WHITELISTED = "Not whitelisted"
 SERIAL_MISMATCH = "Serial mismatch"
 SERIAL_MISSING = "Serial missing"
+TOO_MANY_ATTEMPTS = "Too many failed attempts"
 
 Record = Mapping[str, Any]
 
@@ -51,7 +53,7 @@ async def handle(context: Context, payload: Payload) -> Payload:
     if isinstance(record, str):
         reason = record
     else:
-        objection = _objection(context.peer, record, serial)
+        objection = _objection(context, record, serial)
         if objection is None:
             return await _accept(context, payload, serial, record)
         reason = objection
@@ -78,9 +80,14 @@ async def _record(context: Context, serial: str | None) -> Record | str:
     return record
 
 
-def _objection(peer: Peer, record: Record, serial: str | None) -> str | None:
+def _objection(context: Context, record: Record, serial: str | None) -> str | None:
     """Why this charge point may not come in; None if it may."""
+    peer = context.peer
+    # Right or not: the answer to a guess would say which.
+    if serial is not None and guesses_too_often(context, record):
+        return TOO_MANY_ATTEMPTS
     if not serials_agree(record.get("serialNumber"), serial):
+        note_wrong_serial(context, serial)
         return SERIAL_MISMATCH
     if lacks_serial(record, serial, peer.authenticated):
         return SERIAL_MISSING
@@ -130,7 +137,9 @@ async def _accept(
         "ocppProtocolRaw": "ocpp1.6",
     }
     # The record first: a boot that came too late for its session is none.
-    await context.deps.held.set_fields(context.hold, fields | _shown_fields(record, serial))
+    await context.deps.held.set_fields(
+        context.hold, fields | _shown_fields(context.peer, record, serial)
+    )
     await asyncio.gather(
         _store_boot(context, payload, "Accepted", None),
         _judge_identity(context, record, serial, fields),
@@ -140,16 +149,18 @@ async def _accept(
     return _answer(context, "Accepted", interval)
 
 
-def _shown_fields(record: Record, serial: str | None) -> dict[str, Any]:
+def _shown_fields(peer: Peer, record: Record, serial: str | None) -> dict[str, Any]:
     """What is remembered of the serials that the charge point has shown."""
     if serial is None:
         # Version 0.2.0 has kept what it last told, and nothing else.
         before = record.get(SHOWN_SERIAL) or record.get("reportedSerialNumber")
         return {SHOWN_SERIAL: before} if before else {}
     fields: dict[str, Any] = {SHOWN_SERIAL: serial}
-    if record.get(BOOT_WITHOUT_SERIAL) and is_expected_serial(record, serial):
-        # It tells it again: the permission has had its time.
-        fields[BOOT_WITHOUT_SERIAL] = None
+    if is_expected_serial(record, serial):
+        fields[SHOWN_FROM] = peer.remote_address
+        if record.get(BOOT_WITHOUT_SERIAL):
+            # It tells it again: the permission has had its time.
+            fields[BOOT_WITHOUT_SERIAL] = None
     return fields
 
 

@@ -7,11 +7,12 @@ import re
 from csms.actions.context import Deps, Outbound
 from csms.domain.authorization_key import canonical_key
 from csms.domain.configuration import (
-    AUTHORIZATION_KEY,
     HEARTBEAT_INTERVAL,
     MASK,
     SECURITY_PROFILE,
+    is_authorization_key,
     is_secret,
+    may_be_authorization_key,
 )
 from csms.errors import FieldError
 from csms.ocppj.frames import Payload
@@ -59,7 +60,11 @@ async def after(deps: Deps, charge_point_id: str, payload: Payload, answer: Payl
 
 
 def _is_authorization_key(payload: Payload) -> bool:
-    return str(payload.get("key")).casefold() == AUTHORIZATION_KEY.casefold()
+    return is_authorization_key(str(payload.get("key")))
+
+
+def _gives_credential(payload: Payload) -> bool:
+    return may_be_authorization_key(str(payload.get("key")))
 
 
 def _heartbeat_interval(payload: Payload) -> int | None:
@@ -75,5 +80,5 @@ OUTBOUND = Outbound(
     check=check,
     mask_request=mask_request,
     after=after,
-    gives_credential=_is_authorization_key,
+    gives_credential=_gives_credential,
 )

@@ -21,15 +21,18 @@ from csms.domain.installed_certificate import (
     document,
     reason_to_end,
 )
+from csms.domain.limiter import Limit
 from csms.domain.proof import certificate_objection
 from csms.errors import NotFound
 from csms.ocppj.frames import Payload
+from csms.repositories.held_records import CERTIFICATE_REQUESTS_WITHIN
 
 log = structlog.get_logger(__name__)
 
 NO_AUTHORITY = "there is no certificate authority here; csms ca init makes one"
 TOO_OFTEN = "it has asked more often within a day than max_certificate_requests allows"
 ENDED = "the certificate that it is connected with is good no more"
+UNPROVEN = Limit("unprovenRequests", 0, CERTIFICATE_REQUESTS_WITHIN.total_seconds())
 
 
 async def handle(context: Context, payload: Payload) -> Payload:
@@ -52,16 +55,28 @@ async def handle(context: Context, payload: Payload) -> Payload:
 
 
 async def _objection(context: Context, record: Mapping[str, Any]) -> str | None:
-    deps, peer = context.deps, context.peer
-    count = await deps.held.count_certificate_request(context.hold, context.received_at)
+    deps = context.deps
+    objection = await _lacking_proof(context, record)
+    if objection is not None:
+        # Apart: who only plays the charge point must not use up what that may ask for.
+        count = deps.limiter.count(UNPROVEN, record["_id"]).count
+    else:
+        count = await deps.held.count_certificate_request(context.hold, context.received_at)
     if count > deps.settings.max_certificate_requests:
-        facts = (("requests", str(count)), ("remoteAddress", peer.remote_address))
+        facts = (("requests", str(count)), ("remoteAddress", context.peer.remote_address))
         alarm = Alarm(AlarmKind.CERTIFICATE_REQUESTS, record["_id"], record["_id"], facts)
         deps.alarms.note(alarm)
-        return TOO_OFTEN
+        return objection or TOO_OFTEN
+    return objection
+
+
+async def _lacking_proof(context: Context, record: Mapping[str, Any]) -> str | None:
+    """Why this connection gets no certificate, however seldom it asks; None if it may have one."""
     if await _has_ended(context):
         return ENDED
-    return certificate_objection(record, peer.proof, peer.reported_serial)
+    proof = context.peer.proof
+    record = await context.deps.stored_keys.as_shown(record, proof.key)
+    return certificate_objection(record, proof, context.peer.reported_serial)
 
 
 async def _has_ended(context: Context) -> bool:

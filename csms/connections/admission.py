@@ -15,7 +15,7 @@ from enum import StrEnum
 import structlog
 
 from csms import db
-from csms.actions.boot_notification import NOT_WHITELISTED
+from csms.actions.boot_notification import NOT_WHITELISTED, TOO_MANY_ATTEMPTS
 from csms.actions.context import Deps
 from csms.actions.identity_alarms import claimed_twice, shown
 from csms.connections.attempts import FailedAttempts
@@ -23,6 +23,7 @@ from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
 from csms.connections.connection import CREDENTIALS_REQUIRED, REPLACED, Connection
 from csms.connections.credentials import CredentialChecker, Credentials, Standing
+from csms.connections.overlaps import Overlaps
 from csms.connections.registry import Registry
 from csms.connections.standstill import Standstills
 from csms.connections.visitor import Visitor, read_identity, read_password
@@ -82,7 +83,7 @@ class Reason(StrEnum):
     CREDENTIALS_REQUIRED = CREDENTIALS_REQUIRED
     CERTIFICATE = "Certificate not valid"
     PROFILE_TOO_LOW = "Security profile too low"
-    TOO_MANY_ATTEMPTS = "Too many failed attempts"
+    TOO_MANY_ATTEMPTS = TOO_MANY_ATTEMPTS
     WAITS_FOR_CONFIRMATION = "Waits for confirmation"
     """Its serial is that of a record without identity: an operator says whether it is the one."""
     ALREADY_CONNECTED = "Already connected"
@@ -145,6 +146,7 @@ class Admission:
         self._standstills = standstills
         self._checker = CredentialChecker(deps, verifier, passwords)
         self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
+        self._overlaps = Overlaps(deps)
         self.waiting = WaitingRoom()
 
     async def judge(self, visitor: Visitor) -> Admitted | Refused:
@@ -302,7 +304,9 @@ class Admission:
         async with self._registry.lock(identity):
             holder = self._registry.with_identity(identity)
             if holder is not None and not await self._replace(holder, connection):
-                self._claimed_twice(connection, record, holder.remote_address)
+                self._note_overlap(
+                    connection, record["_id"], holder.session_id, holder.remote_address
+                )
                 await self._refuse(connection, Reason.ALREADY_CONNECTED)
                 return False
             if connection.closed:
@@ -404,7 +408,8 @@ class Admission:
         for _ in range(CLAIM_ATTEMPTS):
             if not self._may_replace(connection) and await self._is_alive_elsewhere(record):
                 if not connection.authenticated:
-                    self._claimed_twice(connection, record, record.get("remoteAddress"))
+                    holder = str(record["ocppSessionId"]), record.get("remoteAddress")
+                    self._note_overlap(connection, record["_id"], *holder)
                 return Reason.ALREADY_CONNECTED
             now, session = self._deps.clock(), record.get("ocppSessionId")
             # Who ends a certificate looks for its socket here, which is known from now on; who has
@@ -425,14 +430,12 @@ class Admission:
                 return Reason.CERTIFICATE
         return Reason.ALREADY_CONNECTED
 
-    def _claimed_twice(
-        self, newcomer: Connection, record: db.Document, holder_address: str | None
+    def _note_overlap(
+        self, newcomer: Connection, charge_point_id: str, session_id: str, address: str | None
     ) -> None:
-        """Raise the alarm: the newcomer is refused because the one that is connected is alive."""
-        if newcomer.closed or self._is_stale(newcomer):
-            return
-        addresses = holder_address, newcomer.remote_address
-        claimed_twice(self._deps, record["_id"], Evidence.BOTH_ALIVE, addresses)
+        """Note that a newcomer was refused because the session at this address is alive."""
+        if not newcomer.closed and not self._is_stale(newcomer):
+            self._overlaps.refused(newcomer, charge_point_id, session_id, address)
 
     def _note_replaced(self, connection: Connection, before: db.Document) -> None:
         """Note that a session was replaced, and raise the alarm if two do so to each other."""

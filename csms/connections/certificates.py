@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from csms.domain.charge_point import certified_names
-from csms.domain.installed_certificate import EndReason
+from csms.domain.installed_certificate import EndReason, is_ended
 from csms.domain.text import nfc
 
 
@@ -50,7 +50,7 @@ def judge_certificate(record: Mapping[str, Any], shown: ShownCertificate) -> Ver
     is_ours = shown.is_ours or any(one.get("issuedHere") for one in shown.known)
     if is_ours and (own is None or own is not shown.known[0]):
         return Verdict.ANOTHERS if shown.known else Verdict.UNKNOWN
-    if own is not None and own.get("endedAt") is not None:
+    if own is not None and (is_ended(own, record) if is_ours else own.get("endedAt") is not None):
         return Verdict.ENDED
     if not is_ours and not names_fit(record, shown.names):
         return Verdict.NAMES_DIFFER

@@ -273,7 +273,8 @@ class CommandRouter:
             NotVerified: it has not.
         """
         record = await self._deps.charge_points.get(connection.charge_point_id)
-        if not connection.has_shown_identity(record):
+        seen = await self._deps.stored_keys.as_shown(record, connection.proof.key)
+        if not connection.has_shown_identity(seen):
             raise NotVerified(VERIFY_FIRST if record.get("serialNumber") else ENTER_SERIAL_FIRST)
 
     async def _note_restart(self, connection: Connection) -> None:

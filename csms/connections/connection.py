@@ -233,9 +233,14 @@ class Connection:
         return (self.record_before or {}).get("remoteAddress")
 
     def has_shown_identity(self, record: Mapping[str, Any]) -> bool:
-        """Whether it has shown a credential or the serial on record, on this very connection."""
+        """Whether it has shown a credential or the serial on record, on this very connection.
+
+        Not with a key that has been replaced since: others may know that one.
+        """
         serials = (self.reported_serial, self.configured_serial)
-        return self.authenticated or any(is_expected_serial(record, one) for one in serials)
+        return self.proof.is_current(record) or any(
+            is_expected_serial(record, one) for one in serials
+        )
 
     async def bind(self, serial: str | None) -> str | None:
         """Try to get a record by its serial; why not, if that fails."""

@@ -10,6 +10,7 @@ from csms.actions.context import Deps
 from csms.connections.connection import Connection
 from csms.connections.registry import Registry
 from csms.domain.identity_proof import requires_credentials
+from csms.domain.installed_certificate import is_ended
 
 AT_ONCE = 500
 """Records that are looked at together."""
@@ -36,9 +37,12 @@ class Holding:
         Raises:
             DatabaseUnavailable: MongoDB did not answer.
         """
+        if connection.is_turned_away:
+            # It has given the record up, and its close says why.
+            return False
         record = await self._deps.charge_points.find(connection.charge_point_id)
         self.enforce(connection.charge_point_id, record)
-        await self._enforce_certificate(connection)
+        await self._enforce_certificate(connection, record or {})
         if record is None or connection.record_before is None:
             # Without one it is being let in, and its claim decides.
             return record is not None
@@ -51,7 +55,7 @@ class Holding:
     def enforce(self, charge_point_id: str, record: db.Document | None) -> None:
         """Close the socket of a charge point that its record does not let in any more."""
         connection = self._registry.of(charge_point_id)
-        if connection is None:
+        if connection is None or connection.is_turned_away:
             return
         if (
             record is None
@@ -64,13 +68,13 @@ class Holding:
         ):
             connection.require_credentials()
 
-    async def _enforce_certificate(self, connection: Connection) -> None:
+    async def _enforce_certificate(self, connection: Connection, record: db.Document) -> None:
         """Close a socket whose certificate was revoked, replaced or ended."""
         fingerprint = connection.proof.fingerprint
         if fingerprint is None or connection.closed:
             return
         known = await self._deps.certificates.with_fingerprint(fingerprint)
-        if any(one.get("endedAt") is not None for one in known):
+        if any(is_ended(one, record if one.get("issuedHere") else {}) for one in known):
             connection.forget_certificate()
 
     async def _keep_hold(self, connection: Connection, record: db.Document) -> bool:
@@ -78,6 +82,8 @@ class Holding:
         claim = connection.claim
         if claim is None or record.get("ocppSessionId") == claim.session_id:
             return True
+        if connection.is_turned_away:
+            return False
         if record.get("ocppSessionId") is None and not connection.closed:
             if await self._deps.held.reclaim(claim):
                 connection.log.info("reclaimed")

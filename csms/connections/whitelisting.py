@@ -22,7 +22,7 @@ from csms.domain.charge_point import (
     new_record,
 )
 from csms.domain.connector import ConnectorType, TypeSource, new_connector
-from csms.domain.installed_certificate import EndReason, reason_to_end
+from csms.domain.installed_certificate import END_BEFORE, EndReason, reason_to_end
 from csms.errors import Duplicate, FieldError, InvalidInput, NotFound
 
 ATTEMPTS = 10
@@ -73,8 +73,10 @@ class Whitelisting:
             fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
         if "securityProfile" in fields:
             fields["nextSecurityProfile"] = None
-        if fields.get("chargePointIdentity") is not None:
+        if "chargePointIdentity" in fields:
             fields["identitySource"] = None
+        if not patch.keepCertificates and reason_to_end(before, {**before, **fields}):
+            fields[END_BEFORE] = self._deps.clock()
         async with self._unused(fields):
             record = await self._change(charge_point_id, fields)
         self._remember(charge_point_id, patch.authorizationKey)
@@ -107,6 +109,9 @@ class Whitelisting:
         Raises:
             NotFound: there is no such record.
         """
+        await self._deps.charge_points.get(charge_point_id)
+        # Before and behind it: what fails in between, or is issued, must not outlive the record.
+        await self._revocation.end_all(charge_point_id, EndReason.DELETED)
         deleted = await self._deps.charge_points.delete(charge_point_id)
         self._holding.enforce(charge_point_id, None)
         await self._deps.stored_keys.forget([deleted])

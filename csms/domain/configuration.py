@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ _ROOTS = ("pass", "pwd", "secret", "token", "psk", "pin", "key", "credential")
 """One of these is in each of them."""
 
 _SECRET = re.compile("|".join(_SECRETS), re.I)
-_FILLING = re.compile(r"[\s_.-]")
+_FILLING = re.compile(r"[\x00-\x20\x7f_.-]")
 _ESCAPED = re.compile(r"\\+u00([0-9a-f]{2})", re.I)
 _VALUE_NAMES = frozenset({"value", "val"})
 _UNKNOWN_KEYS = "unknownkey"
@@ -31,7 +32,31 @@ _UNKNOWN_KEYS = "unknownkey"
 
 def is_secret(key: str) -> bool:
     """Whether the value of a configuration key must not be shown or recorded."""
-    return _SECRET.search(_FILLING.sub("", key)) is not None
+    return _SECRET.search(_bare_name(key)) is not None
+
+
+def is_authorization_key(key: str) -> bool:
+    """Whether a configuration key is the charge point's password."""
+    return bare(key).casefold() == AUTHORIZATION_KEY.casefold()
+
+
+def may_be_authorization_key(key: str) -> bool:
+    """Whether a charge point might take a configuration key for its password.
+
+    Nobody knows which separators, letters of full width or invisible characters it overlooks.
+    """
+    return AUTHORIZATION_KEY.upper() in _bare_name(key).upper()
+
+
+def _bare_name(key: str) -> str:
+    """The name of a key, without what separates words and what cannot be seen."""
+    if not key.isascii():
+        key = "".join(c for c in unicodedata.normalize("NFKC", key) if not _is_filling(c))
+    return _FILLING.sub("", key)
+
+
+def _is_filling(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Mn", "Pd")
 
 
 def may_name_secret(text: str) -> bool:

@@ -19,6 +19,12 @@ from csms.domain.certificate import (
 )
 from csms.domain.folded_keys import NAMED_BY, same_name
 
+END_BEFORE = "certificatesEndBefore"
+"""The field of a charge point's record: what csms had issued to it before that time has ended.
+
+It is written with the change that ends them, so that nothing that fails later keeps them good.
+"""
+
 
 class CertificateUse(StrEnum):
     """What a certificate is for. The last two are OCPP's CertificateUseEnumType."""
@@ -123,6 +129,13 @@ def reason_to_end(before: Mapping[str, Any], after: Mapping[str, Any]) -> EndRea
     if (after.get("securityProfile") or 0) > (before.get("securityProfile") or 0):
         return EndReason.PROFILE
     return None
+
+
+def is_ended(certificate: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether a certificate that csms has issued for a record is good no more."""
+    before = record.get(END_BEFORE)
+    is_older = before is not None and certificate["createdAt"] < before
+    return is_older or certificate.get("endedAt") is not None
 
 
 def document(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from csms.domain.charge_point import fold_serial
+from csms.domain.charge_point import KEY_FIELDS, fold_serial
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,15 @@ class Proof:
     """What the record has of the key that its password fitted: a reference, or a hash."""
     fingerprint: str | None = None
     """Of the client certificate that fitted the record."""
+
+    def is_current(self, record: Mapping[str, Any]) -> bool:
+        """Whether a credential was shown that the record still asks for.
+
+        The socket of a certificate is closed when that ends.
+        """
+        if self.fingerprint is not None:
+            return True
+        return self.key is not None and self.key in (record.get(field) for field in KEY_FIELDS)
 
 
 NOTHING_PROVEN = Proof()

@@ -88,6 +88,19 @@ class StoredKeys:
             documents = self._collection.find({"_id": {"$in": list(references)}}, {"createdAt": 1})
             return {one["_id"]: one["createdAt"] async for one in documents}
 
+    async def as_shown(self, record: Mapping[str, Any], shown: str | None) -> Mapping[str, Any]:
+        """A record, with a key that was moved since it was shown as it stood there then.
+
+        Raises:
+            DatabaseUnavailable: MongoDB did not answer.
+        """
+        if shown is None or is_reference(shown):
+            return record
+        stored = {field: str(record.get(field)) for field in KEY_FIELDS}
+        moved = {field: text for field, text in stored.items() if is_reference(text)}
+        hashes = await self.hashes_of(moved.values())
+        return {**record, **{f: shown for f, text in moved.items() if hashes.get(text) == shown}}
+
     async def forget(self, before: Iterable[Mapping[str, Any]]) -> None:
         """Delete the hashes that records referred to and do not any more."""
         texts = {str(record.get(field)) for record in before for field in KEY_FIELDS}

@@ -20,7 +20,7 @@ from csms.domain.fleet_columns import EXPORTED, SECRET
 from csms.domain.fleet_csv import FleetFile, FleetRow, read_fleet
 from csms.domain.fleet_plan import Existing, Planner, Result, RowResult
 from csms.domain.folded_keys import NAMED_BY, NAMES, NAMES_KEY, keys_after, names_of
-from csms.domain.installed_certificate import EndReason, reason_to_end
+from csms.domain.installed_certificate import END_BEFORE, EndReason, reason_to_end
 from csms.errors import DatabaseUnavailable, Duplicate, FieldError
 from csms.repositories import search
 from csms.repositories.credentials import StoredKeys
@@ -44,7 +44,8 @@ class FleetImport:
     """Imports one file.
 
     `on_changed` is told the ids of records that were changed, so that sockets which they no longer
-    allow are closed; `on_ended` those whose certificates end with the change, and why.
+    allow are closed; `on_ended` those whose certificates end with the change, and why. Without it,
+    certificates are kept.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class FleetImport:
         database: db.Database,
         clock: Callable[[], datetime],
         on_changed: Callable[[Iterable[str]], Awaitable[None]],
-        on_ended: Callable[[Mapping[str, EndReason]], Awaitable[None]],
+        on_ended: Callable[[Mapping[str, EndReason]], Awaitable[None]] | None,
     ) -> None:
         self._collection: db.Collection = database["charge_points"]
         self._stored_keys = StoredKeys(database)
@@ -161,15 +162,18 @@ class FleetImport:
                 created.append((result, new_record(result.new, keys.get(result.new.id), now)))
             elif result.changes:
                 record, key = existing.match(row) or {}, keys.get(str(result.id))
-                changed.append((result, _update(row, result, record, key, now)))
-                if because := _ends_certificates(row, result, record, key):
+                because = _ends_certificates(row, result, record, key) if self._on_ended else None
+                more = {END_BEFORE: now} if because else {}
+                changed.append((result, _update(row, result, record, key, now, more)))
+                if because:
                     ended[record["_id"]] = because
         written = await self._insert(created) | await self._change(changed)
         await self._forget_unused_keys(batch, written, existing, keys)
         if changed:
             ids = [r.id for r in written.values() if r.result is Result.CHANGED and r.id]
             await self._on_changed(ids)
-            await self._on_ended({one: ended[one] for one in ids if one in ended})
+            if self._on_ended is not None:
+                await self._on_ended({one: ended[one] for one in ids if one in ended})
         return [written.get(result.row, result) for result in results]
 
     async def _forget_unused_keys(
@@ -300,6 +304,7 @@ def _update(
     record: Mapping[str, Any],
     key: str | None,
     now: datetime,
+    more: Mapping[str, Any],
 ) -> UpdateOne:
     fields = {name: row.fields[name] for name in result.changes if name != SECRET}
     where: db.Document = {"_id": result.id}
@@ -311,7 +316,7 @@ def _update(
         fields["identitySource"] = None
     if SECRET in result.changes:
         fields |= {"authorizationKeyHash": key, "nextAuthorizationKeyHash": None}
-    stored = {**fields, **keys, "updatedAt": now}
+    stored = {**fields, **keys, **more, "updatedAt": now}
     return UpdateOne(where, {"$set": stored, **search.forget_if_changed(fields)})
 
 

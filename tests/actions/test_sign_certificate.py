@@ -165,6 +165,23 @@ class TestLimit:
         _, record = await system.rest("GET", "/admin/charge-points/CP1")
         assert record["certificateRefusedReason"] is None
 
+    async def test_who_plays_it_does_not_use_up_what_it_may_ask_for(self, system: System) -> None:
+        await (await online(system)).close()
+        impostor = await secure(system)
+        for _ in range(4):
+            assert await refusal(impostor, "CP1") == "Rejected"
+        assert "has not booted" in await reason(system)
+
+        async def alarms() -> list[dict[str, Any]]:
+            return await documents(system, "alarms")
+
+        [alarm] = await eventually(alarms, bool)
+        assert (alarm["kind"], alarm["chargePointId"]) == ("certificateRequests", "CP1")
+        await impostor.close()
+        charge_point = await secure(system)
+        await charge_point.boot(chargePointSerialNumber="SN-1")
+        await sign(charge_point, "CP1")
+
 
 class TestWithoutAuthority:
     """Nobody who could sign."""

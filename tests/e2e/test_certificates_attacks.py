@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +21,11 @@ from csms import cli
 from csms.app import CentralSystem
 from csms.certificates.authority import CRL_FILE, KEY_FILE, LocalAuthority
 from csms.config import Settings
+from csms.domain.authorization_key import hash_key
 from csms.domain.certificate import fingerprint
 from csms.domain.installed_certificate import CertificateUse, document
 from csms.domain.text import fold_text
+from csms.errors import DatabaseUnavailable
 from csms.tls import authority_folder
 from tests.conftest import DATABASE
 from tests.support.certificates import Certificate, refusal, secure, sign, with_tls
@@ -358,6 +361,23 @@ class TestTakenBack:
         assert (await patch(system, authorizationKey=NEW_KEY))[0] == 200
         await refused(system, **files)
 
+    async def test_a_key_that_is_moved_while_it_is_connected_is_the_same_key(
+        self, system: System
+    ) -> None:
+        await system.whitelist(authorizationKey=KEY)
+        deps = system.central_system.services.deps
+        # As a node of version 0.2.0 has written it, that ran beside this one.
+        stored = {"authorizationKeyHash": hash_key(KEY)}
+        await system.database.charge_points.update_one({"_id": "CP1"}, {"$set": stored})
+        charge_point = await secure(system, password=KEY)
+        await charge_point.boot()
+        charge_point.configure({})
+        assert await deps.stored_keys.move(system.central_system.settings.node_id, deps.clock())
+        assert (await system.record())["authorizationKeyHash"] != stored["authorizationKeyHash"]
+        await sign(charge_point, "CP1")
+        assert (await patch(system, authorizationKey=NEW_KEY))[0] == 200
+        assert await refusal(charge_point, "CP1") == "Rejected"
+
     async def test_what_is_sent_once_more_stays_revoked(
         self, system: System, tmp_path: Path
     ) -> None:
@@ -416,6 +436,46 @@ class TestTakenBack:
         await refused(system, fields.get("chargePointIdentity", "CP1"), **files)
         [one] = await listed(system)
         assert (one["state"], one["endedBecause"]) == ("ended", because)
+
+    @pytest.mark.parametrize("way", ["patch", "import"])
+    async def test_it_ends_with_the_change_though_the_database_fails_behind_it(
+        self, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        _, files, charge_point = await self.with_certificate(system, tmp_path)
+        await charge_point.close()
+        self.break_ending(system, monkeypatch, after=0)
+        if way == "patch":
+            assert (await patch(system, chargePointIdentity="CP1-NEW"))[0] == 503
+        else:
+            rows = "id,chargePointIdentity\nCP1,CP1-NEW\n"
+            headers = {"Content-Type": "text/csv"}
+            path = "/admin/charge-points/import?update=true"
+            await system.fetch("POST", path, rows, headers=headers)
+        assert (await system.record())["chargePointIdentity"] == "CP1-NEW"
+        await refused(system, "CP1-NEW", **files)
+
+    async def test_a_deleted_one_opens_no_record_made_anew_though_the_database_fails(
+        self, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _, files, charge_point = await self.with_certificate(system, tmp_path)
+        await charge_point.close()
+        self.break_ending(system, monkeypatch, after=1)
+        status, _ = await system.rest("DELETE", "/admin/charge-points/CP1")
+        assert status == 503
+        await system.whitelist(securityProfile=3)
+        await refused(system, **files)
+
+    def break_ending(self, system: System, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+        """Have the database fail when certificates are to be ended, after it did so many times."""
+        certificates, times = system.central_system.services.deps.certificates, count()
+        end = certificates.end
+
+        async def fail(*args: Any, **options: Any) -> int:
+            if next(times) >= after:
+                raise DatabaseUnavailable
+            return await end(*args, **options)
+
+        monkeypatch.setattr(certificates, "end", fail)
 
     async def test_a_raised_profile_ends_it(self, system: System, tmp_path: Path) -> None:
         charge_point = await known(system, "CP1", "SN-1")

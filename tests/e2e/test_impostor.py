@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,9 @@ from tornado.ioloop import IOLoop
 
 from csms.app import CentralSystem
 from csms.config import Settings
+from csms.connections.overlaps import Overlaps
 from tests.conftest import DATABASE
+from tests.support import PATIENCE
 from tests.support.charge_point import BOOT, ScriptedChargePoint
 from tests.support.pages import sign_in
 from tests.support.raw_socket import RawSocket, client_frame
@@ -119,6 +122,22 @@ class TestMissingSerial:
         [found] = await system.database.rejected_connections.find().to_list(None)
         assert (found["reason"], found["remoteAddress"]) == ("Serial missing", THERE)
         assert found["count"] == 3
+
+    async def test_it_is_told_why_though_the_nodes_look_at_the_record_meanwhile(
+        self, system: System, genuine: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        impostor = await system.connect(network_interface=THERE)
+        deps = system.central_system.services.deps
+        record = deps.rejected_connections.record
+
+        async def look_first(*args: Any) -> None:
+            await system.central_system.services.whitelisting.records_changed(["CP1"])
+            await record(*args)
+
+        monkeypatch.setattr(deps.rejected_connections, "record", look_first)
+        assert (await impostor.boot())["status"] == "Rejected"
+        assert await impostor.closed() == (1008, "Serial missing")
+        assert (await system.record())["ocppSessionId"] is None
 
     async def test_the_charge_point_itself_need_not_boot_again(
         self, system: System, genuine: None
@@ -292,6 +311,64 @@ async def test_bare_records_are_shown(system: System) -> None:
         assert ("unprotected" in text) is is_shown, path
 
 
+@pytest.fixture
+def overlaps_end(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when it was decided what a connection beside another was."""
+    decided, watch = asyncio.Event(), Overlaps._watch
+
+    async def watched(self: Overlaps, *args: Any) -> None:
+        await watch(self, *args)
+        decided.set()
+
+    monkeypatch.setattr(Overlaps, "_watch", watched)
+    return decided
+
+
+class TestSerialGuessing:
+    """Serials are tried at a record, one after the other."""
+
+    async def test_no_more_than_a_few_are_heard(self, system: System) -> None:
+        await system.whitelist(serialNumber="SN-42")
+        most = system.central_system.settings.max_failed_attempts
+        for number in range(most):
+            impostor = await system.connect(network_interface=THERE)
+            answer = await impostor.boot(chargePointSerialNumber=f"SN-{number}")
+            assert answer["status"] == "Rejected"
+            assert await impostor.closed() == (1008, "Serial mismatch")
+        impostor = await system.connect(network_interface=THERE)
+        assert (await impostor.boot(chargePointSerialNumber="SN-42"))["status"] == "Rejected"
+        assert await impostor.closed() == (1008, "Too many failed attempts")
+        [alarm] = await alarms(system, kind="signInGuessing")
+        assert alarm["facts"] == {"address": THERE, "identity": "CP1"}
+        charge_point = await system.connect(network_interface=HERE)
+        assert (await charge_point.boot(chargePointSerialNumber="SN-42"))["status"] == "Accepted"
+
+    async def test_who_guesses_beside_the_charge_point_does_not_lock_it_out(
+        self, system: System
+    ) -> None:
+        charge_point = await system.verified()
+        await leave(system, charge_point)
+        for number in range(system.central_system.settings.max_failed_attempts + 1):
+            impostor = await system.connect()
+            await impostor.boot(chargePointSerialNumber=f"no-{number}")
+            assert await impostor.closed() == (1008, "Serial mismatch")
+        charge_point = await system.connect()
+        answer = await charge_point.boot(chargePointSerialNumber="SN-CP1")
+        assert answer["status"] == "Accepted"
+        assert "signInGuessing" in await kinds(system)
+
+    async def test_a_device_that_says_the_same_again_does_not_guess(self, system: System) -> None:
+        await system.whitelist(serialNumber="a mistake")
+        for _ in range(system.central_system.settings.max_failed_attempts + 1):
+            charge_point = await system.connect()
+            await charge_point.boot(**SERIAL)
+            assert await charge_point.closed() == (1008, "Serial mismatch")
+        await system.rest("PATCH", PATH, {"serialNumber": "SN-1"})
+        charge_point = await system.connect()
+        assert (await charge_point.boot(**SERIAL))["status"] == "Accepted"
+        assert await kinds(system) == []
+
+
 class TestTwoDevices:
     """Two devices claim one identity."""
 
@@ -320,6 +397,50 @@ class TestTwoDevices:
             _, text = await visitor.page(path)
             assert HERE in text and THERE in text, path
             assert f"/admin/alarms/{alarm['id']}/close" in text
+
+    async def test_a_newcomer_from_the_address_of_the_holder(self, system: System) -> None:
+        system.central_system.settings.replace_ping_timeout = 5
+        await system.whitelist()
+        holder = await system.connect()
+        await holder.boot(**SERIAL)
+        for _ in range(2):
+            impostor = await system.connect()
+            assert await impostor.closed() == (1008, "Already connected")
+        [alarm] = await eventually(lambda: alarms(system), bool)
+        assert alarm["facts"] == {
+            "evidence": "bothAlive", "address": "127.0.0.1", "otherAddress": "127.0.0.1",
+        }  # fmt: skip
+
+    async def test_a_device_whose_connections_overlap_is_one(
+        self, system: System, overlaps_end: asyncio.Event
+    ) -> None:
+        system.central_system.settings.replace_ping_timeout = 5
+        await system.whitelist()
+        first = await system.connect()
+        await first.boot(**SERIAL)
+        second = await system.connect()
+        assert await second.closed() == (1008, "Already connected")
+        await leave(system, first)
+        third = await system.connect()
+        await third.boot(**SERIAL)
+        await asyncio.wait_for(overlaps_end.wait(), PATIENCE)
+        assert await kinds(system) == []
+
+    async def test_so_is_one_that_connects_twice_at_once(
+        self, system: System, overlaps_end: asyncio.Event
+    ) -> None:
+        system.central_system.settings.replace_ping_timeout = 5
+        await system.whitelist()
+        both = await asyncio.gather(system.connect(), system.connect())
+        ends = [asyncio.ensure_future(one.closed()) for one in both]
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        assert [end.result()[1] for end in done] == ["Already connected"]
+        kept = both[1 - ends.index(*done)]
+        await kept.boot(**SERIAL)
+        await asyncio.wait_for(overlaps_end.wait(), PATIENCE)
+        assert await kinds(system) == []
+        assert await kept.call("Heartbeat", {})
+        await kept.close()
 
     async def test_a_wrong_password_is_no_claim(self, system: System) -> None:
         await system.whitelist(authorizationKey=KEY)
@@ -526,6 +647,28 @@ class TestSecrets:
         await impostor.call("Heartbeat", {})
         assert impostor.waiting_calls == 0
 
+    @pytest.mark.parametrize(
+        "key",
+        [
+            " AuthorizationKey",
+            "Authorization_Key\t",
+            "Authorization\u200bKey",
+            "Author\u0131zationKey",
+            "ＡuthorizationKey",
+        ],
+    )
+    async def test_nor_a_key_by_another_spelling(self, system: System, key: str) -> None:
+        await system.whitelist(serialNumber="SN-1")
+        impostor = await system.connect()
+        await impostor.boot()
+        payload = {"key": key, "value": KEY}
+        status, _ = await self.give(system, "ChangeConfiguration", payload)
+        assert status == 409
+        await impostor.call("Heartbeat", {})
+        assert impostor.waiting_calls == 0
+        [command] = await system.database.commands.find().to_list(None)
+        assert KEY not in repr(command)
+
     async def test_a_session_before_does_not_count(self, system: System) -> None:
         charge_point = await system.verified()
         await leave(system, charge_point)
@@ -549,6 +692,18 @@ class TestSecrets:
         action, payload = self.GIVEN[0]
         charge_point.answers[action] = lambda _: ACCEPTED
         assert (await self.give(system, action, payload))[0] == 200
+
+    async def test_a_key_that_was_replaced_since_does_not_count(self, system: System) -> None:
+        await system.whitelist(authorizationKey=KEY)
+        charge_point = await system.connect(password=KEY)
+        await charge_point.boot()
+        action, payload = self.GIVEN[0]
+        charge_point.answers[action] = lambda _: ACCEPTED
+        assert (await self.give(system, action, payload))[0] == 200
+        # It has not connected with that yet: the old one still counts.
+        assert (await self.give(system, action, payload))[0] == 200
+        await system.rest("PATCH", PATH, {"authorizationKey": KEY + "!"})
+        assert (await self.give(system, action, payload))[0] == 409
 
     @pytest.mark.parametrize("told", ["sn-1", "SN-2"])
     async def test_after_verify(self, system: System, told: str) -> None:

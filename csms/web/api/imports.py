@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import IO, Annotated, Any, TypeVar
 
@@ -21,7 +21,6 @@ from csms.domain.csv_text import Delimiter, parse_delimiter
 from csms.domain.fleet_csv import inspect_fleet
 from csms.domain.fleet_plan import Result, RowResult, Summary
 from csms.domain.id_tag_csv import inspect_id_tags
-from csms.domain.installed_certificate import EndReason
 from csms.errors import CsmsError, DatabaseUnavailable, MalformedInput
 from csms.repositories.fleet_import import FleetImport
 from csms.repositories.id_tag_import import IdTagImport
@@ -232,7 +231,7 @@ class ImportHandler(CsvImportHandler):
                 self.services.database,
                 self.services.deps.clock,
                 whitelisting.records_changed,
-                _keep if query.keepCertificates else whitelisting.credentials_changed,
+                None if query.keepCertificates else whitelisting.credentials_changed,
             )
             batches = fleet_import.run(file, found, dry_run=query.dryRun, update=query.update)
             await self.answer(batches, Summary(query.dryRun, found))
@@ -262,10 +261,6 @@ class IdTagImportHandler(CsvImportHandler):
             id_tag_import = IdTagImport(self.services.database, self.services.deps.clock)
             batches = id_tag_import.run(file, found, dry_run=query.dryRun, update=query.update)
             await self.answer(batches, Summary(query.dryRun, found))
-
-
-async def _keep(ended: Mapping[str, EndReason]) -> None:
-    return None
 
 
 def _let_others_work() -> None:
