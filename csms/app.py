@@ -63,6 +63,7 @@ from csms.repositories.local_lists import LocalLists
 from csms.repositories.node_calls import NodeCalls
 from csms.repositories.nodes import Nodes
 from csms.repositories.overview import Overview
+from csms.repositories.provided_users import ProvidedUsers
 from csms.repositories.rejected_connections import RejectedConnections
 from csms.repositories.reservations import Reservations
 from csms.repositories.schema import Schema
@@ -82,6 +83,7 @@ from csms.web.open_alarms import OpenAlarms
 from csms.web.server import Server
 from csms.web.services import Services
 from csms.web.sign_in_record import SignInRecord
+from csms.web.sign_on_guard import SignOnGuard
 from csms.web.token_guard import TokenGuard
 
 log = structlog.get_logger(__name__)
@@ -221,6 +223,9 @@ class CentralSystem:
             open_alarms=OpenAlarms(alarm_records, self.metrics),
             audit=self.audit,
             provider=Provider(settings) if settings.oidc_issuer else None,
+            sign_on_guard=SignOnGuard(
+                most, self.limits, ProvidedUsers(self.database, clock), sessions, record
+            ),
             whitelisting=Whitelisting(deps, holding, revocation),
             revocation=revocation,
             revocation_list=self.revocation_list,

@@ -22,8 +22,9 @@ from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
 from csms.connections.connection import CREDENTIALS_REQUIRED, REPLACED, Connection
-from csms.connections.credentials import CredentialChecker, Credentials, Standing
+from csms.connections.credentials import CredentialChecker, Credentials, Source, Standing
 from csms.connections.overlaps import Overlaps
+from csms.connections.password_queue import PasswordQueue
 from csms.connections.registry import Registry
 from csms.connections.standstill import Standstills
 from csms.connections.visitor import Visitor, read_identity, read_password
@@ -51,7 +52,7 @@ from csms.ocppj.quirks import (
     MISSING_SUBPROTOCOL,
     TRAILING_SLASH,
 )
-from csms.passwords import PasswordPool
+from csms.passwords import CHARGE_POINTS_AT_ONCE, PasswordPool
 from csms.repositories.charge_points import kept_of
 from csms.repositories.rejected_connections import Rejection
 
@@ -144,7 +145,9 @@ class Admission:
         self._registry = registry
         self._bus = bus
         self._standstills = standstills
-        self._checker = CredentialChecker(deps, verifier, passwords)
+        self._checker = CredentialChecker(
+            deps, verifier, PasswordQueue(passwords, CHARGE_POINTS_AT_ONCE)
+        )
         self._attempts = FailedAttempts(deps.limiter, deps.settings.max_failed_attempts)
         self._overlaps = Overlaps(deps)
         self.waiting = WaitingRoom()
@@ -176,7 +179,9 @@ class Admission:
         if record is None:
             refused = await self._refuse_unknown(visitor.remote_address, identity)
             return refused or Admitted(identity, None, Proof(shown.is_tls), shown, quirks)
-        standing = await self._check(visitor.remote_address, identity, record, shown)
+        standing = await self._check(
+            Source(visitor.remote_address, visitor.has_left), identity, record, shown
+        )
         if isinstance(standing, Refused):
             return standing
         # From here on it goes by the identity on record, in whatever case it came.
@@ -201,16 +206,20 @@ class Admission:
         return Refused(Reason.NOT_WHITELISTED, http, identity)
 
     async def _check(
-        self, address: str, identity: str, record: db.Document, shown: Credentials
+        self, source: Source, identity: str, record: db.Document, shown: Credentials
     ) -> Standing | Refused:
         """Step 4, without trying the passwords of who guesses."""
+        address = source.address
         # By the record: it may be meant by its serial, or by its identity in any case.
         wait = self._attempts.must_wait(address, record["_id"])
         if wait and not self._checker.is_known_good(record, shown):
             self._note_guessing(address, identity, record)
             return Refused(Reason.TOO_MANY_ATTEMPTS, 429, identity, wait)
         try:
-            standing = await self._checker.judge(record, shown)
+            with self._attempts.under_way(
+                address, record["_id"], counts=shown.password is not None
+            ):
+                standing = await self._checker.judge(record, shown, source)
         except Busy as busy:
             return Refused(Reason.TOO_MANY_AT_ONCE, 503, identity, busy.retry_after)
         if standing.is_refused:
@@ -331,8 +340,9 @@ class Admission:
         record = serial and await self._deps.charge_points.find_by_serial_only(serial)
         if not record:
             return Reason.NOT_WHITELISTED
-        address, identity = connection.remote_address, connection.identity
-        standing = await self._check(address, identity, record, connection.credentials)
+        identity = connection.identity
+        source = Source(connection.remote_address, lambda: connection.closed)
+        standing = await self._check(source, identity, record, connection.credentials)
         if isinstance(standing, Refused):
             return standing.reason
         if self._deps.settings.confirm_serial_binding:

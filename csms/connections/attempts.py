@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from csms.domain.limiter import Limit, Limiter, joined, network_of
 
 MINUTE = 60.0
@@ -24,6 +28,7 @@ class FailedAttempts:
     def __init__(self, limiter: Limiter, most: int) -> None:
         """`most` is how often a visitor may fail within a minute; 0 sets no limit."""
         self._limiter = limiter
+        self._under_way: Counter[str] = Counter()
         self._own = Limit("socketOwn", most, MINUTE)
         self._network = Limit("socketNetwork", most * ADDRESS_FACTOR, MINUTE)
         self._unknown = Limit("socketUnknown", most * UNKNOWN_FACTOR, MINUTE)
@@ -32,10 +37,26 @@ class FailedAttempts:
     def must_wait(self, address: str, charge_point_id: str) -> float:
         """Seconds until this visitor is heard again; 0 if it is now."""
         network = network_of(address)
-        own = self._limiter.tally(self._own, joined(charge_point_id, network))
-        if not own.count:
-            return 0
-        return own.wait(self._own) or self._limiter.wait(self._network, network)
+        visitor = joined(charge_point_id, network)
+        own, besides = self._limiter.tally(self._own, visitor), self._under_way.get(visitor, 0)
+        if wait := own.wait(self._own, besides=besides):
+            return wait
+        return self._limiter.wait(self._network, network) if own.count else 0
+
+    @contextmanager
+    def under_way(self, address: str, charge_point_id: str, *, counts: bool) -> Iterator[None]:
+        """Check a password: until that is done it may be wrong, and many at once gain nothing.
+
+        `counts` is whether there is one.
+        """
+        visitor = joined(charge_point_id, network_of(address))
+        self._under_way[visitor] += counts
+        try:
+            yield
+        finally:
+            self._under_way[visitor] -= counts
+            if not self._under_way[visitor]:
+                del self._under_way[visitor]
 
     def failed(self, address: str, charge_point_id: str) -> None:
         """Note a wrong password."""

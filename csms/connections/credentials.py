@@ -5,7 +5,7 @@ Profile 1 is HTTP Basic, 2 is HTTP Basic over TLS, 3 is TLS with a client certif
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,13 +18,14 @@ from csms.connections.certificates import (
     judge_certificate,
     record_of,
 )
+from csms.connections.password_queue import PasswordQueue, Whence
 from csms.domain.authorization_key import KeyVerifier
 from csms.domain.charge_point import has_key
 from csms.domain.installed_certificate import EndReason
+from csms.domain.limiter import network_of
 from csms.domain.proof import NOTHING_PROVEN, Proof
 from csms.domain.secret_values import REMEMBERED_SECONDS
 from csms.errors import DatabaseUnavailable
-from csms.passwords import PasswordPool
 
 JUST_SET = timedelta(seconds=REMEMBERED_SECONDS)
 """So long a key is masked wherever it may be repeated."""
@@ -37,6 +38,14 @@ class Credentials:
     password: bytes | None = None
     is_tls: bool = False
     certificate: ShownCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where credentials come from, and whether who has sent them is gone."""
+
+    address: str
+    has_left: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +64,14 @@ class Standing:
 class CredentialChecker:
     """Compares what is shown with what is on record."""
 
-    def __init__(self, deps: Deps, verifier: KeyVerifier, passwords: PasswordPool) -> None:
+    def __init__(self, deps: Deps, verifier: KeyVerifier, passwords: PasswordQueue) -> None:
         self._deps = deps
         self._passwords = passwords
         self._verifier = verifier
 
-    async def judge(self, record: Mapping[str, Any], shown: Credentials) -> Standing:
+    async def judge(
+        self, record: Mapping[str, Any], shown: Credentials, source: Source
+    ) -> Standing:
         """Say where a visitor stands; a key or profile that it was waiting for is taken over.
 
         Raises:
@@ -70,7 +81,9 @@ class CredentialChecker:
         certificate = shown.certificate
         verdict = None if certificate is None else judge_certificate(record, certificate)
         fitting = certificate if verdict is Verdict.FITS else None
-        key = None if shown.password is None else await self._fitting(record, shown, fitting)
+        key = (
+            None if shown.password is None else await self._fitting(record, shown, fitting, source)
+        )
         reached = 3 if fitting else (2 if shown.is_tls else 1) if key else 0
         proof = Proof(shown.is_tls, reached, key, None if fitting is None else fitting.fingerprint)
         nothing_fits = key is None and fitting is None
@@ -87,13 +100,20 @@ class CredentialChecker:
         return bool(stored and shown.password and self._verifier.known_good(stored, shown.password))
 
     async def _fitting(
-        self, record: Mapping[str, Any], shown: Credentials, certificate: ShownCertificate | None
+        self,
+        record: Mapping[str, Any],
+        shown: Credentials,
+        certificate: ShownCertificate | None,
+        source: Source,
     ) -> str | None:
         """The key on record that the password fits, which is the current one from then on."""
         password = shown.password or b""
+        network = network_of(source.address)
+        is_expected = network == network_of(record.get("remoteAddress") or "")
+        whence = Whence(network, is_expected, source.has_left)
         current = record.get("authorizationKeyHash")
         coming = record.get("nextAuthorizationKeyHash")
-        if coming and await self._verify(coming, password):
+        if coming and await self._verify(coming, password, whence):
             await self._end_older(record, EndReason.KEY, certificate)
             # Not if ops have set another key while this one was looked at.
             if not await self._deps.charge_points.take_over(
@@ -109,7 +129,7 @@ class CredentialChecker:
         if not current:
             return None
         is_new_here = not self._verifier.known_good(current, password)
-        if not await self._verify(str(current), password):
+        if not await self._verify(str(current), password, whence):
             return None
         if is_new_here and await self._was_just_set(current):
             self._remember(record, password)
@@ -148,10 +168,10 @@ class CredentialChecker:
         before = None if own is None else own["createdAt"]
         await self._deps.certificates.end(record["_id"], because, self._deps.clock(), before=before)
 
-    async def _verify(self, stored: str, password: bytes) -> bool:
+    async def _verify(self, stored: str, password: bytes, whence: Whence) -> bool:
         if self._verifier.known_good(stored, password):
             return True
         key_hash = await self._deps.stored_keys.hash_of(stored)
         return key_hash is not None and await self._passwords.run(
-            self._verifier.verify, key_hash, password, stored
+            whence, self._verifier.verify, key_hash, password, stored
         )

@@ -26,7 +26,9 @@ NETWORK_SHARE = 1 / 4
 MAX_NETWORKS = 10_000
 """Networks whose newcomers are counted at a time."""
 CLAIM = Limit("claim", 4, 2.0)
-"""How often an identity may come as one on record: a flood may have learned it."""
+"""How often an identity may come as one on record from one network: a flood may have learned it.
+
+What comes from elsewhere takes nothing from the charge point itself."""
 READ_AGAIN_AFTER = 2.0
 READ_SHARE = 20
 """Reading the identities takes a twentieth of the time at most."""
@@ -109,7 +111,7 @@ class Gate:
         """
         now = self._clock()
         shares = [self._everybody]
-        if identity is None or not self._is_claimed(identity):
+        if identity is None or not self._is_claimed(network, identity):
             shares = [self._share_of(network, now), self._strangers, self._everybody]
         for share in shares:
             if not share.has_room(now):
@@ -118,12 +120,13 @@ class Gate:
             share.let_in += 1
         return 0
 
-    def _is_claimed(self, identity: str) -> bool:
+    def _is_claimed(self, network: str, identity: str) -> bool:
         if identity not in self._known:
             return False
-        if self._claims.wait(CLAIM, identity):
+        claim = f"{network}\n{identity}"
+        if self._claims.wait(CLAIM, claim):
             return False
-        self._claims.count(CLAIM, identity)
+        self._claims.count(CLAIM, claim)
         return True
 
     def _share_of(self, network: str, now: float) -> _Share:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -33,6 +34,8 @@ class Visitor:
     is_tls: bool = False
     certificate: ShownCertificate | None = None
     """The client certificate, if there was one."""
+    has_left: Callable[[], bool] = lambda: False
+    """Whether the connection was closed meanwhile."""
 
     @property
     def names_endpoint(self) -> bool:

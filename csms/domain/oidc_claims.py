@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from csms.domain.api_token import Role
+from csms.domain.name_characters import objection
 from csms.domain.text import nfc
 
 MAX_NAME = 64
@@ -13,12 +14,15 @@ _NAMES = ("preferred_username", "email", "name", "sub")
 
 
 def name_of(claims: Mapping[str, Any]) -> str:
-    """The name to show, in the order of `_NAMES`; without characters that cannot be seen."""
+    """The name to show, in the order of `_NAMES`.
+
+    It is without characters that cannot be seen; one that looks like another is passed over.
+    """
     for claim in _NAMES:
         value = claims.get(claim)
         if isinstance(value, str):
             name = "".join(c for c in nfc(value) if c.isprintable()).strip()[:MAX_NAME]
-            if name:
+            if name and objection(name) is None:
                 return name
     return "?"
 

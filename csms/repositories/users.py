@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +18,6 @@ from csms.passwords import PasswordPool
 from csms.repositories.last_admin import keep_an_admin
 
 LAST_ADMIN = "This is the last user with the role admin. Make another admin first."
-MAX_NAMESAKES = 100
 
 
 class Users:
@@ -61,40 +59,6 @@ class Users:
             written = taken_by if taken_by != record["name"] else None
             raise Duplicate("name", taken_by, written) from None
         return record
-
-    async def sign_in_from_provider(
-        self, issuer: str, subject: str, name: str, role: Role
-    ) -> db.Document:
-        """The user that a provider has signed in, made at the first time.
-
-        The role is the provider's each time. A name that somebody else has gets a number behind it.
-        """
-        changes = {"role": role, "lastSignInAt": self._clock()}
-        key = {"issuer": issuer, "subject": subject}
-        for number in range(1, MAX_NAMESAKES):
-            async with db.errors():
-                record = await self.collection.find_one_and_update(
-                    {field: {"$eq": value} for field, value in key.items()},
-                    {"$set": changes},
-                    return_document=ReturnDocument.AFTER,
-                )
-            if record is not None:
-                return record
-            free = name if number == 1 else f"{name} ({number})"
-            made: db.Document = {
-                "_id": fold(free),
-                "name": free,
-                **key,
-                **changes,
-                "createdAt": self._clock(),
-                "createdBy": issuer,
-            }
-            # Taken is either the name, or the person: another tab of theirs was quicker.
-            with suppress(Duplicate):
-                async with db.errors():
-                    await self.collection.insert_one(made)
-                return made
-        raise Duplicate("name")
 
     async def change(self, name: str, patch: UserPatch) -> db.Document:
         """Change what the patch names.

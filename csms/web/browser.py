@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
@@ -14,6 +15,7 @@ from csms.web.sign_in_record import Caller
 SESSION_COOKIE = "csms_session"
 DEVICE_COOKIE = "csms_device"
 """Known from an earlier sign-in; it is no right to anything (csms/web/guard.py)."""
+_DEVICE = re.compile(r"csms_[A-Za-z0-9_-]{43}")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -29,7 +31,9 @@ def cookie_options(request: HTTPServerRequest, path_prefix: str) -> dict[str, An
 
 def caller_of(handler: RequestHandler) -> Caller:
     """Where a request comes from, for the limits on failed tries."""
-    return Caller(handler.request.remote_ip or "", handler.get_cookie(DEVICE_COOKIE))
+    device = handler.get_cookie(DEVICE_COOKIE)
+    is_ours = device is not None and _DEVICE.fullmatch(device) is not None
+    return Caller(handler.request.remote_ip or "", device if is_ours else None)
 
 
 async def signed_in(

@@ -37,7 +37,7 @@ KNOWN_DAYS = 90
 
 KNOWN = Limit("known", 0, KNOWN_DAYS * DAY)
 
-SIGN_IN, SIGN_OUT, SINGLE_SIGN_ON = "/sign-in", "/sign-out", "/sign-in/single-sign-on"
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,6 @@ class Guard:
         holder = read_holder(user, is_user=True)
         await self._record.store(holder, Event.SIGNED_IN, SIGN_IN, caller)
         return SignedIn(session, device)
-
-    async def sign_in_from_provider(self, user: db.Document, caller: Caller) -> str:
-        """Begin a session for a user whom a provider of single sign-on vouches for."""
-        session = await self._sessions.begin("user", user["_id"])
-        holder = read_holder(user, is_user=True)
-        await self._record.store(holder, Event.SIGNED_IN, SINGLE_SIGN_ON, caller)
-        return session
-
-    def provider_refused(self, caller: Caller) -> None:
-        """Note that somebody came back from the provider with nothing that lets them in."""
-        self._record.failed(None, SINGLE_SIGN_ON, caller)
 
     async def sign_out(self, holder: ApiToken | None, secret: str, caller: Caller) -> None:
         """End a session."""

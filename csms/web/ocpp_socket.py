@@ -120,6 +120,7 @@ class OcppSocket(WebSocketHandler):
             self.request.remote_ip or "",
             self.request.protocol == "https",
             self._certificate(),
+            self._has_left,
         )
 
     def _has_left(self) -> bool:

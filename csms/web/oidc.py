@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,18 +18,17 @@ from urllib.parse import quote, urlencode
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.httpclient import HTTPRequest
 
 from csms.config import Settings
-from csms.errors import CsmsError
+from csms.web.oidc_http import Kept, ProviderHttp, ProviderUnavailable, SignOnFailed
 
 METADATA_SECONDS = 3600.0
 """How long the provider's description and keys are kept."""
 KEYS_AGAIN_AFTER = 10.0
 """Seconds before keys are fetched again for an ID token that none of them has signed."""
-TIMEOUT = 10.0
-MAX_ANSWER_BYTES = 1024 * 1024
+MAX_SUBJECT = 255
+"""Characters of a subject (Core 1.0, 2)."""
 CLOCK_LEEWAY = 60
 """Seconds by which the provider's clock may be ahead or behind."""
 
@@ -39,14 +37,6 @@ ALGORITHMS = (
     "Ed25519", "EdDSA",
 )  # fmt: skip
 """Signatures that need the provider's private key: `none` and HS256 are not among them."""
-
-
-class SignOnFailed(CsmsError):
-    """The provider's answer signs nobody in. The text is for the log, and holds no secret."""
-
-
-class ProviderUnavailable(SignOnFailed):
-    """The provider did not answer, or not as OpenID Connect has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +58,17 @@ class Attempt:
     def pack(self) -> str:
         """As the value of a cookie."""
         values = [self.state, self.nonce, self.verifier, self.next]
-        return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+        return base64.urlsafe_b64encode(json.dumps(values, ensure_ascii=False).encode()).decode()
 
     @classmethod
     def unpack(cls, packed: str) -> Attempt | None:
         """The attempt of a cookie; None if it is none of ours."""
         try:
             values = json.loads(base64.urlsafe_b64decode(packed))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if isinstance(values, list) and len(values) == 4:
-            if all(isinstance(value, str) for value in values):
+            if all(isinstance(value, str) and value and value.isprintable() for value in values):
                 return cls(*values)
         return None
 
@@ -93,9 +83,9 @@ class Provider:
         secret = settings.oidc_client_secret
         self._client_secret = None if secret is None else secret.get_secret_value()
         self._scope = settings.oidc_scope
-        self._metadata: tuple[float, Mapping[str, Any]] | None = None
-        self._keys: tuple[float, KeySet] | None = None
-        self._http: AsyncHTTPClient | None = None
+        self._http = ProviderHttp()
+        self._metadata = Kept(self._read_metadata)
+        self._keys = Kept(self._read_keys)
 
     async def authorization_url(self, attempt: Attempt, redirect_uri: str) -> str:
         """Where the browser is sent to sign in.
@@ -117,16 +107,11 @@ class Provider:
         endpoint = self._endpoint(await self.metadata(), "authorization_endpoint")
         return endpoint + ("&" if "?" in endpoint else "?") + urlencode(query)
 
-    async def claims(
-        self, attempt: Attempt, answer: Mapping[str, str], redirect_uri: str
-    ) -> Mapping[str, Any]:
-        """What the provider says of the person who signed in there.
-
-        `answer` is the query that it sent the browser back with.
+    def code_of(self, attempt: Attempt, answer: Mapping[str, str]) -> str:
+        """The code in an answer to this attempt; `answer` is the query the browser came back with.
 
         Raises:
             SignOnFailed: it is no answer to this attempt, or not the provider's.
-            ProviderUnavailable: the provider did not answer in turn.
         """
         if not hmac.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
             raise SignOnFailed("the state is not that of this browser")
@@ -136,9 +121,18 @@ class Provider:
             raise SignOnFailed(f"the provider refused: {answer['error'][:100]!r}")
         if not answer.get("code"):
             raise SignOnFailed("there is no code")
+        return answer["code"]
+
+    async def claims(self, attempt: Attempt, code: str, redirect_uri: str) -> Mapping[str, Any]:
+        """What the provider says of the person who signed in there.
+
+        Raises:
+            SignOnFailed: it did not give this code, or its answer is not for this attempt.
+            ProviderUnavailable: the provider did not answer.
+        """
         metadata = await self.metadata()
-        tokens = await self._redeem(metadata, attempt, answer["code"], redirect_uri)
-        claims = await self._verified(metadata, tokens.get("id_token"), attempt.nonce)
+        tokens = await self._redeem(metadata, attempt, code, redirect_uri)
+        claims = await self._verified(tokens.get("id_token"), attempt.nonce)
         if "userinfo_endpoint" in metadata and isinstance(tokens.get("access_token"), str):
             claims = {**await self._user_info(metadata, tokens, claims["sub"]), **claims}
         return claims
@@ -149,16 +143,17 @@ class Provider:
         Raises:
             ProviderUnavailable: it did not, or it calls itself something else.
         """
-        if self._metadata is None or self._metadata[0] < time.monotonic():
-            url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            found = await self._fetch(HTTPRequest(url))
-            if found.get("issuer") != self.issuer:
-                raise ProviderUnavailable(
-                    f"the provider calls itself {str(found.get('issuer'))[:200]!r}; set oidc_issuer"
-                    " to exactly that"
-                )
-            self._metadata = time.monotonic() + METADATA_SECONDS, found
-        return self._metadata[1]
+        return await self._metadata.get(METADATA_SECONDS)
+
+    async def _read_metadata(self) -> Mapping[str, Any]:
+        url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        found = await self._http.fetch(HTTPRequest(url))
+        if found.get("issuer") != self.issuer:
+            raise ProviderUnavailable(
+                f"the provider calls itself {str(found.get('issuer'))[:200]!r}; set oidc_issuer"
+                " to exactly that"
+            )
+        return found
 
     async def _redeem(
         self, metadata: Mapping[str, Any], attempt: Attempt, code: str, redirect_uri: str
@@ -171,7 +166,9 @@ class Provider:
             "code_verifier": attempt.verifier,
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        methods = metadata.get("token_endpoint_auth_methods_supported")
+        if not isinstance(methods, list):
+            methods = ["client_secret_basic"]
         if self._client_secret is None:
             form["client_id"] = self._client_id
         elif "client_secret_basic" in methods:
@@ -181,13 +178,11 @@ class Provider:
         else:
             form |= {"client_id": self._client_id, "client_secret": self._client_secret}
         endpoint = self._endpoint(metadata, "token_endpoint")
-        return await self._fetch(
+        return await self._http.fetch(
             HTTPRequest(endpoint, method="POST", headers=headers, body=urlencode(form))
         )
 
-    async def _verified(
-        self, metadata: Mapping[str, Any], id_token: Any, nonce: str
-    ) -> Mapping[str, Any]:
+    async def _verified(self, id_token: Any, nonce: str) -> Mapping[str, Any]:
         """The claims of an ID token, checked as Core 1.0, 3.1.3.7 asks."""
         if not isinstance(id_token, str):
             raise SignOnFailed("there is no ID token")
@@ -201,39 +196,39 @@ class Provider:
             nonce={"essential": True, "value": nonce},
         )
         try:
-            token = await self._decode(metadata, id_token)
+            token = await self._decode(id_token)
             registry.validate(token.claims)
         except JoseError as error:
             raise SignOnFailed(f"the ID token is not good: {str(error)[:200]}") from None
         except (TypeError, ValueError):
             raise SignOnFailed("the ID token cannot be read") from None
         claims = token.claims
+        subject = claims["sub"]
+        if not isinstance(subject, str) or not subject.isprintable() or len(subject) > MAX_SUBJECT:
+            raise SignOnFailed("the ID token has no subject that is one")
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if several else self._client_id) != self._client_id:
             raise SignOnFailed("the ID token is for another client")
         return claims
 
-    async def _decode(self, metadata: Mapping[str, Any], id_token: str) -> jwt.Token:
-        keys = await self._key_set(metadata, METADATA_SECONDS)
+    async def _decode(self, id_token: str) -> jwt.Token:
+        keys = await self._keys.get(METADATA_SECONDS)
         try:
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
         except JoseError:
             # The provider may have changed its keys since.
-            again = await self._key_set(metadata, KEYS_AGAIN_AFTER)
+            again = await self._keys.get(KEYS_AGAIN_AFTER)
             if again is keys:
                 raise
             return jwt.decode(id_token, again, algorithms=ALGORITHMS)
 
-    async def _key_set(self, metadata: Mapping[str, Any], oldest: float) -> KeySet:
-        """The provider's keys, fetched no longer than so many seconds ago."""
-        if self._keys is None or self._keys[0] + oldest < time.monotonic():
-            found = await self._fetch(HTTPRequest(self._endpoint(metadata, "jwks_uri")))
-            try:
-                keys = KeySet.import_key_set(found)  # type: ignore[arg-type]
-            except (JoseError, KeyError, TypeError, ValueError):
-                raise ProviderUnavailable("the provider's keys cannot be read") from None
-            self._keys = time.monotonic(), keys
-        return self._keys[1]
+    async def _read_keys(self) -> KeySet:
+        endpoint = self._endpoint(await self.metadata(), "jwks_uri")
+        found = await self._http.fetch(HTTPRequest(endpoint))
+        try:
+            return KeySet.import_key_set(found)  # type: ignore[arg-type]
+        except (JoseError, KeyError, TypeError, ValueError):
+            raise ProviderUnavailable("the provider's keys cannot be read") from None
 
     async def _user_info(
         self, metadata: Mapping[str, Any], tokens: Mapping[str, Any], subject: str
@@ -241,7 +236,7 @@ class Provider:
         """The claims that are not in the ID token (Core 1.0, 5.3)."""
         bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
         endpoint = self._endpoint(metadata, "userinfo_endpoint")
-        found = await self._fetch(HTTPRequest(endpoint, headers=bearer))
+        found = await self._http.fetch(HTTPRequest(endpoint, headers=bearer))
         if found.get("sub") != subject:
             raise SignOnFailed("the user info is of another person")
         return found
@@ -252,33 +247,3 @@ class Provider:
         if not isinstance(url, str) or not url.startswith(schemes):
             raise ProviderUnavailable(f"the provider has no {name} that can be used")
         return url
-
-    async def _fetch(self, request: HTTPRequest) -> Mapping[str, Any]:
-        if self._http is None:
-            self._http = SimpleAsyncHTTPClient(
-                force_instance=True, max_clients=10, max_body_size=MAX_ANSWER_BYTES
-            )
-        request.follow_redirects = False
-        request.request_timeout = request.connect_timeout = TIMEOUT
-        where = request.url.partition("?")[0]
-        try:
-            response = await self._http.fetch(request)
-            found = json.loads(response.body)
-        except HTTPClientError as error:
-            raise ProviderUnavailable(f"{where} answered {error.code}{_reason(error)}") from None
-        except OSError as error:
-            raise ProviderUnavailable(f"{where} cannot be reached: {error}") from None
-        except ValueError:
-            raise ProviderUnavailable(f"{where} did not answer with JSON") from None
-        if not isinstance(found, dict):
-            raise ProviderUnavailable(f"{where} did not answer with a JSON object")
-        return found
-
-
-def _reason(error: HTTPClientError) -> str:
-    """The error code of a token endpoint (RFC 6749, 5.2): invalid_grant, invalid_client."""
-    try:
-        code = json.loads(error.response.body)["error"] if error.response else None
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return f" {code[:100]!r}" if isinstance(code, str) else ""

@@ -21,6 +21,7 @@ from csms.web.guard import Guard
 from csms.web.live import Live
 from csms.web.oidc import Provider
 from csms.web.open_alarms import OpenAlarms
+from csms.web.sign_on_guard import SignOnGuard
 from csms.web.token_guard import TokenGuard
 
 
@@ -45,6 +46,7 @@ class Services:
     audit: Audit
     provider: Provider | None
     """Of single sign-on, if it is set up."""
+    sign_on_guard: SignOnGuard
     whitelisting: Whitelisting
     revocation: Revocation
     revocation_list: RevocationList

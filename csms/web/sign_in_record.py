@@ -39,6 +39,18 @@ class SignInRecord:
         )
         await self._audit.record(entry, self._deps.clock())
 
+    async def changed(self, holder: ApiToken, path: str, caller: Caller, what: str) -> None:
+        """Note that a sign-in has made or changed the user.
+
+        Raises:
+            DatabaseUnavailable: it may not be stored.
+        """
+        entry = Entry(
+            holder.name, holder.id, holder.role, "POST", path, ["role"], 303, caller.address,
+            subject=what,
+        )  # fmt: skip
+        await self._audit.record(entry, self._deps.clock())
+
     def failed(self, user: db.Document | None, path: str, caller: Caller) -> None:
         """Note a wrong password or token; `user` is whose it should have been, if there is one."""
         self._gather(user, Event.SIGN_IN_FAILED, path, 403, caller)

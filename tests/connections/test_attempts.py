@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from csms.connections.attempts import (
     ADDRESS_FACTOR,
     MINUTE,
@@ -82,3 +84,15 @@ def test_zero_is_no_limit() -> None:
         attempts.failed("a", "CP1")
         attempts.was_unknown("a")
     assert attempts.must_wait("a", "CP1") == attempts.unknown_must_wait("a") == 0
+
+
+def test_many_passwords_at_once_gain_nothing() -> None:
+    attempts = FailedAttempts(Limiter(), 3)
+    attempts.failed("a", "CP1")
+    with ExitStack() as checks:
+        for _ in range(2):
+            assert attempts.must_wait("a", "CP1") == 0
+            checks.enter_context(attempts.under_way("a", "CP1", counts=True))
+        assert attempts.must_wait("a", "CP1") > 0
+        assert attempts.must_wait("b", "CP1") == 0 == attempts.must_wait("a", "CP2")
+    assert attempts.must_wait("a", "CP1") == 0

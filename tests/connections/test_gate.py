@@ -107,6 +107,15 @@ def test_an_identity_that_a_flood_has_learned_opens_little() -> None:
     assert gate.wait("192.0.2.1", "cp2") == 0
 
 
+def test_who_uses_a_learned_identity_elsewhere_keeps_its_owner_out_no_more() -> None:
+    gate = gate_of(1_000, Clock(), *FLEET)
+    # Two networks fill what strangers get, and use the identity up where they are.
+    for network in ("198.51.100.8", "198.51.100.9"):
+        assert sum(gate.wait(network, "cp1") == 0 for _ in range(1_000)) == 250 + 4
+    assert gate.wait("192.0.2.1", "junk") > 0
+    assert gate.wait("192.0.2.1", "cp1") == 0
+
+
 def test_networks_are_bounded() -> None:
     gate = gate_of(10**6, Clock())
     for number in range(MAX_NETWORKS + 10):

@@ -230,6 +230,48 @@ class TestTokens:
         assert (await system.rest("GET", "/admin/nodes", token="a short one"))[0] == 401
 
 
+class TestKeys:
+    """Passwords of charge points."""
+
+    @staticmethod
+    async def guess(system: System, address: str, number: int) -> int:
+        """Guess at the key of CP; returns the HTTP status of the refusal."""
+        password, headers = f"a wrong key, {number:06}", {"X-Forwarded-For": address}
+        try:
+            await system.connect("CP", password=password, headers=headers)
+        except HTTPClientError as error:
+            return error.code
+        raise AssertionError("let in")
+
+    async def test_many_guesses_at_once_gain_nothing(self, system: System) -> None:
+        await system.whitelist("CP", authorizationKey=KEY)
+        guesses = (self.guess(system, "192.0.2.1", number) for number in range(40))
+        assert Counter(await asyncio.gather(*guesses)) == {401: MOST, 429: 40 - MOST}
+
+    async def test_a_flood_from_everywhere_does_not_delay_the_real_one(
+        self, system: System
+    ) -> None:
+        await system.whitelist("CP", authorizationKey=KEY)
+        real = {"X-Forwarded-For": "198.51.100.1"}
+        charge_point = await system.connect("CP", password=KEY, headers=real)
+        await charge_point.close()
+        await eventually(lambda: system.record("CP"), lambda r: r["ocppSessionId"] is None)
+        # As after a restart: no password is known to be good.
+        system.central_system.admission._checker._verifier._good.clear()
+        ended: list[str] = []
+
+        async def one(number: int) -> None:
+            await self.guess(system, f"10.0.{number // 200}.{number % 200}", number)
+            ended.append("guess")
+
+        guesses = [asyncio.create_task(one(number)) for number in range(80)]
+        await asyncio.wait(guesses, return_when=asyncio.FIRST_COMPLETED)
+        await system.connect("CP", password=KEY, headers=real)
+        ended.append("real")
+        await asyncio.gather(*guesses)
+        assert ended.index("real") < 70
+
+
 class TestSerialBinding:
     """A record that waits for a serial is behind the same door as the others."""
 

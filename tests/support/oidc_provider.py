@@ -34,6 +34,12 @@ class FakeProvider:
         """Signs in place of the published one."""
         self.authorized: dict[str, dict[str, str]] = {}
         self.keys_fetched = 0
+        self.metadata: dict[str, Any] = {}
+        """What it says of itself otherwise than usual."""
+        self.raw: dict[str, bytes] = {}
+        """Answers to paths, in place of the right ones."""
+        self.asked: list[str] = []
+        """The paths that were asked for."""
         routes = [("/(.*)", _Handler, {"provider": self})]
         self.server = HTTPServer(Application(routes))
         self.server.add_socket(socket)
@@ -69,7 +75,10 @@ class _Handler(RequestHandler):
 
     def get(self, path: str) -> None:
         provider = self.provider
-        if path == ".well-known/openid-configuration":
+        provider.asked.append(path)
+        if path in provider.raw:
+            self.finish(provider.raw[path])
+        elif path == ".well-known/openid-configuration":
             self.finish(
                 {
                     "issuer": provider.issuer,
@@ -77,6 +86,7 @@ class _Handler(RequestHandler):
                     "token_endpoint": provider.issuer + "/token",
                     "jwks_uri": provider.issuer + "/keys",
                     "userinfo_endpoint": provider.issuer + "/me",
+                    **provider.metadata,
                 }
             )
         elif path == "keys":
@@ -88,6 +98,10 @@ class _Handler(RequestHandler):
             self.send_error(404)
 
     def post(self, path: str) -> None:
+        self.provider.asked.append(path)
+        if path in self.provider.raw:
+            self.finish(self.provider.raw[path])
+            return
         code, verifier = self.get_body_argument("code"), self.get_body_argument("code_verifier")
         asked = self.provider.authorized.pop(code, None)
         expected = base64.b64encode(b"csms:a%20secret%3A%20with%20%2Bsigns").decode()

@@ -22,7 +22,7 @@ from csms.repositories import bare_records
 from csms.repositories.charge_points import CONNECTED, NOT_TROUBLED, TROUBLED
 from csms.repositories.pages import Page, find_page
 from csms.web.api.base import ApiHandler, PageQuery, endpoint
-from csms.web.api.stations import require_station
+from csms.web.api.stations import require_no_past, require_station
 
 
 class ChargePointQuery(PageQuery):
@@ -103,6 +103,7 @@ class ChargePointsHandler(ApiHandler):
     )
     async def post(self, body: NewChargePoint) -> ChargePointView:
         require_station(self.token, body.stationName)
+        await require_no_past(self.token, self.services.database, body.id)
         record = await self.services.whitelisting.create(body)
         self.set_header("Location", f"/admin/charge-points/{quote(record['_id'], safe='')}")
         return view(record)

@@ -10,6 +10,7 @@ from csms import db
 from csms.errors import Forbidden, NotFound
 from csms.repositories.api_tokens import ApiToken
 from csms.repositories.charge_points import ChargePoints
+from csms.repositories.past import has_past
 
 ELSEWHERE = "This token is limited to stations, and this is about more than those."
 GIVE_ID = (
@@ -45,3 +46,16 @@ def require_station(token: ApiToken, station: str | None) -> None:
     if token.stations is not None and station not in token.stations:
         names = ", ".join(sorted(token.stations))
         raise Forbidden(f"This token is limited to stations: set stationName to one of {names}.")
+
+
+async def require_no_past(token: ApiToken, database: db.Database, charge_point_id: str) -> None:
+    """Let a token not read of a deleted charge point, which was at any station, by its id.
+
+    Raises:
+        Forbidden: there was one with this id.
+    """
+    if token.stations is not None and await has_past(database, charge_point_id):
+        raise Forbidden(
+            "This token is limited to stations, and there is data of an earlier charge point with"
+            " this id: choose another id."
+        )

@@ -54,6 +54,7 @@ from csms.web.pages.transactions import (
 )
 from csms.web.pages.turned_away import TurnedAwayPage
 from csms.web.services import Services
+from csms.web.sign_on_guard import PATH as SINGLE_SIGN_ON
 
 PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/", OverviewPage),
@@ -90,8 +91,8 @@ PAGES: tuple[tuple[str, type[PageHandler]], ...] = (
     ("/id-tags.csv", ExportIdTagsHandler),
     ("/id-tags/([^/]+)/edit", EditIdTagPage),
     ("/sign-in", SignInHandler),
-    (single_sign_on.PATH, single_sign_on.SingleSignOnHandler),
-    (single_sign_on.PATH + "/callback", single_sign_on.SingleSignOnCallbackHandler),
+    (SINGLE_SIGN_ON, single_sign_on.SingleSignOnHandler),
+    (SINGLE_SIGN_ON + "/callback", single_sign_on.SingleSignOnCallbackHandler),
     ("/sign-out", SignOutHandler),
     ("/language", LanguageHandler),
 )

@@ -6,9 +6,12 @@ from http import HTTPStatus
 
 from csms.errors import Busy, TooManyAttempts
 from csms.web.browser import DEVICE_COOKIE, SESSION_COOKIE, caller_of
-from csms.web.guard import KNOWN_DAYS
+from csms.web.guard import KNOWN_DAYS, SignedIn
 from csms.web.pages.base import LANGUAGE_COOKIE, LANGUAGES, PageHandler
 from csms.web.problems import Problem, problem_of
+
+MAX_PAGE = 2000
+"""Bytes of the page to show after signing in: a cookie of single sign-on has to hold it."""
 
 
 def show_sign_in(
@@ -19,6 +22,21 @@ def show_sign_in(
     handler.show(
         "sign_in.html", name=name, problem=problem, next=next_page, has_provider=has_provider
     )
+
+
+def refuse_for_now(handler: PageHandler, problem: Problem, next_page: str, name: str = "") -> None:
+    """Show the form, and say when it may be tried again."""
+    handler.set_status(problem.status)
+    if problem.retry_after is not None:
+        handler.set_header("Retry-After", str(problem.retry_after))
+    show_sign_in(handler, next_page, name, problem.detail)
+
+
+def keep_signed_in(handler: PageHandler, signed_in: SignedIn) -> None:
+    """Set the cookies of a session that was just begun."""
+    handler.set_cookie(SESSION_COOKIE, signed_in.session)
+    if signed_in.device is not None:
+        handler.set_cookie(DEVICE_COOKIE, signed_in.device, expires_days=KNOWN_DAYS)
 
 
 class SignInHandler(PageHandler):
@@ -41,22 +59,14 @@ class SignInHandler(PageHandler):
                 name.strip(), secret.strip(), caller_of(self)
             )
         except (TooManyAttempts, Busy) as error:
-            self._refuse(problem_of(error), name)
+            refuse_for_now(self, problem_of(error), self._next(), name)
             return
         if signed_in is None:
             self.set_status(HTTPStatus.FORBIDDEN)
             self._form(name, "That is not right. Check the name and the password or token.")
             return
-        self.set_cookie(SESSION_COOKIE, signed_in.session)
-        if signed_in.device is not None:
-            self.set_cookie(DEVICE_COOKIE, signed_in.device, expires_days=KNOWN_DAYS)
+        keep_signed_in(self, signed_in)
         self.redirect(self._target(), status=HTTPStatus.SEE_OTHER)
-
-    def _refuse(self, problem: Problem, name: str) -> None:
-        self.set_status(problem.status)
-        if problem.retry_after is not None:
-            self.set_header("Retry-After", str(problem.retry_after))
-        self._form(name, problem.detail)
 
     def _form(self, name: str = "", problem: str | None = None) -> None:
         show_sign_in(self, self._next(), name, problem)
@@ -99,4 +109,4 @@ class LanguageHandler(PageHandler):
 def own_page(target: str) -> str:
     """A page of ours, whatever was asked for: no other site ("//host", "/\\host")."""
     ours = target[:1] == "/" and target[1:2] not in ("/", "\\") and target.isprintable()
-    return target if ours else "/"
+    return target if ours and len(target.encode()) <= MAX_PAGE else "/"

@@ -104,6 +104,20 @@ async def test_it_neither_takes_charge_points_nor_gives_them_away(system: System
         assert (await system.rest("PATCH", path + "/NORTH-1", body, token=token))[0] == 403
 
 
+async def test_it_does_not_revive_what_was_deleted_elsewhere(system: System) -> None:
+    south = await system.online("SOUTH-1")
+    await south.close()
+    await system.rest("PATCH", "/admin/charge-points/SOUTH-1", {"stationName": "South"})
+    assert (await system.rest("DELETE", "/admin/charge-points/SOUTH-1"))[0] == 204
+    token = await make(system, role="operator", stations=["North"])
+    new = {"id": "SOUTH-1", "chargePointIdentity": "MINE", "stationName": "North"}
+    status, problem = await system.rest("POST", "/admin/charge-points", new, token=token)
+    assert status == 403 and "choose another id" in problem["detail"]
+    query = "/admin/boot-notifications?chargePointId=SOUTH-1"
+    assert (await system.rest("GET", query, token=token))[0] == 404
+    assert (await system.rest("POST", "/admin/charge-points", new))[0] == 201
+
+
 async def test_it_operates_charge_points_of_its_station_alone(system: System) -> None:
     south = await system.online("SOUTH-1")
     await system.rest("PATCH", "/admin/charge-points/SOUTH-1", {"stationName": "South"})

@@ -140,3 +140,14 @@ async def test_the_language_is_kept(system: System) -> None:
 async def test_an_unknown_language_header_gives_english(system: System) -> None:
     response = await Visitor(system).fetch("GET", "/sign-in", Accept_Language="xx")
     assert b'<html lang="en"' in response.body
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("planted", ['"\\012 not ours"', "short", "csms_" + "a" * 5000])
+async def test_a_device_that_others_have_named_is_replaced(system: System, planted: str) -> None:
+    await make_user(system)
+    visitor = Visitor(system)
+    visitor.cookies["csms_device"] = planted
+    response = await visitor.post("/sign-in", name="somchai", secret=PASSWORD)
+    assert response.code == 303
+    assert visitor.cookies["csms_device"] != planted and len(visitor.cookies["csms_device"]) == 48
