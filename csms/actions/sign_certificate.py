@@ -23,7 +23,7 @@ from csms.domain.installed_certificate import (
 )
 from csms.domain.limiter import Limit
 from csms.domain.proof import certificate_objection
-from csms.errors import NotFound
+from csms.errors import NotFound, SessionLost
 from csms.ocppj.frames import Payload
 from csms.repositories.held_records import CERTIFICATE_REQUESTS_WITHIN
 
@@ -39,6 +39,8 @@ async def handle(context: Context, payload: Payload) -> Payload:
     """Take a request for a name that ops entered; the certificate follows the answer."""
     deps, authority = context.deps, context.deps.authority
     record = await deps.charge_points.get(context.charge_point_id)
+    if record.get("ocppSessionId") != context.peer.session_id:
+        raise SessionLost
     reason = await _objection(context, record)
     if authority is None or reason is not None:
         return await _refuse(context, reason or NO_AUTHORITY)

@@ -22,7 +22,6 @@ import trustme
 from tornado.httpclient import HTTPClientError
 
 from csms.config import Settings
-from csms.domain.authorization_key import hash_key
 from csms.domain.configuration import MASK
 from csms.repositories.credentials import StoredKeys
 from tests.support import PATIENCE
@@ -279,7 +278,7 @@ async def set_by_csv(system: System) -> None:
 async def set_by_another_node(system: System) -> None:
     await system.whitelist(serialNumber="SN-CP1")
     keys = StoredKeys(system.database)
-    reference = await keys.add("CP1", hash_key(KEY), datetime.now(UTC))
+    reference = await keys.add("CP1", KEY, datetime.now(UTC))
     await system.database.charge_points.update_one(
         {"_id": "CP1"}, {"$set": {"authorizationKeyHash": reference}}
     )

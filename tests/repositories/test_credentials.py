@@ -80,12 +80,12 @@ async def test_a_key_that_is_set_meanwhile_is_one_that_the_older_node_can_read(
             {"_id": "test", "leaseUntil": until, KEEPS_KEYS_APART: True},
         ]
     )
-    stored = await keys.add("CP1", HASH, NOW)
+    stored = (await keys.add_all({"CP1": HASH}, NOW))["CP1"]
     assert stored == HASH == await keys.hash_of(stored)
     assert await database.credentials.count_documents({}) == 0
     await keys.forget([{"authorizationKeyHash": stored}])
     await database.nodes.delete_one({"_id": "old"})
-    assert await keys.add("CP1", HASH, NOW) != HASH
+    assert (await keys.add_all({"CP1": HASH}, NOW))["CP1"] != HASH
 
 
 async def test_a_key_that_changes_meanwhile_is_not_lost(
