@@ -26,7 +26,8 @@ async def test_they_agree(database: db.Database) -> None:
     one, other = SharedLimiter(database), SharedLimiter(database)
     tallies = await asyncio.gather(*(limiter.count(LIMIT, "a") for limiter in (one, other) * 5))
     assert sorted(tally.count for tally in tallies) == list(range(1, 11))
-    assert all(0 < tally.left <= 60 for tally in tallies)
+    # One that began before the one that it had to wait for goes by an earlier time than that.
+    assert all(0 < tally.left < 61 for tally in tallies)
     assert one.wait_here(LIMIT, "a") > 0 and other.wait_here(LIMIT, "a") > 0
     assert one.wait_here(LIMIT, "b") == 0
     [tally, none] = await SharedLimiter(database).tallies((LIMIT, "a"), (LIMIT, "b"))
