@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from csms.mongod_secrets import URI_FILE, read_secret
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TOKEN = "bench-admin-token-of-many-characters"
@@ -85,19 +87,17 @@ def csms(data_dir: Path, log: Path, **settings: str) -> Iterator[Server]:
     }
     with log.open("a") as errors:
         with _running(["-m", "csms", "serve"], env=environment, stderr=errors) as process:
-            yield _csms_server(process)
+            yield _csms_server(process, data_dir)
 
 
-def _csms_server(process: subprocess.Popen[str]) -> Server:
+def _csms_server(process: subprocess.Popen[str], data_dir: Path) -> Server:
     assert process.stdout is not None
-    port, uri = 0, ""
+    port = 0
     for line in process.stdout:
         if found := re.search(r"ws://[^:]+:(\d+)/", line):
             port = int(found[1])
-        if found := re.search(r"MongoDB\s+(\S+)", line):
-            uri = found[1]
         if "admin token" in line:
-            return Server(process, port, uri)
+            return Server(process, port, read_secret(data_dir / URI_FILE))
     raise SystemExit("csms did not start; see its log")
 
 
