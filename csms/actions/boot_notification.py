@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from csms.actions.context import Context, Inbound, Peer
-from csms.actions.identity_alarms import claimed_twice, not_shown, shown
+from csms.actions.identity_alarms import claimed_twice, flag_of, not_shown, shown
 from csms.actions.serial_guessing import SHOWN_FROM, guesses_too_often, note_wrong_serial
 from csms.domain.charge_point import (
     SHOWN_SERIAL,
@@ -138,12 +137,12 @@ async def _accept(
     }
     # The record first: a boot that came too late for its session is none.
     await context.deps.held.set_fields(
-        context.hold, fields | _shown_fields(context.peer, record, serial)
+        context.hold,
+        fields | _shown_fields(context.peer, record, serial),
+        flag_of(record, is_shown=serial is not None or context.peer.authenticated),
     )
-    await asyncio.gather(
-        _store_boot(context, payload, "Accepted", None),
-        _judge_identity(context, record, serial, fields),
-    )
+    _judge_identity(context, record, serial, fields)
+    await _store_boot(context, payload, "Accepted", None)
     context.peer.reported_serial = serial
     context.peer.accept()
     return _answer(context, "Accepted", interval)
@@ -152,7 +151,7 @@ async def _accept(
 def _shown_fields(peer: Peer, record: Record, serial: str | None) -> dict[str, Any]:
     """What is remembered of the serials that the charge point has shown."""
     if serial is None:
-        # Version 0.2.0 has kept what it last told, and nothing else.
+        # Version 0.2.0 has kept the serial that it last reported, and nothing else.
         before = record.get(SHOWN_SERIAL) or record.get("reportedSerialNumber")
         return {SHOWN_SERIAL: before} if before else {}
     fields: dict[str, Any] = {SHOWN_SERIAL: serial}
@@ -164,13 +163,13 @@ def _shown_fields(peer: Peer, record: Record, serial: str | None) -> dict[str, A
     return fields
 
 
-async def _judge_identity(
+def _judge_identity(
     context: Context, record: Record, serial: str | None, fields: Mapping[str, Any]
 ) -> None:
     """Note what the boot shows of who the charge point is, and raise or close alarms."""
     deps, peer = context.deps, context.peer
     if peer.authenticated:
-        await shown(deps, context.hold, record)
+        shown(deps, record)
         return
     evidence = other_device(record, serial, fields["vendor"], fields["model"])
     if evidence is not None:
@@ -184,9 +183,9 @@ async def _judge_identity(
             model=(record.get("model"), fields["model"]),
         )
     if serial is not None:
-        await shown(deps, context.hold, record)
+        shown(deps, record)
     else:
-        await not_shown(deps, context.hold, record, peer.remote_address)
+        not_shown(deps, record, peer.remote_address)
 
 
 async def _store_boot(context: Context, payload: Payload, verdict: str, reason: str | None) -> None:

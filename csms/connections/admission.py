@@ -17,7 +17,7 @@ import structlog
 from csms import db
 from csms.actions.boot_notification import NOT_WHITELISTED, TOO_MANY_ATTEMPTS
 from csms.actions.context import Deps
-from csms.actions.identity_alarms import claimed_twice, shown
+from csms.actions.identity_alarms import claimed_twice, flag_of, shown
 from csms.connections.attempts import FailedAttempts
 from csms.connections.bus import Bus
 from csms.connections.certificates import Verdict
@@ -403,7 +403,9 @@ class Admission:
             before.get("heartbeatIntervalSec") or self._deps.settings.heartbeat_interval
         )
         if connection.authenticated:
-            await shown(self._deps, connection.hold, before)
+            if flag := flag_of(before, is_shown=True):
+                await self._deps.held.set_flag(connection.hold, *flag)
+            shown(self._deps, before)
         connection.log.info("connected", charge_point=record["_id"], remote=claim.remote_address)
         return True
 

@@ -178,14 +178,24 @@ class HeldRecords:
 
     # What is waited for
 
-    async def set_fields(self, hold: Hold | Claim, fields: Mapping[str, Any]) -> None:
+    async def set_fields(
+        self,
+        hold: Hold | Claim,
+        fields: Mapping[str, Any],
+        flag: tuple[str, bool] | None = None,
+    ) -> None:
         """Set what a charge point reported of itself; returns when it is acknowledged.
+
+        With `flag`, that flag is raised or lowered in the same write.
 
         Raises:
             SessionLost: another session holds the record; nothing was written.
             DatabaseUnavailable: it may not be written.
         """
-        await self._write(hold, UpdateOne(_held_by(hold), {"$set": dict(fields)}))
+        changes: db.Document = {"$set": dict(fields)}
+        if flag is not None:
+            changes |= _flagged(*flag)
+        await self._write(hold, UpdateOne(_held_by(hold), changes))
 
     async def set_flag(self, hold: Hold | Claim, flag: str, raised: bool) -> None:
         """Raise or lower a flag; returns when it is acknowledged.
@@ -193,8 +203,7 @@ class HeldRecords:
         Raises:
             SessionLost, DatabaseUnavailable: as `set_fields`.
         """
-        change = {"$addToSet" if raised else "$pull": {"flags": flag}}
-        await self._write(hold, UpdateOne(_held_by(hold), change))
+        await self._write(hold, UpdateOne(_held_by(hold), _flagged(flag, raised)))
 
     async def set_status(
         self, hold: Hold, status: Mapping[str, Any], time: DeviceTime, now: datetime
@@ -394,6 +403,11 @@ class HeldRecords:
             if changes := signs.changes():
                 hold = Hold(signs.charge_point_id, session_id)
                 self._telemetry.update_behind(COLLECTION, UpdateOne(_held_by(hold), changes))
+
+
+def _flagged(flag: str, raised: bool) -> db.Document:
+    """The part of an update that raises or lowers a flag."""
+    return {"$addToSet" if raised else "$pull": {"flags": flag}}
 
 
 def _held_by(hold: Hold | Claim) -> db.Document:
